@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* The contract between the engine and the kernels: one table of operations, the same for every
+ * back-end. kernels/ref says in plain double-precision loops what each operation means; every
+ * variant is compared with it by tests/kcheck.
+ *
+ * What the kernels know: matrices, rows of activations, pages of keys and values. What they do
+ * not know: tensor names, layers, tokens as text, files, requests.
+ *
+ * Conventions. A matrix W is [n][k], n output features and k input features; a product is
+ * y[r][i] = sum_j W[i][j] x[r][j]. "Row" without more is a row of activations (one token).
+ * Memory called "device" is what ops->alloc gives: host memory on the CPU. All pointers in
+ * operations are device pointers unless it says host. Alignment of device memory: 64 bytes.
+ * Every operation returns ZC_OK or a negative zc_err, is asynchronous in principle (ops->sync
+ * waits), allocates nothing, and gives the same bits for the same inputs and capabilities.
+ *
+ * Batch invariance: the bits of a row's result depend on that row (and, in attention, on its own
+ * sequence) only: not on the other rows, not on the number of rows, not on the thread count.
+ *
+ * Thread: the engine thread, except mat_pack and upload (see there). */
+#ifndef KERNELS_ZK_H
+#define KERNELS_ZK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct zc_diag;
+struct zk_dev;
+
+#define ZK_PAGE 16      /* tokens in a page of keys and values */
+#define ZK_ACT_BLOCK 32 /* activations that share a scale in ZK_ACT_Q8 */
+
+/* ---- matrices ---------------------------------------------------------------------------- */
+
+/* Device forms of a matrix (docs/design.md). */
+enum zk_form {
+    ZK_W4A, /* 4-bit affine: (q - zero) * scale, scale and zero per row and group of columns */
+    ZK_W8A, /* 8-bit affine, the same */
+    ZK_W16, /* bf16 or fp16 */
+    ZK_W32, /* fp32 */
+    ZK_N_FORMS
+};
+
+enum zk_type { ZK_F32, ZK_F16, ZK_BF16 };
+
+/* Activations as a matrix product eats them. Which one: zk_mat.act. */
+enum zk_act_kind {
+    ZK_ACT_F32, /* floats */
+    ZK_ACT_Q8,  /* int8, one float scale per block of 32, the block's integer sum beside it */
+    ZK_N_ACT_KINDS
+};
+
+/* The canonical form of a matrix, in host memory, row-major: what decoders hand over. Borrowed
+ * for the duration of a call. G = (k + group - 1) / group. */
+struct zk_canon {
+    enum zk_form form;
+    int n, k;
+    int group;            /* W4A, W8A: columns per scale; k for one scale per row */
+    enum zk_type type;    /* W16: F16 or BF16; W4A, W8A: the type of scale; W32: F32 */
+    const uint8_t *q;     /* W4A: [n][(k+1)/2], column 2i in the low nibble; W8A: [n][k] */
+    const uint8_t *zero;  /* W4A, W8A: [n][G] codes; NULL: all 8 (W4A), all 128 (W8A) */
+    const void *scale;    /* W4A, W8A: [n][G] of type */
+    const void *w;        /* W16: [n][k] of type; W32: float [n][k] */
+    const int32_t *perm;  /* NULL, or [k]: column j multiplies x[perm[j]] (activation order) */
+};
+
+/* How several matrices with the same k become one. */
+enum zk_join {
+    ZK_JOIN_ROWS,  /* rows of the first, then of the second, ... (q|k|v) */
+    ZK_JOIN_PAIRS, /* exactly two of equal n, for matmul_swiglu (gate|up); layout is the kernel's */
+};
+
+/* Everything that decides the size and layout of a packed matrix: known from headers alone. */
+struct zk_mat_desc {
+    enum zk_form form;
+    int n, k;          /* n: the sum over the parts */
+    int group;
+    enum zk_type type;
+    bool has_zero, has_perm;
+    enum zk_join join;
+};
+
+/* A packed matrix. Plain data: the engine owns it and its memory, kernels own the layout. */
+struct zk_mat {
+    struct zk_mat_desc d;
+    enum zk_act_kind act; /* what its product eats */
+    int32_t *perm;        /* inside data, or NULL */
+    void *data;           /* device, mat_bytes bytes */
+    size_t bytes;
+};
+
+/* Rows of activations, prepared for a product. data: act_bytes(kind, rows, k) bytes. */
+struct zk_act {
+    enum zk_act_kind kind;
+    int k;
+    void *data;
+};
+
+/* ---- batch and attention ----------------------------------------------------------------- */
+
+/* fp32 keys and values serve --exact. */
+enum zk_kv_type { ZK_KV_F16, ZK_KV_F32, ZK_N_KV_TYPES };
+
+/* A run of rows of one sequence, at consecutive positions. */
+struct zk_seq {
+    const int32_t *pages; /* page numbers of the sequence, ceil((pos0 + n_rows) / ZK_PAGE) valid */
+    int32_t first_row;    /* of the batch */
+    int32_t n_rows;
+    int32_t pos0;         /* position of first_row; everything before it is in the pages */
+};
+
+/* What one forward pass computes. Arrays are device memory. */
+struct zk_batch {
+    int rows;              /* B */
+    int n_seqs;
+    const int32_t *pos;    /* [B] */
+    const struct zk_seq *seqs; /* [n_seqs], rows in order, no gaps */
+};
+
+/* The geometry of attention and what happens to q and k before it. */
+struct zk_attn {
+    int heads, kv_heads, head_dim; /* H, K, D */
+    int rot_dim;                   /* leading dimensions of a head that rotate, even, <= D */
+    float scale;                   /* of q . k */
+    int window;                    /* 0: none; else row i sees j with i - j < window */
+    enum zk_kv_type kv_type;
+    const float *q_norm, *k_norm;  /* [D] RMSNorm weights per head before the rotation, or NULL */
+    float norm_eps;
+};
+
+/* One layer's pages: page p starts at base + p * kv_page_bytes. */
+struct zk_kv {
+    void *base;
+};
+
+/* ---- the table --------------------------------------------------------------------------- */
+
+struct zk_ops {
+    const char *name; /* "reference", "portable", "avx2", "avx512" */
+
+    /* Size of a packed matrix; of rows of activations; of a page (keys and values, one layer). */
+    size_t (*mat_bytes)(const struct zk_dev *dev, const struct zk_mat_desc *d);
+    size_t (*act_bytes)(const struct zk_dev *dev, enum zk_act_kind kind, int rows, int k);
+    size_t (*kv_page_bytes)(const struct zk_dev *dev, enum zk_kv_type type, int kv_heads,
+                            int head_dim);
+    /* The activations that a matrix of this form eats on this device. */
+    enum zk_act_kind (*act_kind)(const struct zk_dev *dev, enum zk_form form);
+
+    /* Packs host matrices into m->data (m->d, m->data and m->bytes are set by the caller; act and
+     * perm are set here). EXACT: codes, zeros and scales as given. ZC_EINVAL if the parts do not
+     * agree with m->d. Thread: any; several matrices may be packed at once. */
+    int (*mat_pack)(struct zk_dev *dev, struct zk_mat *m, const struct zk_canon *parts, int n_parts,
+                    struct zc_diag *dg);
+    /* The inverse, for tests: row i of the packed matrix as floats, w[k] in the order of x (a perm
+     * is undone). PAIRS: row i < n/2 is the first part's row i. */
+    int (*mat_unpack_row)(const struct zk_dev *dev, const struct zk_mat *m, int row, float *w);
+
+    /* y[r] = table[ids[r]] for rows of C, table of type [V][C], into float. EXACT. */
+    int (*embed)(struct zk_dev *dev, float *y, const void *table, enum zk_type type, int V, int C,
+                 const int32_t *ids, int rows);
+
+    /* y[r] = act(w * (x[r] * 1/sqrt(mean(x[r]^2) + eps))): RMSNorm, then prepared for a product.
+     * y->kind and y->k = C say how; perm as in zk_mat or NULL. x and y do not overlap. */
+    int (*rms_norm)(struct zk_dev *dev, struct zk_act *y, const float *x, const float *w, float eps,
+                    int rows, int C, const int32_t *perm);
+
+    /* y[r] = act(x[r * ldx .. + k]). */
+    int (*to_act)(struct zk_dev *dev, struct zk_act *y, const float *x, int ldx, int rows, int k,
+                  const int32_t *perm);
+
+    /* y[r] = act(silu(g[r * ld + i]) * u[r * ld + i]), i < F; silu(v) = v / (1 + exp(-v)). */
+    int (*swiglu)(struct zk_dev *dev, struct zk_act *y, const float *g, const float *u, int ld,
+                  int rows, int F, const int32_t *perm);
+
+    /* y[r * ldy + i] = (add ? y[r * ldy + i] : 0) + bias[i] + sum_j W[i][j] x[r][j]; bias may be
+     * NULL. A permuted matrix wants x prepared with the same perm. */
+    int (*matmul)(struct zk_dev *dev, float *y, int ldy, const struct zk_act *x,
+                  const struct zk_mat *w, const float *bias, int rows, bool add);
+
+    /* y[r] = act(silu(gate x[r]) * (up x[r])) for a PAIRS matrix of n = 2F rows. bias [2F]: F of
+     * gate, F of up; or NULL. perm is of the matrix that eats y. */
+    int (*matmul_swiglu)(struct zk_dev *dev, struct zk_act *y, const struct zk_act *x,
+                         const struct zk_mat *w, const float *bias, int rows, const int32_t *perm);
+
+    /* cs[r][2][rot_dim/2]: mscale * cos, mscale * sin of the float product pos[r] * inv_freq[i].
+     * Once per step, for all layers. */
+    int (*rope_table)(struct zk_dev *dev, float *cs, const int32_t *pos, int rows,
+                      const float *inv_freq, int rot_dim, float mscale);
+
+    /* For each row of qkv [B][(H+2K)*D] (q heads, k heads, v heads): q/k norm if any, rotation of
+     * q and k (half-split: out[i] = x[i] c - x[i+h] s, out[i+h] = x[i+h] c + x[i] s, h = rot/2),
+     * q stays in qkv, k and v go to their page and slot. Values over 65504 in an F16 page are
+     * ZC_ELIMIT (found at the next ops->sync), never infinities. */
+    int (*rope_store)(struct zk_dev *dev, float *qkv, const float *cs, const struct zk_batch *b,
+                      const struct zk_attn *a, const struct zk_kv *kv);
+
+    /* o[r][H*D] = softmax over the visible positions j <= pos of scale * q . k_j, times v_j; q head h
+     * uses kv head h / (H/K); q is in qkv as rope_store left it. Summation runs over fixed
+     * stretches of the own sequence, whatever the batch is. */
+    int (*attn)(struct zk_dev *dev, float *o, const float *qkv, const struct zk_batch *b,
+                const struct zk_attn *a, const struct zk_kv *kv);
+
+    /* y[i] = x[rows[i]] for rows of C floats. EXACT. */
+    int (*gather)(struct zk_dev *dev, float *y, const float *x, const int32_t *rows, int n, int C);
+
+    /* Device memory, zeroed; huge pages where the system has them. */
+    int (*alloc)(struct zk_dev *dev, void **ret_p, size_t bytes, struct zc_diag *dg);
+    void (*free)(struct zk_dev *dev, void *p, size_t bytes);
+    /* Host to device and back. upload: any thread before READY, else the engine thread. */
+    int (*upload)(struct zk_dev *dev, void *dst, const void *src, size_t bytes);
+    int (*download)(struct zk_dev *dev, void *dst, const void *src, size_t bytes);
+    /* Waits for everything that was asked; reports the first failure since the last sync. */
+    int (*sync)(struct zk_dev *dev, struct zc_diag *dg);
+    void (*close)(struct zk_dev *dev);
+};
+
+/* A device with its operations. Back-ends embed it as their first member. */
+struct zk_dev {
+    const struct zk_ops *ops;
+    bool exact;          /* float activations everywhere */
+    char label[128];     /* for status: "cpu avx2, 8 threads" */
+};
+
+/* ---- the CPU ----------------------------------------------------------------------------- */
+
+/* What this machine can do, and a mask to force it down (--caps, and the loop of kcheck). */
+enum zk_caps {
+    ZK_CAP_PORTABLE = 1 << 0, /* without it: kernels/ref, for tests */
+    ZK_CAP_AVX2 = 1 << 1,     /* AVX2, FMA, F16C */
+    ZK_CAP_AVX512 = 1 << 2,   /* AVX-512 F, BW, VL, DQ and VNNI */
+};
+#define ZK_CAP_ALL (~0u)
+
+/* The capabilities of this processor that this build has kernels for. */
+unsigned zk_caps_detect(void);
+/* "none", "portable", "avx2", "avx512", or a list with commas, to the mask that includes what the
+ * named ones build on; ZC_EINVAL names the word. */
+int zk_caps_parse(const char *list, unsigned *ret_caps, struct zc_diag *dg);
+/* The best of a mask, for status. */
+const char *zk_caps_name(unsigned caps);
+
+struct zk_cpu_opts {
+    unsigned caps; /* mask; ZK_CAP_ALL for the machine's own */
+    int threads;   /* including the caller's; 0: zk_cpu_threads_default() */
+    bool exact;
+    bool huge_pages;
+};
+
+/* Processors of this process's affinity, at most its control group's CPU limit (v2 and v1). */
+int zk_cpu_threads_default(void);
+
+/* Opens the CPU as a device, with its pool of opts->threads - 1 workers, which sleep between steps.
+ * Close with dev->ops->close. */
+int zk_cpu_open(struct zk_dev **ret_dev, const struct zk_cpu_opts *opts, struct zc_diag *dg);
+
+/* The reference as a device of one thread: kernels/ref for everything, matrices as floats. */
+int zk_ref_open(struct zk_dev **ret_dev, bool exact, struct zc_diag *dg);
+
+/* ---- conversions, host ------------------------------------------------------------------- */
+
+float zk_f16_to_f32(uint16_t h);
+uint16_t zk_f32_to_f16(float f); /* round to nearest even; overflow gives infinity */
+float zk_bf16_to_f32(uint16_t h);
+uint16_t zk_f32_to_bf16(float f); /* round to nearest even */
+
+#endif
