@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: MIT
+# One archive per instruction set: its flags never leave it.

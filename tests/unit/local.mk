@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+# Unit tests: one program per room, so that a crash in one hides nothing of the others.
+if HAVE_CHECK
+check_PROGRAMS += %D%/test_common
+TESTS += %D%/test_common
+%C%_test_common_SOURCES = %D%/test_common.c %D%/t_unit.h
+%C%_test_common_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_common_LDADD = common/libcommon.a $(CHECK_LIBS)
+endif

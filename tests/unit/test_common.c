@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Unit tests of common/. */
+#include <string.h>
+
+#include "common/zc_buf.h"
+#include "common/zc_mem.h"
+#include "tests/unit/t_unit.h"
+
+START_TEST(diag_is_cut_at_a_whole_character)
+{
+    struct zc_diag dg;
+    char text[600];
+
+    for (int shift = 0; shift < 4; shift++) {
+        memset(text, 'a', sizeof text);
+        for (int i = 500 + shift; i + 3 < 596; i += 4)
+            memcpy(text + i, "\xf0\x9f\x98\x80", 4);
+        text[599] = '\0';
+        ck_assert_int_eq(zc_diag(&dg, ZC_EFORMAT, "%s", text), ZC_EFORMAT);
+        size_t n = strlen(dg.text);
+        ck_assert_uint_lt(n, sizeof dg.text);
+        ck_assert_int_eq((n - (500 + (size_t)shift)) % 4, 0);
+    }
+}
+END_TEST
+
+START_TEST(diag_replaces_control_characters)
+{
+    struct zc_diag dg;
+
+    zc_diag(&dg, ZC_EFORMAT, "a\x1b[31m%s", "\n");
+    ck_assert_str_eq(dg.text, "a?[31m?");
+    zc_diag_prefix(&dg, ZC_EFORMAT, "file %d", 7);
+    ck_assert_str_eq(dg.text, "file 7: a?[31m?");
+}
+END_TEST
+
+START_TEST(error_names_go_both_ways)
+{
+    for (int e = ZC_ERR_MIN; e < 0; e++)
+        ck_assert_int_eq(zc_err_from_name(zc_err_name(e)), e);
+    ck_assert_str_eq(zc_err_name(ZC_ERR_MIN - 1), "unknown");
+    ck_assert_int_eq(zc_err_from_name("no such"), ZC_EINTERNAL);
+}
+END_TEST
+
+START_TEST(buffer_never_passes_its_maximum)
+{
+    struct zc_buf b;
+
+    zc_buf_init(&b, 10);
+    ck_assert_str_eq(zc_buf_str(&b), "");
+    ck_assert_int_eq(zc_buf_adds(&b, "12345"), ZC_OK);
+    ck_assert_int_eq(zc_buf_addf(&b, "%05d", 67890), ZC_OK);
+    ck_assert_int_eq(zc_buf_addc(&b, 'x'), ZC_ELIMIT);
+    ck_assert_int_eq(zc_buf_adds(&b, ""), ZC_ELIMIT); /* sticky */
+    ck_assert_str_eq(zc_buf_str(&b), "1234567890");
+    zc_buf_clear(&b);
+    ck_assert_int_eq(zc_buf_adds(&b, "abc"), ZC_OK);
+    zc_buf_drain(&b, 1);
+    ck_assert_str_eq(zc_buf_str(&b), "bc");
+    zc_buf_release(&b);
+    ck_assert_ptr_null(b.data);
+}
+END_TEST
+
+START_TEST(buffer_survives_failing_memory)
+{
+    struct zc_buf b;
+
+    zc_buf_init(&b, 1 << 20);
+    zc_buf_adds(&b, "kept");
+    zc_mem_fail_at(1);
+    ck_assert_int_eq(zc_buf_reserve(&b, 1000), ZC_ENOMEM);
+    zc_mem_fail_at(0);
+    ck_assert_str_eq(zc_buf_str(&b), "kept");
+    zc_buf_release(&b);
+}
+END_TEST
+
+START_TEST(sizes_from_outside_are_limited)
+{
+    void *p = NULL;
+
+    ck_assert_int_eq(zc_try_malloc(&p, SIZE_MAX / 2, 3, SIZE_MAX), ZC_ELIMIT);
+    ck_assert_int_eq(zc_try_malloc(&p, 11, 1, 10), ZC_ELIMIT);
+    ck_assert_ptr_null(p);
+    ck_assert_int_eq(zc_try_calloc(&p, 0, 8, 10), ZC_OK);
+    ck_assert_ptr_nonnull(p);
+    zc_free(p);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("common");
+    TCase *tc = tcase_create("common");
+
+    tcase_add_test(tc, diag_is_cut_at_a_whole_character);
+    tcase_add_test(tc, diag_replaces_control_characters);
+    tcase_add_test(tc, error_names_go_both_ways);
+    tcase_add_test(tc, buffer_never_passes_its_maximum);
+    tcase_add_test(tc, buffer_survives_failing_memory);
+    tcase_add_test(tc, sizes_from_outside_are_limited);
+    suite_add_tcase(s, tc);
+    return t_run(s);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes with trusted and untrusted spans, and lists of token ids. Any thread, one owner. */
+#include "zoracd/text/zt_text.h"
+
+#include <string.h>
+
+#include "common/zc_err.h"
+#include "common/zc_mem.h"
+
+void zt_text_init(struct zt_text *t, size_t max)
+{
+    *t = (struct zt_text){0};
+    zc_buf_init(&t->buf, max);
+}
+
+void zt_text_release(struct zt_text *t)
+{
+    size_t max = t->buf.max;
+
+    zc_buf_release(&t->buf);
+    zc_free(t->spans);
+    zt_text_init(t, max);
+}
+
+void zt_text_clear(struct zt_text *t)
+{
+    zc_buf_clear(&t->buf);
+    t->n_spans = 0;
+}
+
+int zt_text_add(struct zt_text *t, const char *p, size_t n, bool trusted)
+{
+    size_t off = t->buf.len;
+
+    if (n == 0)
+        return zc_buf_error(&t->buf);
+    int r = zc_buf_add(&t->buf, p, n);
+    if (r < 0)
+        return r;
+    if (t->n_spans && t->spans[t->n_spans - 1].trusted == trusted) {
+        t->spans[t->n_spans - 1].len += n;
+        return ZC_OK;
+    }
+    if (t->n_spans == t->cap_spans) {
+        t->cap_spans = t->cap_spans ? t->cap_spans * 2 : 16;
+        t->spans = zc_xreallocarray(t->spans, t->cap_spans, sizeof *t->spans);
+    }
+    t->spans[t->n_spans++] = (struct zt_span){.off = off, .len = n, .trusted = trusted};
+    return ZC_OK;
+}
+
+bool zt_text_is_trusted(const struct zt_text *t, size_t off, size_t len)
+{
+    size_t lo = 0, hi = t->n_spans;
+
+    while (hi - lo > 1) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (t->spans[mid].off <= off)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo < t->n_spans && t->spans[lo].trusted && t->spans[lo].off <= off &&
+           off + len <= t->spans[lo].off + t->spans[lo].len;
+}
+
+void zt_ids_init(struct zt_ids *ids, size_t max)
+{
+    *ids = (struct zt_ids){.max = max};
+}
+
+void zt_ids_release(struct zt_ids *ids)
+{
+    zc_free(ids->data);
+    zt_ids_init(ids, ids->max);
+}
+
+int zt_ids_add(struct zt_ids *ids, int32_t id)
+{
+    if (ids->len == ids->max)
+        return ZC_ELIMIT;
+    if (ids->len == ids->cap) {
+        ids->cap = ids->cap ? ids->cap * 2 : 64;
+        ids->data = zc_xreallocarray(ids->data, ids->cap, sizeof *ids->data);
+    }
+    ids->data[ids->len++] = id;
+    return ZC_OK;
+}

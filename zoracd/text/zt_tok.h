@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* The tokenizer of a model: tokenizer.json as the Hugging Face library reads it, text to ids and
+ * ids to bytes. Loaded once, const afterwards: any number of threads may encode and decode.
+ * Reference for every result: huggingface tokenizers (native), encode and decode. */
+#ifndef ZORACD_TEXT_ZT_TOK_H
+#define ZORACD_TEXT_ZT_TOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/zc_buf.h"
+#include "zoracd/text/zt_text.h"
+
+struct zc_diag;
+struct zt_tok;
+
+/* Loads dir/tokenizer.json (and dir/tokenizer_config.json if there) or the file itself. What is
+ * recognised and not done (Unigram, WordPiece, dropout) is refused by its name. */
+int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg);
+/* The same from bytes in memory; for tests and fuzzing. */
+int zt_tok_new(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg);
+void zt_tok_free(struct zt_tok *tok);
+
+/* One more than the highest id. */
+int32_t zt_tok_vocab_size(const struct zt_tok *tok);
+/* The id of a token by its exact content (added tokens first); -1 if there is none. */
+int32_t zt_tok_find(const struct zt_tok *tok, const char *content, size_t len);
+/* The token's content as in the file (for inspection), borrowed; NULL for an id without one. */
+const char *zt_tok_content(const struct zt_tok *tok, int32_t id);
+bool zt_tok_is_special(const struct zt_tok *tok, int32_t id);
+
+enum zt_tok_flags {
+    ZT_TOK_ADD_SPECIAL = 1 << 0,   /* what the post-processor puts around a text (BOS) */
+    ZT_TOK_PARSE_SPECIAL = 1 << 1, /* special tokens match everywhere, trusted or not */
+};
+
+/* Appends the ids of text. Special added tokens match in trusted spans only (unless PARSE_SPECIAL);
+ * non-special added tokens match everywhere, as they do in the reference. Text that is not UTF-8
+ * is read with U+FFFD for each maximal invalid part, as the reference's callers do.
+ * Linear time; ZC_ELIMIT if a regex runs over its match limit or ids->max is reached. */
+int zt_tok_encode(const struct zt_tok *tok, const struct zt_text *text, unsigned flags,
+                  struct zt_ids *ids, struct zc_diag *dg);
+/* The same for plain bytes: all untrusted. */
+int zt_tok_encode_bytes(const struct zt_tok *tok, const char *p, size_t n, unsigned flags,
+                        struct zt_ids *ids, struct zc_diag *dg);
+
+/* decode() of the reference: the text of a whole list of ids, invalid UTF-8 as U+FFFD.
+ * ZC_EINVAL names an id that is out of range. */
+int zt_tok_decode(const struct zt_tok *tok, const int32_t *ids, size_t n, bool skip_special,
+                  struct zc_buf *out, struct zc_diag *dg);
+
+/* ---- streaming ---------------------------------------------------------------------------- */
+
+/* Ids one after another into whole characters. The chunks' sum is zt_tok_decode of all ids, but
+ * that bytes which never become a character are given out as U+FFFD only when it is certain. */
+struct zt_detok;
+int zt_detok_new(struct zt_detok **ret_d, const struct zt_tok *tok, bool skip_special);
+void zt_detok_free(struct zt_detok *d);
+/* The ids before the first push (a prompt's last ids): they decide about a leading space and are
+ * not given out. */
+int zt_detok_prime(struct zt_detok *d, const int32_t *ids, size_t n);
+/* Appends zero or more whole characters to out. O(1) per id. */
+int zt_detok_push(struct zt_detok *d, int32_t id, struct zc_buf *out);
+/* What is still held back, as U+FFFD; afterwards as new. */
+int zt_detok_flush(struct zt_detok *d, struct zc_buf *out);
+
+#endif
