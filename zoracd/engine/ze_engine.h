@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* The engine as the daemon sees it: one model, its KV pages, sequences, steps, samples. It knows
+ * neither text nor clients; token ids go in and come out.
+ *
+ * Thread: ze_model_open runs on the loader (or any one) thread; afterwards everything here belongs
+ * to the engine thread. After ze_engine_new nothing is allocated on the device. */
+#ifndef ZORACD_ENGINE_ZE_ENGINE_H
+#define ZORACD_ENGINE_ZE_ENGINE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "zoracd/engine/ze_config.h"
+#include "zoracd/engine/ze_plan.h"
+#include "zoracd/engine/ze_sample.h"
+
+struct zc_diag;
+struct ze_engine;
+struct ze_seq;
+
+struct ze_opts {
+    const char *dir;         /* the model */
+    const char *backend;     /* "auto", "cpu", "cuda" */
+    unsigned caps;           /* kernel capabilities, ZK_CAP_ALL for all */
+    int threads;             /* 0: default */
+    bool exact;              /* float activations and fp32 KV */
+    int head_bits;           /* 8 or 16 */
+    int context;             /* tokens per request; 0: the largest that fits, up to the model's */
+    int max_seqs;            /* sequences in one step */
+    int prefill_chunk;       /* rows of one prefill pass; 0: default */
+    uint64_t memory_limit;   /* bytes for everything the plan counts; 0: what the machine has */
+};
+
+/* Told while loading, from any thread, in rising order of done. */
+typedef void ze_progress_cb(uint64_t done_bytes, uint64_t total_bytes, void *arg);
+
+/* Plans, loads, allocates: ready to step when it returns. *cancel (NULL allowed) set to true by
+ * another thread ends it with ZC_ECANCELED. The plan is refused before anything is allocated. */
+int ze_engine_open(struct ze_engine **ret_e, const struct ze_opts *opts, ze_progress_cb *progress,
+                   void *arg, const atomic_bool *cancel, struct zc_diag *dg);
+void ze_engine_free(struct ze_engine *e);
+
+const struct ze_config *ze_engine_config(const struct ze_engine *e);
+const struct ze_plan *ze_engine_plan(const struct ze_engine *e);
+/* "cpu avx2, 2 threads". */
+const char *ze_engine_device(const struct ze_engine *e);
+
+/* ---- sequences ---------------------------------------------------------------------------- */
+
+/* A sequence over ids (copied), with pages reserved for n + reserve tokens. Pages that hold an equal
+ * prefix under the same root (a user's number, so that nobody's cache answers another's) are shared;
+ * at least the last id is left to compute. ZC_ELIMIT: can never fit (over the context, or over all
+ * pages). ZC_EBUSY: not now; pages of freed sequences are given up before it says so. */
+int ze_seq_new(struct ze_seq **ret_s, struct ze_engine *e, uint64_t root, const int32_t *ids,
+               size_t n, size_t reserve, struct zc_diag *dg);
+/* Gives the pages back; full ones stay findable by their content until they are needed. */
+void ze_seq_free(struct ze_seq *s);
+/* Reserves pages so that the sequence can reach n_tokens; ZC_EBUSY, ZC_ELIMIT as above. */
+int ze_seq_reserve(struct ze_seq *s, size_t n_tokens);
+/* Appends a token that was sampled; it is computed by the next step that includes the sequence. */
+int ze_seq_append(struct ze_seq *s, int32_t id);
+
+size_t ze_seq_len(const struct ze_seq *s);      /* ids known */
+size_t ze_seq_computed(const struct ze_seq *s); /* of these, keys and values present */
+size_t ze_seq_cached(const struct ze_seq *s);   /* found in the cache when it was made */
+const int32_t *ze_seq_ids(const struct ze_seq *s);
+
+/* ---- steps -------------------------------------------------------------------------------- */
+
+/* What one sequence does in a step: computes its next n_rows tokens (at most what is known and not
+ * computed; 1 for decode). want_logits: after the last of them. */
+struct ze_work {
+    struct ze_seq *seq;
+    int n_rows;
+    bool want_logits;
+    bool want_all; /* logits after each row: teacher forcing in tools and tests */
+    const float *logits; /* out: [V] (or [n_rows][V]), until the next step; NULL if not wanted */
+};
+
+/* Computes all works, decode rows and prefill rows in separate passes. A failure leaves the sequences
+ * as they were (ZC_ELIMIT: a value does not fit the KV type; ZC_EDEVICE: the device is lost). */
+int ze_step(struct ze_engine *e, struct ze_work *works, int n_works, struct zc_diag *dg);
+
+struct ze_kv_stats {
+    size_t pages, pages_used, pages_cached, pages_free;
+};
+void ze_engine_kv_stats(const struct ze_engine *e, struct ze_kv_stats *ret);
+
+#endif

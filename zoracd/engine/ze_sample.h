@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* Logits to one token. Pure: the same logits, parameters, history and (seed, index) give the same
+ * token, whatever runs beside it (Philox counter random numbers keyed by seed and token index).
+ * Order of what is applied: logit bias, repetition / presence / frequency penalties, then for
+ * temperature > 0: temperature, top-k, typical, top-p, min-p, draw; temperature 0: argmax, ties to
+ * the lowest id. NaN logits are ZC_EINTERNAL, never a token. Thread: any, one owner. */
+#ifndef ZORACD_ENGINE_ZE_SAMPLE_H
+#define ZORACD_ENGINE_ZE_SAMPLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct zc_diag;
+struct ze_sampler;
+
+struct ze_logit_bias {
+    int32_t id;
+    float bias;
+};
+
+struct ze_sample_params {
+    float temperature;        /* 0: greedy */
+    int top_k;                /* 0: off */
+    float top_p;              /* 1: off */
+    float min_p;              /* 0: off */
+    float typical_p;          /* 1: off */
+    float repetition_penalty; /* 1: off; over prompt and reply, as Hugging Face */
+    float presence_penalty;   /* 0: off; over the reply, as OpenAI and vLLM */
+    float frequency_penalty;  /* 0: off; over the reply */
+    uint64_t seed;
+    int logprobs;             /* how many alternatives to report, 0..20; -1: none at all */
+    const struct ze_logit_bias *bias; /* copied */
+    size_t n_bias;
+};
+
+/* The neutral values: greedy off, temperature 1, everything else off. */
+void ze_sample_params_init(struct ze_sample_params *p);
+/* Checks ranges; ZC_EINVAL names the parameter and its range. V: vocabulary. */
+int ze_sample_params_check(const struct ze_sample_params *p, int V, struct zc_diag *dg);
+
+/* One per sequence. prompt: for the repetition penalty. */
+int ze_sampler_new(struct ze_sampler **ret_s, const struct ze_sample_params *p, int V,
+                   const int32_t *prompt, size_t n);
+void ze_sampler_free(struct ze_sampler *s);
+
+#define ZE_MAX_LOGPROBS 20
+struct ze_sampled {
+    int32_t id;
+    float logprob;            /* natural log, of the model's distribution before any change */
+    int n_top;
+    int32_t top_id[ZE_MAX_LOGPROBS];
+    float top_logprob[ZE_MAX_LOGPROBS];
+};
+
+/* index: how many tokens this sequence has sampled before (it keys the random number). Records the
+ * token in the sampler's history. logits [V] are not changed. */
+int ze_sampler_draw(struct ze_sampler *s, const float *logits, uint64_t index,
+                    struct ze_sampled *ret, struct zc_diag *dg);
+
+#endif
