@@ -15,9 +15,9 @@
 
 /* The layouts on disk that are read. */
 enum zw_layout {
-    ZW_PLAIN,        /* X.weight in 16 or 32 bits */
-    ZW_CT_PACKED,    /* compressed-tensors pack-quantized, 4 or 8 bits */
-    ZW_AWQ_GEMM,     /* AutoAWQ */
+    ZW_PLAIN,     /* X.weight in 16 or 32 bits */
+    ZW_CT_PACKED, /* compressed-tensors pack-quantized, 4 or 8 bits */
+    ZW_AWQ_GEMM,  /* AutoAWQ */
     ZW_AWQ_GEMV,
     ZW_AWQ_GEMV_FAST, /* AutoAWQ gemv_fast and llm-awq */
     ZW_N_LAYOUTS
@@ -38,17 +38,28 @@ const char *zw_quant_describe(const struct zw_quant *q);
 
 /* A linear layer from headers alone: enough to plan its memory. */
 struct zw_linear {
-    char name[192];           /* module path, without .weight */
+    char name[192]; /* module path, without .weight */
     enum zw_layout layout;
-    struct zk_mat_desc desc;  /* of this part alone; join ROWS */
+    struct zk_mat_desc desc; /* of this part alone; join ROWS */
     const struct zw_tensor *weight, *scale, *zero, *g_idx, *bias; /* NULL where absent */
-    uint64_t file_bytes;      /* read for it */
+    uint64_t file_bytes;                                          /* read for it */
 };
 
-/* Finds the tensors of module `name`, checks every shape and dtype against the others, against the
- * configuration and against n, k (what the architecture asks). ZC_ENOTFOUND if no such module. */
+/* Finds the tensors of module `name` (the whole path, as the file and the ignore lists spell it),
+ * checks every shape and dtype against the others, against the configuration and against n, k (what
+ * the architecture asks). ZC_ENOTFOUND if no such module. A tied head is probed as the embedding's
+ * module: plain. */
 int zw_linear_probe(struct zw_linear *ret_l, const struct zw_store *s, const struct zw_quant *q,
                     const char *name, int n, int k, struct zc_diag *dg);
+
+/* The description of the matrix that parts make together. ZC_EUNSUPPORTED if they cannot be one
+ * (another form, k, group or type; or an activation order, which each part has for itself): then
+ * the caller keeps them apart. A symmetric part joins asymmetric ones. */
+int zw_linear_join(struct zk_mat_desc *ret_d, const struct zw_linear *const *parts, int n_parts,
+                   enum zk_join join, struct zc_diag *dg);
+
+/* What zw_quantize_w8a makes of an n x k matrix. */
+void zw_desc_w8a(struct zk_mat_desc *ret_d, int n, int k);
 
 /* A canonical matrix with the memory it borrows. */
 struct zw_canon {

@@ -42,7 +42,7 @@ struct zw_tensor {
     int rank;
     uint64_t shape[ZW_MAX_RANK];
     uint64_t bytes;
-    uint32_t file; /* which shard */
+    uint32_t file;   /* which shard */
     uint64_t offset; /* of the first byte in that file */
 };
 
@@ -59,7 +59,8 @@ const struct zw_tensor *zw_store_find(const struct zw_store *s, const char *name
 const char *zw_store_file_name(const struct zw_store *s, uint32_t file);
 uint64_t zw_store_total_bytes(const struct zw_store *s);
 
-/* Reads bytes off .. off + len of the tensor. A short read is ZC_EFORMAT, naming file and tensor. */
+/* Reads bytes off .. off + len of the tensor. A short read is ZC_EFORMAT, naming file and tensor.
+ */
 int zw_store_read(const struct zw_store *s, const struct zw_tensor *t, uint64_t off, void *dst,
                   size_t len, struct zc_diag *dg);
 
