@@ -194,8 +194,8 @@ struct zk_ops {
     int (*rope_store)(struct zk_dev *dev, float *qkv, const float *cs, const struct zk_batch *b,
                       const struct zk_attn *a, const struct zk_kv *kv);
 
-    /* o[r][H*D] = softmax over the visible positions j <= pos of scale * q . k_j, times v_j; q head h
-     * uses kv head h / (H/K); q is in qkv as rope_store left it. Summation runs over fixed
+    /* o[r][H*D] = softmax over the visible positions j <= pos of scale * q . k_j, times v_j; q head
+     * h uses kv head h / (H/K); q is in qkv as rope_store left it. Summation runs over fixed
      * stretches of the own sequence, whatever the batch is. */
     int (*attn)(struct zk_dev *dev, float *o, const float *qkv, const struct zk_batch *b,
                 const struct zk_attn *a, const struct zk_kv *kv);

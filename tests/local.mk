@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Each part of the suite adds its own programs and scripts.
-TESTS_ENVIRONMENT = top_srcdir=$(top_srcdir) top_builddir=$(top_builddir)
+AM_TESTS_ENVIRONMENT = top_srcdir="$(abs_top_srcdir)"; export top_srcdir; \
+  top_builddir="$(abs_top_builddir)"; export top_builddir;
 include tests/unit/local.mk
 include tests/kcheck/local.mk
 include tests/fuzz/local.mk

@@ -45,8 +45,8 @@ struct ze_config {
     } gen;
 };
 
-/* Reads dir/config.json (and generation_config.json if there). ret_json (may be NULL) gets the whole
- * object, to be decref'ed: the weights room reads its part. */
+/* Reads dir/config.json (and generation_config.json if there). ret_json (may be NULL) gets the
+ * whole object, to be decref'ed: the weights room reads its part. */
 int ze_config_read(struct ze_config *ret_c, const char *dir, json_t **ret_json,
                    struct zc_diag *dg);
 /* The same from objects; generation may be NULL. */
@@ -54,7 +54,7 @@ int ze_config_parse(struct ze_config *ret_c, const json_t *config, const json_t 
                     struct zc_diag *dg);
 void ze_config_release(struct ze_config *c);
 
-/* inv_freq[rot_dim / 2] in double precision, and the factor on cos and sin (docs: formats, rope). */
+/* inv_freq[rot_dim / 2] in double precision, and the factor on cos and sin. */
 float ze_rope_frequencies(const struct ze_config *c, double *inv_freq);
 
 #endif

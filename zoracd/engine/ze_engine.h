@@ -49,9 +49,9 @@ const char *ze_engine_device(const struct ze_engine *e);
 
 /* ---- sequences ---------------------------------------------------------------------------- */
 
-/* A sequence over ids (copied), with pages reserved for n + reserve tokens. Pages that hold an equal
- * prefix under the same root (a user's number, so that nobody's cache answers another's) are shared;
- * at least the last id is left to compute. ZC_ELIMIT: can never fit (over the context, or over all
+/* A sequence over ids (copied), with pages reserved for n + reserve tokens. Pages that hold an
+ * equal prefix under the same root (a user's number, so that nobody's cache answers another's) are
+ * shared; at least the last id is left to compute. ZC_ELIMIT: can never fit (over the context, or over all
  * pages). ZC_EBUSY: not now; pages of freed sequences are given up before it says so. */
 int ze_seq_new(struct ze_seq **ret_s, struct ze_engine *e, uint64_t root, const int32_t *ids,
                size_t n, size_t reserve, struct zc_diag *dg);
@@ -79,8 +79,8 @@ struct ze_work {
     const float *logits; /* out: [V] (or [n_rows][V]), until the next step; NULL if not wanted */
 };
 
-/* Computes all works, decode rows and prefill rows in separate passes. A failure leaves the sequences
- * as they were (ZC_ELIMIT: a value does not fit the KV type; ZC_EDEVICE: the device is lost). */
+/* Computes all works, decode rows and prefill rows in separate passes. A failure leaves the
+ * sequences as they were (ZC_ELIMIT: a value does not fit the KV type; ZC_EDEVICE: the device is lost). */
 int ze_step(struct ze_engine *e, struct ze_work *works, int n_works, struct zc_diag *dg);
 
 struct ze_kv_stats {
