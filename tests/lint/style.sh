@@ -14,7 +14,7 @@ sources=$(find common kernels zoracd zorac-cli tests \( -name '*.[ch]' -o -name 
 for f in $sources; do
     head -n 1 "$f" | grep -q 'SPDX-License-Identifier: MIT' || fail "$f:1: no SPDX line"
     grep -nP '\t|[ \t]+$' "$f" /dev/null && fail "$f: tab or trailing blank"
-    awk -v f="$f" '{ l = $0; gsub(/[\200-\277]/, "", l); if (length(l) > 100) { print f ":" NR ": over 100 columns"; r = 1 } } END { exit r }' "$f" || bad=1
+    LC_ALL=C.UTF-8 grep -nE '^.{101,}' "$f" /dev/null && fail "$f: over 100 columns"
 done
 # shellcheck disable=SC2086 # one word per file
 grep -nP '(^|[^:"'"'"'])//(?!/)(?![^"]*"[^"]*$)' $(echo "$sources" | grep '\.[ch]$') /dev/null | grep -vP '".*//.*"' | grep -vP '\*.*//|://' &&

@@ -21,16 +21,16 @@ struct ze_engine;
 struct ze_seq;
 
 struct ze_opts {
-    const char *dir;         /* the model */
-    const char *backend;     /* "auto", "cpu", "cuda" */
-    unsigned caps;           /* kernel capabilities, ZK_CAP_ALL for all */
-    int threads;             /* 0: default */
-    bool exact;              /* float activations and fp32 KV */
-    int head_bits;           /* 8 or 16 */
-    int context;             /* tokens per request; 0: the largest that fits, up to the model's */
-    int max_seqs;            /* sequences in one step */
-    int prefill_chunk;       /* rows of one prefill pass; 0: default */
-    uint64_t memory_limit;   /* bytes for everything the plan counts; 0: what the machine has */
+    const char *dir;       /* the model */
+    const char *backend;   /* "auto", "cpu", "cuda" */
+    unsigned caps;         /* kernel capabilities, ZK_CAP_ALL for all */
+    int threads;           /* 0: default */
+    bool exact;            /* float activations and fp32 KV */
+    int head_bits;         /* 8 or 16 */
+    int context;           /* tokens per request; 0: the largest that fits, up to the model's */
+    int max_seqs;          /* sequences in one step */
+    int prefill_chunk;     /* rows of one prefill pass; 0: default */
+    uint64_t memory_limit; /* bytes for everything the plan counts; 0: what the machine has */
 };
 
 /* Told while loading, from any thread, in rising order of done. */
@@ -51,8 +51,8 @@ const char *ze_engine_device(const struct ze_engine *e);
 
 /* A sequence over ids (copied), with pages reserved for n + reserve tokens. Pages that hold an
  * equal prefix under the same root (a user's number, so that nobody's cache answers another's) are
- * shared; at least the last id is left to compute. ZC_ELIMIT: can never fit (over the context, or over all
- * pages). ZC_EBUSY: not now; pages of freed sequences are given up before it says so. */
+ * shared; at least the last id is left to compute. ZC_ELIMIT: can never fit (over the context, or
+ * over all pages). ZC_EBUSY: not now; pages of freed sequences are given up before it says so. */
 int ze_seq_new(struct ze_seq **ret_s, struct ze_engine *e, uint64_t root, const int32_t *ids,
                size_t n, size_t reserve, struct zc_diag *dg);
 /* Gives the pages back; full ones stay findable by their content until they are needed. */
@@ -75,12 +75,13 @@ struct ze_work {
     struct ze_seq *seq;
     int n_rows;
     bool want_logits;
-    bool want_all; /* logits after each row: teacher forcing in tools and tests */
+    bool want_all;       /* logits after each row: teacher forcing in tools and tests */
     const float *logits; /* out: [V] (or [n_rows][V]), until the next step; NULL if not wanted */
 };
 
 /* Computes all works, decode rows and prefill rows in separate passes. A failure leaves the
- * sequences as they were (ZC_ELIMIT: a value does not fit the KV type; ZC_EDEVICE: the device is lost). */
+ * sequences as they were (ZC_ELIMIT: a value does not fit the KV type; ZC_EDEVICE: the device is
+ * lost). */
 int ze_step(struct ze_engine *e, struct ze_work *works, int n_works, struct zc_diag *dg);
 
 struct ze_kv_stats {

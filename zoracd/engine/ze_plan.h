@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every byte that will be allocated, from config.json and the tensor headers alone, before the first
- * allocation. Pure; any thread. */
+/* Every byte that will be allocated, from config.json and the tensor headers alone, before the
+ * first allocation. Pure; any thread. */
 #ifndef ZORACD_ENGINE_ZE_PLAN_H
 #define ZORACD_ENGINE_ZE_PLAN_H
 
@@ -14,10 +14,10 @@ struct ze_plan {
     uint64_t kv;                       /* kv_pages * kv_page_bytes * layers */
     uint64_t scratch;
     uint64_t total;
-    uint64_t available;                /* what the limit or the machine allows */
-    int context;                       /* tokens per request that are promised */
+    uint64_t available; /* what the limit or the machine allows */
+    int context;        /* tokens per request that are promised */
     int kv_pages;
-    uint64_t kv_page_bytes;            /* of all layers */
+    uint64_t kv_page_bytes; /* of all layers */
     enum zk_kv_type kv_type;
     int head_bits;
     int max_seqs, prefill_chunk;
