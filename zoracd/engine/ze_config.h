@@ -25,7 +25,7 @@ struct ze_config {
     int context;             /* max_position_embeddings */
     float norm_eps;
     bool qkv_bias, o_bias, mlp_bias, qk_norm;
-    bool tied;               /* no lm_head.weight: the head is the embedding */
+    bool tied;               /* tie_word_embeddings; the tensors decide (ze_model.c) */
     int window;              /* sliding window, 0: none */
     uint8_t *layer_window;   /* [L]: whether the layer uses it */
     struct {
@@ -52,9 +52,13 @@ int ze_config_read(struct ze_config *ret_c, const char *dir, json_t **ret_json,
 /* The same from objects; generation may be NULL. */
 int ze_config_parse(struct ze_config *ret_c, const json_t *config, const json_t *generation,
                     struct zc_diag *dg);
+/* A JSON object from len bytes, strictly: duplicate keys, numbers out of range and nesting beyond a
+ * bound are ZC_EFORMAT. name is what diagnostics call it. */
+int ze_config_json(json_t **ret_json, const char *bytes, size_t len, const char *name,
+                   struct zc_diag *dg);
 void ze_config_release(struct ze_config *c);
 
-/* inv_freq[rot_dim / 2] in double precision, and the factor on cos and sin. */
-float ze_rope_frequencies(const struct ze_config *c, double *inv_freq);
+/* The window of a layer, 0 where it sees everything. */
+int ze_config_window(const struct ze_config *c, int layer);
 
 #endif

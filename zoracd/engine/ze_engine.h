@@ -22,6 +22,7 @@ struct ze_seq;
 
 struct ze_opts {
     const char *dir;       /* the model */
+    bool random_weights;   /* dir is a config.json: weights made up in place, to measure speed */
     const char *backend;   /* "auto", "cpu", "cuda" */
     unsigned caps;         /* kernel capabilities, ZK_CAP_ALL for all */
     int threads;           /* 0: default */
@@ -30,6 +31,7 @@ struct ze_opts {
     int context;           /* tokens per request; 0: the largest that fits, up to the model's */
     int max_seqs;          /* sequences in one step */
     int prefill_chunk;     /* rows of one prefill pass; 0: default */
+    int logit_rows;        /* rows of logits in one step; 0: max_seqs */
     uint64_t memory_limit; /* bytes for everything the plan counts; 0: what the machine has */
 };
 
@@ -41,6 +43,11 @@ typedef void ze_progress_cb(uint64_t done_bytes, uint64_t total_bytes, void *arg
 int ze_engine_open(struct ze_engine **ret_e, const struct ze_opts *opts, ze_progress_cb *progress,
                    void *arg, const atomic_bool *cancel, struct zc_diag *dg);
 void ze_engine_free(struct ze_engine *e);
+
+/* What ze_engine_open would check and plan, and no more: headers only, nothing is allocated for the
+ * model. ZC_ELIMIT if it does not fit: ret_plan (may be NULL) is filled then too, and the diag says
+ * what would fit. */
+int ze_engine_check(const struct ze_opts *opts, struct ze_plan *ret_plan, struct zc_diag *dg);
 
 const struct ze_config *ze_engine_config(const struct ze_engine *e);
 const struct ze_plan *ze_engine_plan(const struct ze_engine *e);
@@ -79,9 +86,10 @@ struct ze_work {
     const float *logits; /* out: [V] (or [n_rows][V]), until the next step; NULL if not wanted */
 };
 
-/* Computes all works, decode rows and prefill rows in separate passes. A failure leaves the
- * sequences as they were (ZC_ELIMIT: a value does not fit the KV type; ZC_EDEVICE: the device is
- * lost). */
+/* Computes all works, decode rows and prefill rows in separate passes. At most max_seqs works, each
+ * sequence once, at most logit_rows rows of logits (else ZC_EINVAL). A failure leaves the sequences
+ * as they were (ZC_ELIMIT: a value does not fit the KV type; ZC_EDEVICE: the device is lost).
+ * Allocates nothing. */
 int ze_step(struct ze_engine *e, struct ze_work *works, int n_works, struct zc_diag *dg);
 
 struct ze_kv_stats {

@@ -8,6 +8,8 @@
 
 #include "kernels/zk.h"
 
+struct zc_buf;
+
 struct ze_plan {
     uint64_t weights_form[ZK_N_FORMS]; /* bytes by device form, head and embedding included */
     uint64_t weights;                  /* their sum, norms and biases too */
@@ -20,7 +22,10 @@ struct ze_plan {
     uint64_t kv_page_bytes; /* of all layers */
     enum zk_kv_type kv_type;
     int head_bits;
-    int max_seqs, prefill_chunk;
+    int max_seqs, prefill_chunk, logit_rows;
 };
+
+/* Lines for a person: what goes where, and what remains. Appended to out. */
+void ze_plan_describe(const struct ze_plan *p, struct zc_buf *out);
 
 #endif
