@@ -30,6 +30,10 @@ struct zk_dev;
 #define ZK_PAGE 16      /* tokens in a page of keys and values */
 #define ZK_ACT_BLOCK 32 /* activations that share a scale in ZK_ACT_Q8 */
 
+/* Limits of the shapes; what goes over them is refused with ZC_EINVAL. */
+#define ZK_MAX_DIM      (1 << 20) /* n and k of a matrix */
+#define ZK_MAX_HEAD_DIM 512
+
 /* ---- matrices ---------------------------------------------------------------------------- */
 
 /* Device forms of a matrix (docs/design.md). */
@@ -43,10 +47,12 @@ enum zk_form {
 
 enum zk_type { ZK_F32, ZK_F16, ZK_BF16 };
 
-/* Activations as a matrix product eats them. Which one: zk_mat.act. */
+/* Activations as a matrix product eats them. Which one: zk_mat.act.
+ * Q8, in float arithmetic: over each 32 consecutive inputs, amax = max |x|, d = amax / 127,
+ * q = round to nearest even of x * (127 / amax); a block with amax < 2^-100 is zero. */
 enum zk_act_kind {
     ZK_ACT_F32, /* floats */
-    ZK_ACT_Q8,  /* int8, one float scale per block of 32, the block's integer sum beside it */
+    ZK_ACT_Q8,  /* int8, one float scale per block of 32 */
     ZK_N_ACT_KINDS
 };
 
@@ -55,10 +61,10 @@ enum zk_act_kind {
 struct zk_canon {
     enum zk_form form;
     int n, k;
-    int group;            /* W4A, W8A: columns per scale; k for one scale per row */
+    int group;            /* W4A, W8A: columns per scale: a multiple of 32, or >= k for one per row */
     enum zk_type type;    /* W16: F16 or BF16; W4A, W8A: the type of scale; W32: F32 */
     const uint8_t *q;     /* W4A: [n][(k+1)/2], column 2i in the low nibble; W8A: [n][k] */
-    const uint8_t *zero;  /* W4A, W8A: [n][G] codes; NULL: all 8 (W4A), all 128 (W8A) */
+    const uint8_t *zero;  /* W4A (<= 15), W8A: [n][G] codes; NULL: all 8 (W4A), all 128 (W8A) */
     const void *scale;    /* W4A, W8A: [n][G] of type */
     const void *w;        /* W16: [n][k] of type; W32: float [n][k] */
     const int32_t *perm;  /* NULL, or [k]: column j multiplies x[perm[j]] (activation order) */
@@ -89,10 +95,13 @@ struct zk_mat {
     size_t bytes;
 };
 
-/* Rows of activations, prepared for a product. data: act_bytes(kind, rows, k) bytes. */
+/* Rows of activations, prepared for a product. data: act_bytes(kind, rows, k) bytes. kind, k and
+ * data are set by the caller before an operation fills it; rows is set by that operation, and a
+ * product takes all of those rows (the layout depends on their number, the results do not). */
 struct zk_act {
     enum zk_act_kind kind;
     int k;
+    int rows;
     void *data;
 };
 
@@ -128,7 +137,8 @@ struct zk_attn {
     float norm_eps;
 };
 
-/* One layer's pages: page p starts at base + p * kv_page_bytes. */
+/* One layer's pages: page p starts at base + p * kv_page_bytes. Memory comes zeroed from alloc;
+ * what a freed page holds may stay in it. */
 struct zk_kv {
     void *base;
 };
@@ -151,8 +161,8 @@ struct zk_ops {
      * agree with m->d. Thread: any; several matrices may be packed at once. */
     int (*mat_pack)(struct zk_dev *dev, struct zk_mat *m, const struct zk_canon *parts, int n_parts,
                     struct zc_diag *dg);
-    /* The inverse, for tests: row i of the packed matrix as floats, w[k] in the order of x (a perm
-     * is undone). PAIRS: row i < n/2 is the first part's row i. */
+    /* The inverse, for tests: row i of the packed matrix as floats (q - zero times scale, rounded
+     * once), w[k] in the order of x (a perm is undone). PAIRS: row i < n/2 is the first part's. */
     int (*mat_unpack_row)(const struct zk_dev *dev, const struct zk_mat *m, int row, float *w);
 
     /* y[r] = table[ids[r]] for rows of C, table of type [V][C], into float. EXACT. */
@@ -173,7 +183,7 @@ struct zk_ops {
                   int rows, int F, const int32_t *perm);
 
     /* y[r * ldy + i] = (add ? y[r * ldy + i] : 0) + bias[i] + sum_j W[i][j] x[r][j]; bias may be
-     * NULL. A permuted matrix wants x prepared with the same perm. */
+     * NULL; rows == x->rows. A permuted matrix wants x prepared with the same perm. */
     int (*matmul)(struct zk_dev *dev, float *y, int ldy, const struct zk_act *x,
                   const struct zk_mat *w, const float *bias, int rows, bool add);
 
@@ -214,7 +224,8 @@ struct zk_ops {
     void (*close)(struct zk_dev *dev);
 };
 
-/* A device with its operations. Back-ends embed it as their first member. */
+/* A device with its operations. Back-ends embed it as their first member.
+ * dev->ops->X(dev, ...) on one device from one thread at a time, mat_pack and upload excepted. */
 struct zk_dev {
     const struct zk_ops *ops;
     bool exact;          /* float activations everywhere */
@@ -246,7 +257,8 @@ struct zk_cpu_opts {
     bool huge_pages;
 };
 
-/* Processors of this process's affinity, at most its control group's CPU limit (v2 and v1). */
+/* Cores (not their hyper-threads) of this process's affinity, at most its control group's CPU
+ * limit (v2 and v1), at least 1. */
 int zk_cpu_threads_default(void);
 
 /* Opens the CPU as a device, with its pool of opts->threads - 1 workers, which sleep between steps.
@@ -255,6 +267,18 @@ int zk_cpu_open(struct zk_dev **ret_dev, const struct zk_cpu_opts *opts, struct 
 
 /* The reference as a device of one thread: kernels/ref for everything, matrices as floats. */
 int zk_ref_open(struct zk_dev **ret_dev, bool exact, struct zc_diag *dg);
+
+/* ---- probes: what zorac-bench compares with ---------------------------------------------- */
+
+/* Bytes per second at which all threads of the device together read `bytes` of memory (taken with
+ * alloc and freed again; choose it well over the caches) with plain vector loads, best of `runs`
+ * passes. 0 if the memory is not there. CPU devices only. */
+double zk_probe_read(struct zk_dev *dev, size_t bytes, int runs);
+
+/* Multiply-adds per second of all threads together in the operation that the matrix product of
+ * this activation kind is built of, on registers alone: the peak that a prefill can reach. About
+ * `ms` milliseconds. CPU devices only. */
+double zk_probe_peak(struct zk_dev *dev, enum zk_act_kind kind, int ms);
 
 /* ---- conversions, host ------------------------------------------------------------------- */
 
