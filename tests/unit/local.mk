@@ -6,4 +6,11 @@ TESTS += %D%/test_common
 %C%_test_common_SOURCES = %D%/test_common.c %D%/t_unit.h
 %C%_test_common_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_common_LDADD = common/libcommon.a $(CHECK_LIBS)
+
+check_PROGRAMS += %D%/test_engine_config
+TESTS += %D%/test_engine_config
+%C%_test_engine_config_SOURCES = %D%/test_engine_config.c %D%/t_unit.h
+%C%_test_engine_config_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+%C%_test_engine_config_LDADD = zoracd/engine/libengine.a common/libcommon.a \
+  $(JANSSON_LIBS) $(CHECK_LIBS)
 endif

@@ -1,1 +1,10 @@
 # SPDX-License-Identifier: MIT
+noinst_LIBRARIES += %D%/libengine.a
+%C%_libengine_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+%C%_libengine_a_SOURCES = \
+  %D%/ze_config.c %D%/ze_config.h \
+  %D%/ze_engine.h \
+  %D%/ze_internal.h \
+  %D%/ze_plan.h \
+  %D%/ze_rope.c \
+  %D%/ze_sample.h

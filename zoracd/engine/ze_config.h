@@ -22,12 +22,12 @@ struct ze_config {
     enum ze_family family;
     char architecture[64];
     int C, L, H, K, D, F, V;
-    int context;             /* max_position_embeddings */
+    int context; /* max_position_embeddings */
     float norm_eps;
     bool qkv_bias, o_bias, mlp_bias, qk_norm;
-    bool tied;               /* tie_word_embeddings; the tensors decide (ze_model.c) */
-    int window;              /* sliding window, 0: none */
-    uint8_t *layer_window;   /* [L]: whether the layer uses it */
+    bool tied;             /* tie_word_embeddings; the tensors decide (ze_model.c) */
+    int window;            /* sliding window, 0: none */
+    uint8_t *layer_window; /* [L]: whether the layer uses it */
     struct {
         enum ze_rope_type type;
         double theta, factor, low_freq_factor, high_freq_factor, beta_fast, beta_slow;
@@ -47,8 +47,7 @@ struct ze_config {
 
 /* Reads dir/config.json (and generation_config.json if there). ret_json (may be NULL) gets the
  * whole object, to be decref'ed: the weights room reads its part. */
-int ze_config_read(struct ze_config *ret_c, const char *dir, json_t **ret_json,
-                   struct zc_diag *dg);
+int ze_config_read(struct ze_config *ret_c, const char *dir, json_t **ret_json, struct zc_diag *dg);
 /* The same from objects; generation may be NULL. */
 int ze_config_parse(struct ze_config *ret_c, const json_t *config, const json_t *generation,
                     struct zc_diag *dg);

@@ -28,7 +28,7 @@ struct ze_sample_params {
     float presence_penalty;   /* 0: off; over the reply, as OpenAI and vLLM */
     float frequency_penalty;  /* 0: off; over the reply */
     uint64_t seed;
-    int logprobs;             /* how many alternatives to report, 0..20; -1: none at all */
+    int logprobs;                     /* how many alternatives to report, 0..20; -1: none at all */
     const struct ze_logit_bias *bias; /* copied */
     size_t n_bias;
 };
@@ -46,7 +46,7 @@ void ze_sampler_free(struct ze_sampler *s);
 #define ZE_MAX_LOGPROBS 20
 struct ze_sampled {
     int32_t id;
-    float logprob;            /* natural log, of the model's distribution before any change */
+    float logprob; /* natural log, of the model's distribution before any change */
     int n_top;
     int32_t top_id[ZE_MAX_LOGPROBS];
     float top_logprob[ZE_MAX_LOGPROBS];

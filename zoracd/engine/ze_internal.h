@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the engine share among themselves. */
+#ifndef ZORACD_ENGINE_ZE_INTERNAL_H
+#define ZORACD_ENGINE_ZE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "zoracd/engine/ze_config.h"
+
+struct zc_diag;
+
+/* ---- reading members of a JSON object (ze_config.c) --------------------------------------- */
+
+/* The first error stays; readers may go on and look at err once. */
+struct ze_json {
+    const json_t *o;     /* where a key is looked for, */
+    const json_t *outer; /* and where else; NULL */
+    const char *file;    /* for diagnostics */
+    struct zc_diag *dg;
+    int err;
+};
+
+#define ZE_REQUIRED INT64_MIN
+
+/* NULL for an absent member and for null. */
+const json_t *ze_json_get(const struct ze_json *j, const char *key);
+/* A number in min .. max, or fallback where it is absent; ZE_REQUIRED (NAN): it must be there. */
+int64_t ze_json_int(struct ze_json *j, const char *key, int64_t min, int64_t max, int64_t fallback);
+double ze_json_real(struct ze_json *j, const char *key, double min, double max, double fallback);
+bool ze_json_is_true(struct ze_json *j, const char *key, bool fallback);
+const char *ze_json_string(struct ze_json *j, const char *key, const char *fallback);
+
+/* A file's object, as ze_config_json. ZC_ENOTFOUND if there is no such file. */
+int ze_config_json_file(json_t **ret_json, const char *path, struct zc_diag *dg);
+
+/* ---- rotation (ze_rope.c) ------------------------------------------------------------------ */
+
+/* Fills c->rope; c->D, c->family and c->context are set. */
+int ze_rope_read(struct ze_config *c, struct ze_json *j);
+/* inv_freq[rot_dim / 2] in double precision; returns the factor on cos and sin. */
+float ze_rope_frequencies(const struct ze_config *c, double *inv_freq);
+
+#endif
