@@ -11,11 +11,11 @@
 
 #include "kernels/zk.h"
 #include "zoracd/weights/zw_linear.h"
+#include "zoracd/weights/zw_quantize.h"
+#include "zoracd/weights/zw_read.h"
 #include "zoracd/weights/zw_store.h"
 
 struct zc_diag;
-
-#define ZW_MAX_PARTS 3
 
 /* One matrix, or one raw tensor. Everything is borrowed until zw_load_run returns. */
 struct zw_load_job {
@@ -23,7 +23,7 @@ struct zw_load_job {
     struct zk_mat *mat;
     const struct zw_linear *parts[ZW_MAX_PARTS];
     int n_parts;
-    bool quantize_w8a; /* the parts are plain, mat->d is what zw_desc_w8a says */
+    bool quantize_w8a; /* the parts are plain, mat->d is what zw_quantize_desc says */
     /* Or (mat is NULL) a tensor as it is in the file, to raw_dst (device, raw->bytes). */
     const struct zw_tensor *raw;
     void *raw_dst;
