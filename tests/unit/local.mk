@@ -13,4 +13,9 @@ TESTS += %D%/test_engine_config
 %C%_test_engine_config_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
 %C%_test_engine_config_LDADD = zoracd/engine/libengine.a common/libcommon.a \
   $(JANSSON_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += %D%/test_wire
+TESTS += %D%/test_wire
+%C%_test_wire_SOURCES = %D%/test_wire.c %D%/t_unit.h
+%C%_test_wire_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS) $(MSGPACK_CFLAGS)
+%C%_test_wire_LDADD = common/libcommon.a $(CHECK_LIBS) $(JANSSON_LIBS) $(MSGPACK_LIBS)
 endif
