@@ -10,4 +10,5 @@ noinst_LIBRARIES += %D%/libcommon.a
   %D%/zc_rpc.c %D%/zc_rpc.h \
   %D%/zc_scan.c %D%/zc_scan.h \
   %D%/zc_sock.c %D%/zc_sock.h \
-  %D%/zc_wire.c %D%/zc_wire.h %D%/zc_wire.def
+  %D%/zc_wire.c %D%/zc_wire.h %D%/zc_wire.def \
+  %D%/zc_utf8.c %D%/zc_utf8.h

@@ -4,6 +4,7 @@
 
 #include "common/zc_buf.h"
 #include "common/zc_mem.h"
+#include "common/zc_utf8.h"
 #include "tests/unit/t_unit.h"
 
 START_TEST(diag_is_cut_at_a_whole_character)
@@ -91,6 +92,41 @@ START_TEST(sizes_from_outside_are_limited)
 }
 END_TEST
 
+START_TEST(utf8_takes_what_the_standard_allows)
+{
+    static const struct {
+        const char *p;
+        size_t n;
+        int want;
+        bool cut;
+    } rows[] = {
+        {"a", 1, 1, false},
+        {"\xc2\x80", 2, 2, false},
+        {"\xe0\xa0\x80", 3, 3, false},
+        {"\xef\xbf\xbf", 3, 3, false},
+        {"\xf4\x8f\xbf\xbf", 4, 4, false},
+        {"\xc1\xbf", 2, -1, false},         /* overlong */
+        {"\xe0\x9f\xbf", 3, -1, false},     /* overlong */
+        {"\xed\xa0\x80", 3, -1, false},     /* surrogate */
+        {"\xf4\x90\x80\x80", 4, -1, false}, /* over U+10FFFF */
+        {"\x80", 1, -1, false},
+        {"\xff", 1, -1, false},
+        {"\xf0\x9f\x98", 3, -3, true},
+        {"\xf0\x9f", 2, -2, true},
+        {"\xf0\x9f\x41", 3, -2, false},
+        {"\xe2", 1, -1, true},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bool cut = true;
+        ck_assert_int_eq(zc_utf8_next(rows[i].p, rows[i].n, &cut), rows[i].want);
+        ck_assert_int_eq(cut, rows[i].cut);
+        ck_assert_int_eq(zc_utf8_is_valid(rows[i].p, rows[i].n), rows[i].want > 0);
+    }
+    ck_assert(zc_utf8_is_valid("", 0));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("common");
@@ -102,6 +138,7 @@ int main(void)
     tcase_add_test(tc, buffer_never_passes_its_maximum);
     tcase_add_test(tc, buffer_survives_failing_memory);
     tcase_add_test(tc, sizes_from_outside_are_limited);
+    tcase_add_test(tc, utf8_takes_what_the_standard_allows);
     suite_add_tcase(s, tc);
     return t_run(s);
 }
