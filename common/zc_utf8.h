@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* UTF-8 as the Unicode standard defines it (chapter 3, table 3-7): no overlong forms, no surrogates,
- * nothing over U+10FFFF. Pure; any thread. */
+/* UTF-8 as the Unicode standard defines it (chapter 3, table 3-7): no overlong forms, no
+ * surrogates, nothing over U+10FFFF. Pure; any thread. */
 #ifndef COMMON_ZC_UTF8_H
 #define COMMON_ZC_UTF8_H
 

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* Commands that ask the daemon or the store one thing and print it. */
+#include "zorac-cli/zcli_cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/zc_buf.h"
+#include "common/zc_err.h"
+#include "common/zc_mem.h"
+#include "zorac-cli/zcli_input.h"
+#include "zorac-cli/zcli_term.h"
+
+static enum zcli_exit usage(const char *text)
+{
+    zcli_term_error("usage: zorac %s", text);
+    return ZCLI_USAGE;
+}
+
+static enum zcli_exit failed(int r, const struct zc_diag *dg)
+{
+    zcli_term_error("%s", dg->text);
+    return zcli_exit_of_error(r);
+}
+
+/* One call; the result in ret_body (owned by the caller) when it returns ZCLI_DONE. */
+static enum zcli_exit call(const struct zcli_opts *o, const char *method, json_t *params,
+                           json_t **ret_body)
+{
+    struct zcli_conn *c;
+    struct zcli_msg m = {0};
+    struct zc_diag dg = {0};
+    enum zcli_exit status = ZCLI_DONE;
+    int r = zcli_conn_open(&c, o->socket, &dg);
+
+    if (r < 0)
+        return failed(r, &dg);
+    if ((r = zcli_conn_call(c, method, params, &m, &dg)) < 0) {
+        status = failed(r, &dg);
+    } else if (m.code[0]) {
+        zcli_term_error("%s", m.message);
+        status = zcli_exit_of_code(m.code);
+    } else {
+        *ret_body = json_incref(m.body);
+    }
+    zcli_msg_release(&m);
+    zcli_conn_close(c);
+    return status;
+}
+
+static void print_json(const json_t *v, size_t flags)
+{
+    char *s = json_dumps(v, flags | JSON_ENCODE_ANY);
+    puts(s ? s : "null");
+    zc_free(s);
+}
+
+/* "model.name: text" for each leaf. */
+static void print_leaves(json_t *v, const char *prefix)
+{
+    const char *key;
+    json_t *x;
+
+    json_object_foreach(v, key, x)
+    {
+        char *path = zc_xasprintf("%s%s%s", prefix, *prefix ? "." : "", key);
+        if (json_is_object(x)) {
+            print_leaves(x, path);
+        } else {
+            char *s = json_is_string(x) ? zc_xstrdup(json_string_value(x))
+                                        : json_dumps(x, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+            printf("%-22s ", path);
+            fflush(stdout);
+            zcli_term_text(s, strlen(s));
+            zcli_term_end_line();
+            zc_free(s);
+        }
+        zc_free(path);
+    }
+}
+
+static enum zcli_exit ask_and_print(const struct zcli_opts *o, const char *method)
+{
+    json_t *body = NULL;
+    enum zcli_exit status = call(o, method, NULL, &body);
+
+    if (status == ZCLI_DONE) {
+        if (o->json)
+            print_json(body, JSON_COMPACT);
+        else
+            print_leaves(body, "");
+    }
+    json_decref(body);
+    return status;
+}
+
+static enum zcli_exit cmd_status(const struct zcli_opts *o, int argc, char **argv)
+{
+    (void)argv;
+    return argc ? usage("status") : ask_and_print(o, "status");
+}
+
+static enum zcli_exit cmd_stats(const struct zcli_opts *o, int argc, char **argv)
+{
+    (void)argv;
+    return argc ? usage("stats") : ask_and_print(o, "stats");
+}
+
+static enum zcli_exit cmd_tokens(const struct zcli_opts *o, int argc, char **argv)
+{
+    struct zc_diag dg = {0};
+    char *text;
+    int r = zcli_input_read(argc, argv, &text, &dg);
+
+    if (r < 0)
+        return failed(r, &dg);
+    if (!text)
+        return usage("tokens [TEXT...], or text on standard input");
+    json_t *params = json_pack("{s:s}", "text", text);
+    json_t *body = NULL;
+    enum zcli_exit status = call(o, "tokenize", params, &body);
+    if (status == ZCLI_DONE) {
+        if (o->json)
+            print_json(body, JSON_COMPACT);
+        else
+            printf("%lld\n", (long long)json_integer_value(json_object_get(body, "count")));
+    }
+    json_decref(body);
+    json_decref(params);
+    zc_free(text);
+    return status;
+}
+
+/* ---- sessions ----------------------------------------------------------------------------- */
+
+static int list_sessions(struct zcli_store *s, const struct zcli_opts *o, struct zc_diag *dg)
+{
+    json_t *list, *c;
+    size_t i;
+    int r = zcli_store_list(s, &list, dg);
+
+    if (r < 0)
+        return r;
+    json_array_foreach(list, i, c)
+    {
+        if (o->json) {
+            print_json(c, JSON_COMPACT);
+            continue;
+        }
+        time_t t = (time_t)json_integer_value(json_object_get(c, "updated"));
+        struct tm tm;
+        char when[32], begins[64];
+        localtime_r(&t, &tm);
+        strftime(when, sizeof when, "%Y-%m-%d %H:%M", &tm);
+        snprintf(begins, sizeof begins, "%.48s", json_string_value(json_object_get(c, "begins")));
+        begins[strcspn(begins, "\n")] = '\0';
+        struct zc_diag line; /* cuts at a whole character, takes control characters out */
+        zc_diag(&line, 0, "%-24s %s %4lld  %s", json_string_value(json_object_get(c, "name")), when,
+                (long long)json_integer_value(json_object_get(c, "messages")), begins);
+        puts(line.text);
+    }
+    json_decref(list);
+    return ZC_OK;
+}
+
+static int show_session(struct zcli_store *s, const struct zcli_opts *o, const char *name,
+                        struct zc_diag *dg)
+{
+    struct zcli_conv conv;
+    json_t *messages, *m;
+    size_t i;
+    int r = zcli_store_find(s, name, &conv, dg);
+
+    if (r < 0 || (r = zcli_store_messages(s, conv.id, &messages, dg)) < 0)
+        return r;
+    json_array_foreach(messages, i, m)
+    {
+        if (o->json) {
+            print_json(m, JSON_COMPACT);
+            continue;
+        }
+        printf("%s%s:%s ", zcli_term_bold(), json_string_value(json_object_get(m, "role")),
+               zcli_term_reset());
+        fflush(stdout);
+        json_t *content = json_object_get(m, "content");
+        zcli_term_text(json_string_value(content), json_string_length(content));
+        zcli_term_end_line();
+    }
+    json_decref(messages);
+    return ZC_OK;
+}
+
+static enum zcli_exit cmd_sessions(const struct zcli_opts *o, int argc, char **argv)
+{
+    static const char how[] = "sessions [list | show NAME | rename OLD NEW | delete NAME]";
+    const char *verb = argc ? argv[0] : "list";
+    struct zcli_store *s;
+    struct zc_diag dg = {0};
+    int want = strcmp(verb, "list") == 0 ? 0 : strcmp(verb, "rename") == 0 ? 2 : 1;
+
+    if ((want == 1 && strcmp(verb, "show") != 0 && strcmp(verb, "delete") != 0) ||
+        (argc ? argc - 1 : 0) != want)
+        return usage(how);
+    int r = zcli_store_open(&s, NULL, &dg);
+    if (r < 0)
+        return failed(r, &dg);
+    if (want == 0)
+        r = list_sessions(s, o, &dg);
+    else if (want == 2)
+        r = zcli_store_rename(s, argv[1], argv[2], &dg);
+    else if (verb[0] == 's')
+        r = show_session(s, o, argv[1], &dg);
+    else
+        r = zcli_store_delete(s, argv[1], &dg);
+    zcli_store_close(s);
+    if (r == ZC_OK)
+        return ZCLI_DONE;
+    zcli_term_error("%s", dg.text);
+    return ZCLI_FAILED; /* 3 would say that there is no daemon */
+}
+
+/* ---- raw ---------------------------------------------------------------------------------- */
+
+static enum zcli_exit cmd_raw(const struct zcli_opts *o, int argc, char **argv)
+{
+    struct zcli_conn *c = NULL;
+    struct zc_diag dg = {0};
+    json_error_t where;
+    json_t *params = NULL;
+    enum zcli_exit status = ZCLI_DONE;
+    bool ended = false;
+    int64_t id;
+
+    if (argc < 1 || argc > 2)
+        return usage("raw METHOD [JSON]");
+    if (argc == 2 && !(params = json_loads(argv[1], JSON_REJECT_DUPLICATES, &where))) {
+        zcli_term_error("the parameters are not JSON: %s (column %d)", where.text, where.column);
+        return ZCLI_USAGE;
+    }
+    if (params && !json_is_object(params)) {
+        zcli_term_error("the parameters of a method are one JSON object");
+        json_decref(params);
+        return ZCLI_USAGE;
+    }
+    int r = zcli_conn_open(&c, o->socket, &dg);
+    if (r == ZC_OK)
+        r = zcli_conn_send(c, argv[0], params, &id, &dg);
+    while (r == ZC_OK && !ended) {
+        struct zcli_msg m;
+        if ((r = zcli_conn_next(c, &m, &dg)) < 0)
+            break;
+        if (m.id == id) {
+            ended = !m.event;
+            json_t *line = m.code[0] ? json_pack("{s:{s:s, s:s}}", "error", "code", m.code,
+                                                 "message", m.message)
+                                     : json_pack("{s:O}", m.event ? m.event : "result", m.body);
+            print_json(line, JSON_COMPACT);
+            fflush(stdout);
+            json_decref(line);
+            if (m.code[0])
+                status = zcli_exit_of_code(m.code);
+        }
+        zcli_msg_release(&m);
+    }
+    if (r < 0)
+        status = failed(r, &dg);
+    zcli_conn_close(c);
+    json_decref(params);
+    return status;
+}
+
+static enum zcli_exit cmd_chat(const struct zcli_opts *o, int argc, char **argv)
+{
+    (void)argv;
+    return argc ? usage("chat") : zcli_chat(o);
+}
+
+const struct zcli_cmd zcli_cmds[] = {
+    {"chat", "", "talk; goes on with the last conversation (also: zorac alone)", cmd_chat},
+    {"sessions", "[list | show NAME | rename OLD NEW | delete NAME]", "the stored conversations",
+     cmd_sessions},
+    {"status", "", "what the daemon is doing", cmd_status},
+    {"stats", "", "its counters", cmd_stats},
+    {"tokens", "[TEXT...]", "how many tokens a text has", cmd_tokens},
+    {"raw", "METHOD [JSON]", "any method of the protocol; prints JSON", cmd_raw},
+    {NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/* The SQLite store of conversations. One connection, WAL, so that appending a piece of a reply
+ * costs no fsync and yet survives the process. */
+#include "zorac-cli/zcli_store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <sqlite3.h>
+
+#include "common/zc_err.h"
+#include "common/zc_mem.h"
+
+#define SCHEMA_VERSION 1
+
+static const char schema[] =
+    "CREATE TABLE conversation ("
+    "  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, updated INTEGER NOT NULL);"
+    "CREATE TABLE message ("
+    "  id INTEGER PRIMARY KEY,"
+    "  conversation INTEGER NOT NULL REFERENCES conversation(id) ON DELETE CASCADE,"
+    "  role TEXT NOT NULL, content TEXT NOT NULL,"
+    "  finish TEXT," /* of a reply: NULL while it is being written */
+    "  created INTEGER NOT NULL);"
+    "CREATE INDEX message_by_conversation ON message(conversation, id);";
+
+struct zcli_store {
+    sqlite3 *db;
+};
+
+static int db_error(struct zcli_store *s, struct zc_diag *dg, const char *what)
+{
+    return zc_diag(dg, ZC_ESYS, "conversations: %s: %s", what,
+                   s->db ? sqlite3_errmsg(s->db) : "no memory");
+}
+
+/* Makes the directory and its parents, all private. */
+static int make_dirs(char *path, struct zc_diag *dg)
+{
+    for (char *p = path + 1;; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char c = *p;
+        *p = '\0';
+        if (mkdir(path, 0700) < 0 && errno != EEXIST)
+            return zc_diag_sys(dg, "cannot make the directory %s", path);
+        *p = c;
+        if (c == '\0')
+            return ZC_OK;
+    }
+}
+
+int zcli_store_path(const char *name, char **ret_path, struct zc_diag *dg)
+{
+    const char *data = getenv("XDG_DATA_HOME");
+    const char *home = getenv("HOME");
+    char *dir;
+
+    if (data && data[0] == '/')
+        dir = zc_xasprintf("%s/zorac", data);
+    else if (home && home[0] == '/')
+        dir = zc_xasprintf("%s/.local/share/zorac", home);
+    else
+        return zc_diag(dg, ZC_ENOTFOUND, "neither XDG_DATA_HOME nor HOME is set");
+    int r = make_dirs(dir, dg);
+    if (r == ZC_OK)
+        *ret_path = zc_xasprintf("%s/%s", dir, name);
+    zc_free(dir);
+    return r;
+}
+
+static int exec(struct zcli_store *s, const char *sql, struct zc_diag *dg)
+{
+    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return db_error(s, dg, "database");
+    return ZC_OK;
+}
+
+static int get_version(struct zcli_store *s, int *ret_version, struct zc_diag *dg)
+{
+    sqlite3_stmt *st = NULL;
+
+    if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &st, NULL) != SQLITE_OK ||
+        sqlite3_step(st) != SQLITE_ROW) {
+        sqlite3_finalize(st);
+        return db_error(s, dg, "cannot read it");
+    }
+    *ret_version = sqlite3_column_int(st, 0);
+    sqlite3_finalize(st);
+    return ZC_OK;
+}
+
+static int set_up(struct zcli_store *s, struct zc_diag *dg)
+{
+    int version, r;
+
+    sqlite3_busy_timeout(s->db, 5000);
+    if ((r = get_version(s, &version, dg)) < 0)
+        return r;
+    if (version > SCHEMA_VERSION)
+        return zc_diag(dg, ZC_EVERSION, "conversations: written by a newer zorac (schema %d)",
+                       version);
+    if ((r = exec(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+                  dg)) < 0)
+        return r;
+    if (version == SCHEMA_VERSION)
+        return ZC_OK;
+    /* Another client may be making the tables at the same moment: looked at again under the lock.
+     */
+    if ((r = exec(s, "BEGIN IMMEDIATE", dg)) < 0 || (r = get_version(s, &version, dg)) < 0)
+        return r;
+    if (version == 0 &&
+        ((r = exec(s, schema, dg)) < 0 || (r = exec(s, "PRAGMA user_version=1", dg)) < 0))
+        return r;
+    return exec(s, "COMMIT", dg);
+}
+
+int zcli_store_open(struct zcli_store **ret_s, const char *path, struct zc_diag *dg)
+{
+    char *own = NULL;
+    struct zcli_store *s = zc_xcalloc(1, sizeof *s);
+    int r = ZC_OK;
+
+    if (!path) {
+        if ((r = zcli_store_path("conversations.db", &own, dg)) < 0)
+            goto out;
+        path = own;
+    }
+    mode_t old = umask(0077);
+    int rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    umask(old);
+    if (rc != SQLITE_OK) {
+        r = db_error(s, dg, path);
+        goto out;
+    }
+    r = set_up(s, dg);
+out:
+    zc_free(own);
+    if (r < 0)
+        zcli_store_close(s);
+    else
+        *ret_s = s;
+    return r;
+}
+
+void zcli_store_close(struct zcli_store *s)
+{
+    if (!s)
+        return;
+    sqlite3_close(s->db);
+    zc_free(s);
+}
+
+/* Prepares sql and binds its arguments: one letter each, i int64, s string (NULL allowed),
+ * b pointer and size_t of text. */
+static int prepare(struct zcli_store *s, sqlite3_stmt **ret_st, struct zc_diag *dg, const char *sql,
+                   const char *types, ...)
+{
+    va_list ap;
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
+
+    va_start(ap, types);
+    for (int i = 1; rc == SQLITE_OK && *types; i++, types++) {
+        if (*types == 'i') {
+            rc = sqlite3_bind_int64(st, i, va_arg(ap, int64_t));
+        } else if (*types == 's') {
+            rc = sqlite3_bind_text(st, i, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+        } else {
+            const char *p = va_arg(ap, const char *);
+            rc = sqlite3_bind_text64(st, i, p, va_arg(ap, size_t), SQLITE_TRANSIENT, SQLITE_UTF8);
+        }
+    }
+    va_end(ap);
+    if (rc != SQLITE_OK) {
+        sqlite3_finalize(st);
+        return db_error(s, dg, "database");
+    }
+    *ret_st = st;
+    return ZC_OK;
+}
+
+/* Runs a statement that returns no rows. */
+static int finish(struct zcli_store *s, sqlite3_stmt *st, struct zc_diag *dg)
+{
+    int rc = sqlite3_step(st);
+
+    sqlite3_finalize(st);
+    if (rc != SQLITE_DONE)
+        return db_error(s, dg, "cannot write");
+    return ZC_OK;
+}
+
+int zcli_store_find(struct zcli_store *s, const char *name, struct zcli_conv *ret_c,
+                    struct zc_diag *dg)
+{
+    sqlite3_stmt *st;
+    int r = name
+                ? prepare(s, &st, dg, "SELECT id, name FROM conversation WHERE name = ?", "s", name)
+                : prepare(s, &st, dg,
+                          "SELECT id, name FROM conversation ORDER BY updated DESC, id DESC "
+                          "LIMIT 1",
+                          "");
+    if (r < 0)
+        return r;
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) {
+        ret_c->id = sqlite3_column_int64(st, 0);
+        snprintf(ret_c->name, sizeof ret_c->name, "%s", (const char *)sqlite3_column_text(st, 1));
+    }
+    sqlite3_finalize(st);
+    if (rc == SQLITE_ROW)
+        return ZC_OK;
+    if (rc != SQLITE_DONE)
+        return db_error(s, dg, "cannot read");
+    return name ? zc_diag(dg, ZC_ENOTFOUND, "no conversation is called '%s'", name)
+                : zc_diag(dg, ZC_ENOTFOUND, "there is no conversation yet");
+}
+
+static int add_message(struct zcli_store *s, int64_t conv, const char *role, const char *content,
+                       const char *end, struct zc_diag *dg)
+{
+    sqlite3_stmt *st;
+    int r = prepare(s, &st, dg,
+                    "INSERT INTO message(conversation, role, content, finish, created) "
+                    "VALUES(?, ?, ?, ?, ?)",
+                    "isssi", conv, role, content, end, (int64_t)time(NULL));
+    return r < 0 ? r : finish(s, st, dg);
+}
+
+static int touch(struct zcli_store *s, int64_t conv, struct zc_diag *dg)
+{
+    sqlite3_stmt *st;
+    int r = prepare(s, &st, dg, "UPDATE conversation SET updated = ? WHERE id = ?", "ii",
+                    (int64_t)time(NULL), conv);
+    return r < 0 ? r : finish(s, st, dg);
+}
+
+/* "2026-01-31", then "2026-01-31 (2)": the first that is free. */
+static int free_name(struct zcli_store *s, char *name, size_t size, struct zc_diag *dg)
+{
+    struct zcli_conv c;
+    char day[32];
+    time_t now = time(NULL);
+    struct tm tm;
+
+    localtime_r(&now, &tm);
+    strftime(day, sizeof day, "%Y-%m-%d", &tm);
+    for (int i = 1;; i++) {
+        if (i == 1)
+            snprintf(name, size, "%s", day);
+        else
+            snprintf(name, size, "%s (%d)", day, i);
+        int r = zcli_store_find(s, name, &c, dg);
+        if (r < 0)
+            return r == ZC_ENOTFOUND ? ZC_OK : r;
+    }
+}
+
+int zcli_store_create(struct zcli_store *s, const char *name, const char *system,
+                      struct zcli_conv *ret_c, struct zc_diag *dg)
+{
+    struct zcli_conv c;
+    sqlite3_stmt *st;
+    int r;
+
+    if (name && (!*name || strlen(name) >= sizeof c.name))
+        return zc_diag(dg, ZC_EINVAL, "a conversation's name has 1 to %zu bytes",
+                       sizeof c.name - 1);
+    if ((r = exec(s, "BEGIN IMMEDIATE", dg)) < 0)
+        return r;
+    if (name)
+        snprintf(c.name, sizeof c.name, "%s", name);
+    else if ((r = free_name(s, c.name, sizeof c.name, dg)) < 0)
+        goto fail;
+    if ((r = prepare(s, &st, dg, "INSERT INTO conversation(name, updated) VALUES(?, ?)", "si",
+                     c.name, (int64_t)time(NULL))) < 0 ||
+        (r = finish(s, st, dg)) < 0)
+        goto fail;
+    c.id = sqlite3_last_insert_rowid(s->db);
+    if (system && (r = add_message(s, c.id, "system", system, NULL, dg)) < 0)
+        goto fail;
+    if ((r = exec(s, "COMMIT", dg)) < 0)
+        goto fail;
+    *ret_c = c;
+    return ZC_OK;
+fail:
+    exec(s, "ROLLBACK", NULL);
+    return r;
+}
+
+int zcli_store_rename(struct zcli_store *s, const char *from, const char *to, struct zc_diag *dg)
+{
+    struct zcli_conv c, other;
+    sqlite3_stmt *st;
+    int r;
+
+    if ((r = zcli_store_find(s, from, &c, dg)) < 0)
+        return r;
+    if (!*to || strlen(to) >= sizeof c.name)
+        return zc_diag(dg, ZC_EINVAL, "a conversation's name has 1 to %zu bytes",
+                       sizeof c.name - 1);
+    if (zcli_store_find(s, to, &other, NULL) == ZC_OK)
+        return zc_diag(dg, ZC_EINVAL, "a conversation is called '%s' already", to);
+    r = prepare(s, &st, dg, "UPDATE conversation SET name = ? WHERE id = ?", "si", to, c.id);
+    return r < 0 ? r : finish(s, st, dg);
+}
+
+int zcli_store_delete(struct zcli_store *s, const char *name, struct zc_diag *dg)
+{
+    struct zcli_conv c;
+    sqlite3_stmt *st;
+    int r;
+
+    if ((r = zcli_store_find(s, name, &c, dg)) < 0)
+        return r;
+    r = prepare(s, &st, dg, "DELETE FROM conversation WHERE id = ?", "i", c.id);
+    return r < 0 ? r : finish(s, st, dg);
+}
+
+/* Runs st to its end, making one object of each row from the columns' names. */
+static int collect(struct zcli_store *s, sqlite3_stmt *st, json_t **ret_rows, struct zc_diag *dg)
+{
+    json_t *rows = json_array();
+    int rc;
+
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        json_t *row = json_object();
+        for (int i = 0; i < sqlite3_column_count(st); i++) {
+            json_t *v = sqlite3_column_type(st, i) == SQLITE_INTEGER
+                            ? json_integer(sqlite3_column_int64(st, i))
+                            : json_stringn_nocheck((const char *)sqlite3_column_text(st, i),
+                                                   (size_t)sqlite3_column_bytes(st, i));
+            json_object_set_new_nocheck(row, sqlite3_column_name(st, i), v);
+        }
+        json_array_append_new(rows, row);
+    }
+    sqlite3_finalize(st);
+    if (rc != SQLITE_DONE) {
+        json_decref(rows);
+        return db_error(s, dg, "cannot read");
+    }
+    *ret_rows = rows;
+    return ZC_OK;
+}
+
+int zcli_store_messages(struct zcli_store *s, int64_t conv, json_t **ret_messages,
+                        struct zc_diag *dg)
+{
+    sqlite3_stmt *st;
+    int r = prepare(s, &st, dg,
+                    "SELECT role, content FROM message m WHERE conversation = ?1 "
+                    "AND NOT (role = 'assistant' AND content = '') "
+                    "AND NOT (role = 'user' AND coalesce((SELECT role = 'assistant' AND "
+                    "content = '' FROM message n WHERE n.conversation = ?1 AND n.id > m.id "
+                    "ORDER BY n.id LIMIT 1), 1)) ORDER BY id",
+                    "i", conv);
+    return r < 0 ? r : collect(s, st, ret_messages, dg);
+}
+
+int zcli_store_list(struct zcli_store *s, json_t **ret_list, struct zc_diag *dg)
+{
+    sqlite3_stmt *st;
+    int r = prepare(s, &st, dg,
+                    "SELECT name, (SELECT count(*) FROM message WHERE conversation = c.id) "
+                    "AS messages, updated, coalesce((SELECT content FROM message "
+                    "WHERE conversation = c.id AND role = 'user' ORDER BY id LIMIT 1), '') "
+                    "AS begins FROM conversation c ORDER BY updated DESC, id DESC",
+                    "");
+    return r < 0 ? r : collect(s, st, ret_list, dg);
+}
+
+int zcli_store_turn_begin(struct zcli_store *s, int64_t conv, const char *prompt,
+                          int64_t *ret_reply, struct zc_diag *dg)
+{
+    int r;
+
+    if ((r = exec(s, "BEGIN IMMEDIATE", dg)) < 0)
+        return r;
+    if ((r = add_message(s, conv, "user", prompt, NULL, dg)) < 0 ||
+        (r = add_message(s, conv, "assistant", "", NULL, dg)) < 0)
+        goto fail;
+    int64_t reply = sqlite3_last_insert_rowid(s->db);
+    if ((r = touch(s, conv, dg)) < 0 || (r = exec(s, "COMMIT", dg)) < 0)
+        goto fail;
+    *ret_reply = reply;
+    return ZC_OK;
+fail:
+    exec(s, "ROLLBACK", NULL);
+    return r;
+}
+
+int zcli_store_turn_append(struct zcli_store *s, int64_t reply, const char *piece, size_t n,
+                           struct zc_diag *dg)
+{
+    sqlite3_stmt *st;
+    int r = prepare(s, &st, dg, "UPDATE message SET content = content || ? WHERE id = ?", "bi",
+                    piece, n, reply);
+    return r < 0 ? r : finish(s, st, dg);
+}
+
+int zcli_store_turn_end(struct zcli_store *s, int64_t reply, const char *text, const char *end,
+                        struct zc_diag *dg)
+{
+    sqlite3_stmt *st;
+    int r = prepare(s, &st, dg,
+                    "UPDATE message SET content = coalesce(?, content), finish = ? WHERE id = ?",
+                    "ssi", text, end, reply);
+    return r < 0 ? r : finish(s, st, dg);
+}

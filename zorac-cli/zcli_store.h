@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* Conversations on disk: SQLite in $XDG_DATA_HOME/zorac/conversations.db. This store is the record;
+ * the daemon's session is only a cache of it. Every function commits before it returns, so that a
+ * kill at any moment loses at most the piece of a reply that was not handed over yet. */
+#ifndef ZORAC_CLI_ZCLI_STORE_H
+#define ZORAC_CLI_ZCLI_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+struct zc_diag;
+struct zcli_store;
+
+/* Opens (and makes, mode 0600) the store. path NULL: the default place. A file written by a newer
+ * version is refused, never changed. */
+int zcli_store_open(struct zcli_store **ret_s, const char *path, struct zc_diag *dg);
+void zcli_store_close(struct zcli_store *s);
+
+struct zcli_conv {
+    int64_t id;
+    char name[128];
+};
+
+/* The conversation of that name, or (name NULL) the one used last. ZC_ENOTFOUND. */
+int zcli_store_find(struct zcli_store *s, const char *name, struct zcli_conv *ret_c,
+                    struct zc_diag *dg);
+/* A new one; name NULL: the date and a number. system: the system message, or NULL. */
+int zcli_store_create(struct zcli_store *s, const char *name, const char *system,
+                      struct zcli_conv *ret_c, struct zc_diag *dg);
+int zcli_store_rename(struct zcli_store *s, const char *from, const char *to, struct zc_diag *dg);
+int zcli_store_delete(struct zcli_store *s, const char *name, struct zc_diag *dg);
+
+/* All of it, [{"role", "content"}, ...], as the daemon takes them; a new reference. */
+int zcli_store_messages(struct zcli_store *s, int64_t conv, json_t **ret_messages,
+                        struct zc_diag *dg);
+/* [{"name", "messages", "updated", "begins"}, ...], the last used first; a new reference. */
+int zcli_store_list(struct zcli_store *s, json_t **ret_list, struct zc_diag *dg);
+
+/* A turn: the prompt and an empty reply are stored at once; pieces are appended as they come; the
+ * end replaces the reply by its whole text (NULL: as it stands). finish: "stop", "length",
+ * "canceled", "error", "lost". A prompt whose reply stayed empty is kept in the record, and left
+ * out of zcli_store_messages: templates want an answer to every prompt. */
+int zcli_store_turn_begin(struct zcli_store *s, int64_t conv, const char *prompt,
+                          int64_t *ret_reply, struct zc_diag *dg);
+int zcli_store_turn_append(struct zcli_store *s, int64_t reply, const char *piece, size_t n,
+                           struct zc_diag *dg);
+int zcli_store_turn_end(struct zcli_store *s, int64_t reply, const char *text, const char *finish,
+                        struct zc_diag *dg);
+
+/* $XDG_DATA_HOME/zorac (made with mode 0700) + "/" + name, to be freed. */
+int zcli_store_path(const char *name, char **ret_path, struct zc_diag *dg);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* What is written to standard output. On a terminal, text that came from a model or a file can't
+ * command it: control characters are shown as U+FFFD. Into a pipe the bytes go unchanged. */
+#ifndef ZORAC_CLI_ZCLI_TERM_H
+#define ZORAC_CLI_ZCLI_TERM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Looks at standard output once; plain: no colours even on a terminal. */
+void zcli_term_init(bool plain);
+bool zcli_term_is_tty(void);
+
+/* Writes a piece of a reply: whole UTF-8 characters. Unbuffered. 0, or -1 if nobody reads any more.
+ */
+int zcli_term_text(const char *p, size_t n);
+/* Ends the line if the last text did not. */
+void zcli_term_end_line(void);
+/* Escape sequences, "" where they are not wanted. */
+const char *zcli_term_bold(void);
+const char *zcli_term_dim(void);
+const char *zcli_term_reset(void);
+
+/* A message to standard error: "zorac: ..." and a newline. */
+void zcli_term_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
