@@ -18,4 +18,10 @@ TESTS += %D%/test_wire
 %C%_test_wire_SOURCES = %D%/test_wire.c %D%/t_unit.h
 %C%_test_wire_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS) $(MSGPACK_CFLAGS)
 %C%_test_wire_LDADD = common/libcommon.a $(CHECK_LIBS) $(JANSSON_LIBS) $(MSGPACK_LIBS)
+check_PROGRAMS += %D%/test_cli
+TESTS += %D%/test_cli
+%C%_test_cli_SOURCES = %D%/test_cli.c %D%/t_unit.h
+%C%_test_cli_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE3_CFLAGS)
+%C%_test_cli_LDADD = zorac-cli/libzcli.a common/libcommon.a $(CHECK_LIBS) $(SQLITE3_LIBS) \
+  $(READLINE_LIBS) $(JANSSON_LIBS) $(MSGPACK_LIBS)
 endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* Unit tests of the client: the store of conversations, and what a terminal is allowed to see. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "common/zc_mem.h"
+#include "tests/unit/t_unit.h"
+#include "zorac-cli/zcli_reply.h"
+#include "zorac-cli/zcli_store.h"
+#include "zorac-cli/zcli_term.h"
+
+static char dir[64];
+static char *db;
+static struct zcli_store *s;
+static struct zc_diag dg;
+
+static void set_up(void)
+{
+    snprintf(dir, sizeof dir, "/tmp/zorac-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    setenv("XDG_DATA_HOME", dir, 1);
+    db = zc_xasprintf("%s/zorac/conversations.db", dir);
+    s = NULL;
+    t_assert_err(zcli_store_open(&s, NULL, &dg), ZC_OK, &dg);
+}
+
+static void tear_down(void)
+{
+    char *cmd = zc_xasprintf("rm -rf %s", dir);
+
+    zcli_store_close(s);
+    ck_assert_int_eq(system(cmd), 0);
+    zc_free(cmd);
+    zc_free(db);
+}
+
+static size_t n_messages(int64_t conv)
+{
+    json_t *m;
+    t_assert_err(zcli_store_messages(s, conv, &m, &dg), ZC_OK, &dg);
+    size_t n = json_array_size(m);
+    json_decref(m);
+    return n;
+}
+
+/* The content of message i of the conversation is exactly this. */
+static void assert_message(int64_t conv, size_t i, const char *role, const char *content)
+{
+    json_t *all;
+    t_assert_err(zcli_store_messages(s, conv, &all, &dg), ZC_OK, &dg);
+    json_t *m = json_array_get(all, i);
+    ck_assert_str_eq(json_string_value(json_object_get(m, "role")), role);
+    ck_assert_str_eq(json_string_value(json_object_get(m, "content")), content);
+    json_decref(all);
+}
+
+START_TEST(files_are_private)
+{
+    struct stat st;
+
+    ck_assert_int_eq(stat(db, &st), 0);
+    ck_assert_int_eq(st.st_mode & 0777, 0600);
+    char *d = zc_xasprintf("%s/zorac", dir);
+    ck_assert_int_eq(stat(d, &st), 0);
+    ck_assert_int_eq(st.st_mode & 0777, 0700);
+    zc_free(d);
+}
+END_TEST
+
+START_TEST(last_used_conversation_is_found)
+{
+    struct zcli_conv a, b, c;
+    int64_t reply;
+
+    ck_assert_int_eq(zcli_store_find(s, NULL, &c, &dg), ZC_ENOTFOUND);
+    t_assert_err(zcli_store_create(s, "a", "be kind", &a, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_create(s, NULL, NULL, &b, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_find(s, NULL, &c, &dg), ZC_OK, &dg);
+    ck_assert_int_eq(c.id, b.id);
+    sleep(1); /* the store's clock has seconds */
+    t_assert_err(zcli_store_turn_begin(s, a.id, "hi", &reply, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_find(s, NULL, &c, &dg), ZC_OK, &dg);
+    ck_assert_int_eq(c.id, a.id);
+    assert_message(a.id, 0, "system", "be kind");
+    ck_assert_int_eq(zcli_store_create(s, "a", NULL, &b, &dg), ZC_ESYS); /* the name is taken */
+}
+END_TEST
+
+START_TEST(unanswered_prompts_stay_out_of_the_transcript)
+{
+    struct zcli_conv c;
+    int64_t reply;
+
+    t_assert_err(zcli_store_create(s, "c", NULL, &c, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_turn_begin(s, c.id, "lost", &reply, &dg), ZC_OK, &dg);
+    ck_assert_uint_eq(n_messages(c.id), 0);
+    t_assert_err(zcli_store_turn_begin(s, c.id, "hi", &reply, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_turn_append(s, reply, "hel", 3, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_turn_append(s, reply, "lo", 2, &dg), ZC_OK, &dg);
+    ck_assert_uint_eq(n_messages(c.id), 2);
+    assert_message(c.id, 1, "assistant", "hello");
+    t_assert_err(zcli_store_turn_end(s, reply, "hello!", "stop", &dg), ZC_OK, &dg);
+    assert_message(c.id, 0, "user", "hi");
+    assert_message(c.id, 1, "assistant", "hello!");
+}
+END_TEST
+
+/* A child writes a reply piece by piece, telling us through a pipe after each; it is killed at some
+ * point. Every piece that it told of must be there. */
+START_TEST(partial_reply_survives_kill)
+{
+    struct zcli_conv c;
+    int told[2], n = 0;
+    char byte;
+
+    t_assert_err(zcli_store_create(s, "k", NULL, &c, &dg), ZC_OK, &dg);
+    zcli_store_close(s);
+    s = NULL;
+    ck_assert_int_eq(pipe(told), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int64_t reply;
+        if (zcli_store_open(&s, NULL, &dg) < 0 ||
+            zcli_store_turn_begin(s, c.id, "count", &reply, &dg) < 0)
+            _exit(1);
+        for (;;)
+            if (zcli_store_turn_append(s, reply, "x", 1, &dg) < 0 || write(told[1], "x", 1) != 1)
+                _exit(1);
+    }
+    while (n < 20 && read(told[0], &byte, 1) == 1)
+        n++;
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    close(told[1]);
+    while (read(told[0], &byte, 1) == 1)
+        n++;
+    close(told[0]);
+    ck_assert_int_ge(n, 20);
+    t_assert_err(zcli_store_open(&s, NULL, &dg), ZC_OK, &dg);
+    json_t *m;
+    t_assert_err(zcli_store_messages(s, c.id, &m, &dg), ZC_OK, &dg);
+    size_t kept = json_string_length(json_object_get(json_array_get(m, 1), "content"));
+    ck_assert_uint_ge(kept, (size_t)n);
+    ck_assert_uint_le(kept, (size_t)n + 1);
+    json_decref(m);
+}
+END_TEST
+
+START_TEST(names_change_and_go)
+{
+    struct zcli_conv c;
+    json_t *list;
+
+    t_assert_err(zcli_store_create(s, "one", NULL, &c, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_create(s, "two", NULL, &c, &dg), ZC_OK, &dg);
+    ck_assert_int_eq(zcli_store_rename(s, "one", "two", &dg), ZC_EINVAL);
+    t_assert_err(zcli_store_rename(s, "one", "three", &dg), ZC_OK, &dg);
+    ck_assert_int_eq(zcli_store_delete(s, "one", &dg), ZC_ENOTFOUND);
+    t_assert_err(zcli_store_delete(s, "two", &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_list(s, &list, &dg), ZC_OK, &dg);
+    ck_assert_uint_eq(json_array_size(list), 1);
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(list, 0), "name")), "three");
+    json_decref(list);
+    ck_assert_int_eq(zcli_store_create(s, "", NULL, &c, &dg), ZC_EINVAL);
+}
+END_TEST
+
+START_TEST(newer_and_broken_files_are_refused)
+{
+    sqlite3 *raw;
+
+    zcli_store_close(s);
+    s = NULL;
+    ck_assert_int_eq(sqlite3_open(db, &raw), SQLITE_OK);
+    sqlite3_exec(raw, "PRAGMA user_version=99", NULL, NULL, NULL);
+    sqlite3_close(raw);
+    ck_assert_int_eq(zcli_store_open(&s, NULL, &dg), ZC_EVERSION);
+    ck_assert_ptr_null(s);
+    FILE *f = fopen(db, "w");
+    fputs("this is no database, but it is long enough to be looked at as if it were one", f);
+    fclose(f);
+    ck_assert_int_eq(zcli_store_open(&s, NULL, &dg), ZC_ESYS);
+    ck_assert_ptr_null(s);
+}
+END_TEST
+
+/* On a terminal a model's text can't command it. The pseudo-terminal is script(1)'s business; here
+ * the output is a pipe, which must get the bytes unchanged. */
+START_TEST(pipes_get_the_bytes_unchanged)
+{
+    static const char text[] = "a\x1b[31mb\xc2\x9b\n";
+    char got[32] = {0};
+    int fds[2];
+
+    ck_assert_int_eq(pipe(fds), 0);
+    int saved = dup(STDOUT_FILENO);
+    dup2(fds[1], STDOUT_FILENO);
+    zcli_term_init(false);
+    int r = zcli_term_text(text, sizeof text - 1);
+    dup2(saved, STDOUT_FILENO);
+    ck_assert_int_eq(r, 0);
+    ck_assert_int_eq(read(fds[0], got, sizeof got), (int)sizeof text - 1);
+    ck_assert_mem_eq(got, text, sizeof text - 1);
+}
+END_TEST
+
+START_TEST(exit_statuses_are_as_promised)
+{
+    ck_assert_int_eq(zcli_exit_of_code("busy"), 4);
+    ck_assert_int_eq(zcli_exit_of_code("limit"), 4);
+    ck_assert_int_eq(zcli_exit_of_code("permission"), 4);
+    ck_assert_int_eq(zcli_exit_of_code("internal"), 1);
+    ck_assert_int_eq(zcli_exit_of_error(ZC_ENOTFOUND), 3);
+    ck_assert_int_eq(zcli_exit_of_error(ZC_EPERM), 4);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("cli");
+    TCase *tc = tcase_create("store");
+
+    tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_add_test(tc, files_are_private);
+    tcase_add_test(tc, last_used_conversation_is_found);
+    tcase_add_test(tc, unanswered_prompts_stay_out_of_the_transcript);
+    tcase_add_test(tc, partial_reply_survives_kill);
+    tcase_add_test(tc, names_change_and_go);
+    tcase_add_test(tc, newer_and_broken_files_are_refused);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("terminal");
+    tcase_add_test(tc, pipes_get_the_bytes_unchanged);
+    tcase_add_test(tc, exit_statuses_are_as_promised);
+    suite_add_tcase(suite, tc);
+    return t_run(suite);
+}
