@@ -7,12 +7,6 @@ TESTS += %D%/test_common
 %C%_test_common_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_common_LDADD = common/libcommon.a $(CHECK_LIBS)
 
-check_PROGRAMS += %D%/test_engine_config
-TESTS += %D%/test_engine_config
-%C%_test_engine_config_SOURCES = %D%/test_engine_config.c %D%/t_unit.h
-%C%_test_engine_config_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
-%C%_test_engine_config_LDADD = zoracd/engine/libengine.a common/libcommon.a \
-  $(JANSSON_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += %D%/test_wire
 TESTS += %D%/test_wire
 %C%_test_wire_SOURCES = %D%/test_wire.c %D%/t_unit.h
@@ -25,3 +19,4 @@ TESTS += %D%/test_cli
 %C%_test_cli_LDADD = zorac-cli/libzcli.a common/libcommon.a $(CHECK_LIBS) $(SQLITE3_LIBS) \
   $(READLINE_LIBS) $(JANSSON_LIBS) $(MSGPACK_LIBS)
 endif
+include tests/unit/engine.mk

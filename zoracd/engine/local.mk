@@ -7,4 +7,5 @@ noinst_LIBRARIES += %D%/libengine.a
   %D%/ze_internal.h \
   %D%/ze_plan.h \
   %D%/ze_rope.c \
-  %D%/ze_sample.h
+  %D%/ze_sample.c %D%/ze_sample.h \
+  %D%/ze_select.c

@@ -43,4 +43,22 @@ int ze_rope_read(struct ze_config *c, struct ze_json *j);
 /* inv_freq[rot_dim / 2] in double precision; returns the factor on cos and sin. */
 float ze_rope_frequencies(const struct ze_config *c, double *inv_freq);
 
+/* ---- sampling (ze_select.c, ze_sample.c) --------------------------------------------------- */
+
+/* Keeps everything with order above key, and of what equals it as much as rest allows. */
+struct ze_cut {
+    uint32_t key;
+    double rest;
+    bool used;
+};
+
+/* The cut that keeps the largest values until their weights (NULL: 1 each) reach mass; ties in the
+ * order of index. n > 0; weights > 0. */
+struct ze_cut ze_cut_find(const float *value, const float *weight, int n, double mass);
+/* Asked for each in the order of index: whether it is kept. */
+bool ze_cut_keeps(struct ze_cut *cut, float value, float weight);
+
+/* Ten rounds over the counter, in place. */
+void ze_philox(uint32_t ctr[4], const uint32_t key[2]);
+
 #endif

@@ -2,8 +2,10 @@
 /* Logits to one token. Pure: the same logits, parameters, history and (seed, index) give the same
  * token, whatever runs beside it (Philox counter random numbers keyed by seed and token index).
  * Order of what is applied: logit bias, repetition / presence / frequency penalties, then for
- * temperature > 0: temperature, top-k, typical, top-p, min-p, draw; temperature 0: argmax, ties to
- * the lowest id. NaN logits are ZC_EINTERNAL, never a token. Thread: any, one owner. */
+ * temperature > 0: temperature, top-k, typical, top-p, min-p, draw; temperature 0: argmax. Ties go
+ * to the lower id everywhere. Each filter sees the renormalised distribution of what the ones
+ * before it kept, and keeps at least one token. NaN logits are ZC_EINTERNAL, never a token.
+ * Thread: any, one owner. */
 #ifndef ZORACD_ENGINE_ZE_SAMPLE_H
 #define ZORACD_ENGINE_ZE_SAMPLE_H
 
@@ -15,45 +17,49 @@ struct ze_sampler;
 
 struct ze_logit_bias {
     int32_t id;
-    float bias;
+    float bias; /* -100 .. 100, added to the logit */
 };
 
 struct ze_sample_params {
-    float temperature;        /* 0: greedy */
+    float temperature;        /* 0: greedy; at most 100 */
     int top_k;                /* 0: off */
-    float top_p;              /* 1: off */
-    float min_p;              /* 0: off */
-    float typical_p;          /* 1: off */
+    float top_p;              /* 0 .. 1; 1: off. The fewest tokens whose probability reaches it */
+    float min_p;              /* 0 .. 1; 0: off. Of the most probable token's probability */
+    float typical_p;          /* 0 .. 1; 1: off. As top_p, by nearness to the entropy */
     float repetition_penalty; /* 1: off; over prompt and reply, as Hugging Face */
-    float presence_penalty;   /* 0: off; over the reply, as OpenAI and vLLM */
-    float frequency_penalty;  /* 0: off; over the reply */
+    float presence_penalty;   /* -2 .. 2; 0: off; over the reply, as OpenAI and vLLM */
+    float frequency_penalty;  /* -2 .. 2; 0: off; over the reply */
     uint64_t seed;
-    int logprobs;                     /* how many alternatives to report, 0..20; -1: none at all */
+    int logprobs; /* how many alternatives to report, 0..ZE_MAX_LOGPROBS; -1: no logprobs at all */
     const struct ze_logit_bias *bias; /* copied */
     size_t n_bias;
 };
 
-/* The neutral values: greedy off, temperature 1, everything else off. */
+#define ZE_MAX_LOGPROBS 20
+#define ZE_MAX_BIAS     4096
+
+/* The neutral values: temperature 1, everything else off. */
 void ze_sample_params_init(struct ze_sample_params *p);
 /* Checks ranges; ZC_EINVAL names the parameter and its range. V: vocabulary. */
 int ze_sample_params_check(const struct ze_sample_params *p, int V, struct zc_diag *dg);
 
-/* One per sequence. prompt: for the repetition penalty. */
+/* One per sequence; p is what ze_sample_params_check accepts. prompt: for the repetition penalty
+ * (ZC_EINVAL for an id outside the vocabulary). Takes all the memory that drawing needs: about
+ * 8 V bytes when temperature or changes are in play, next to nothing for plain greedy. */
 int ze_sampler_new(struct ze_sampler **ret_s, const struct ze_sample_params *p, int V,
                    const int32_t *prompt, size_t n);
 void ze_sampler_free(struct ze_sampler *s);
 
-#define ZE_MAX_LOGPROBS 20
 struct ze_sampled {
     int32_t id;
-    float logprob; /* natural log, of the model's distribution before any change */
-    int n_top;
+    float logprob; /* natural log, of the model's distribution before any change; 0 if not asked */
+    int n_top;     /* alternatives, most probable first */
     int32_t top_id[ZE_MAX_LOGPROBS];
     float top_logprob[ZE_MAX_LOGPROBS];
 };
 
 /* index: how many tokens this sequence has sampled before (it keys the random number). Records the
- * token in the sampler's history. logits [V] are not changed. */
+ * token in the sampler's history. logits [V] are not changed. Allocates nothing. */
 int ze_sampler_draw(struct ze_sampler *s, const float *logits, uint64_t index,
                     struct ze_sampled *ret, struct zc_diag *dg);
 
