@@ -21,7 +21,7 @@ struct zw_linear {
     enum zw_layout layout;
     struct zk_mat_desc desc; /* of this part alone; join ROWS */
     const struct zw_tensor *weight, *scale, *zero, *g_idx, *bias; /* NULL where absent */
-    uint64_t file_bytes;                                          /* read for it */
+    uint64_t file_bytes; /* that decoding reads: all but the bias */
 };
 
 /* Finds the tensors of module `name` (the whole path, as the file and the ignore lists spell it),

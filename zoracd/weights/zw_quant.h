@@ -44,10 +44,9 @@ void zw_quant_free(struct zw_quant *q);
 /* For status and inspection: "compressed-tensors pack-quantized W4A16 asymmetric, group 128". */
 const char *zw_quant_describe(const struct zw_quant *q);
 
-/* The scheme of a module, given by its path without ".weight"; *ret_scheme is NULL where it should
- * be plain, borrowed from q. *ret_is_strict: whether a module stored otherwise contradicts the
- * configuration (AutoAWQ leaves the head plain without saying so). */
-int zw_quant_scheme(const struct zw_scheme **ret_scheme, bool *ret_is_strict,
-                    const struct zw_quant *q, const char *module, struct zc_diag *dg);
+/* The scheme of a module, given by its path without ".weight": NULL where it is to be plain, else
+ * borrowed from q. */
+int zw_quant_scheme(const struct zw_scheme **ret_scheme, const struct zw_quant *q,
+                    const char *module, struct zc_diag *dg);
 
 #endif
