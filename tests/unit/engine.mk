@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The engine's tests.
 if HAVE_CHECK
-ENGINE_TESTS = %D%/test_engine_config %D%/test_engine_sample
+ENGINE_TESTS = %D%/test_engine_config %D%/test_engine_kv %D%/test_engine_sample
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
 ENGINE_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
@@ -9,6 +9,9 @@ ENGINE_TEST_LIBS = zoracd/engine/libengine.a common/libcommon.a $(JANSSON_LIBS) 
 %C%_test_engine_config_SOURCES = %D%/test_engine_config.c %D%/t_unit.h
 %C%_test_engine_config_CFLAGS = $(ENGINE_TEST_CFLAGS)
 %C%_test_engine_config_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_engine_kv_SOURCES = %D%/test_engine_kv.c %D%/t_unit.h
+%C%_test_engine_kv_CFLAGS = $(ENGINE_TEST_CFLAGS)
+%C%_test_engine_kv_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_engine_sample_SOURCES = %D%/test_engine_sample.c %D%/t_unit.h
 %C%_test_engine_sample_CFLAGS = $(ENGINE_TEST_CFLAGS)
 %C%_test_engine_sample_LDADD = $(ENGINE_TEST_LIBS)

@@ -5,6 +5,7 @@ noinst_LIBRARIES += %D%/libengine.a
   %D%/ze_config.c %D%/ze_config.h \
   %D%/ze_engine.h \
   %D%/ze_internal.h \
+  %D%/ze_kv.c %D%/ze_kv.h \
   %D%/ze_plan.h \
   %D%/ze_rope.c \
   %D%/ze_sample.c %D%/ze_sample.h \
