@@ -27,7 +27,7 @@
 struct zc_diag;
 struct zk_dev;
 
-#define ZK_PAGE 16      /* tokens in a page of keys and values */
+#define ZK_PAGE      16 /* tokens in a page of keys and values */
 #define ZK_ACT_BLOCK 32 /* activations that share a scale in ZK_ACT_Q8 */
 
 /* Limits of the shapes; what goes over them is refused with ZC_EINVAL. */
@@ -61,13 +61,13 @@ enum zk_act_kind {
 struct zk_canon {
     enum zk_form form;
     int n, k;
-    int group;            /* W4A, W8A: columns per scale: a multiple of 32, or >= k for one per row */
-    enum zk_type type;    /* W16: F16 or BF16; W4A, W8A: the type of scale; W32: F32 */
-    const uint8_t *q;     /* W4A: [n][(k+1)/2], column 2i in the low nibble; W8A: [n][k] */
-    const uint8_t *zero;  /* W4A (<= 15), W8A: [n][G] codes; NULL: all 8 (W4A), all 128 (W8A) */
-    const void *scale;    /* W4A, W8A: [n][G] of type */
-    const void *w;        /* W16: [n][k] of type; W32: float [n][k] */
-    const int32_t *perm;  /* NULL, or [k]: column j multiplies x[perm[j]] (activation order) */
+    int group;         /* W4A, W8A: columns per scale: a multiple of 32, or >= k for one per row */
+    enum zk_type type; /* W16: F16 or BF16; W4A, W8A: the type of scale; W32: F32 */
+    const uint8_t *q;  /* W4A: [n][(k+1)/2], column 2i in the low nibble; W8A: [n][k] */
+    const uint8_t *zero; /* W4A (<= 15), W8A: [n][G] codes; NULL: all 8 (W4A), all 128 (W8A) */
+    const void *scale;   /* W4A, W8A: [n][G] of type */
+    const void *w;       /* W16: [n][k] of type; W32: float [n][k] */
+    const int32_t *perm; /* NULL, or [k]: column j multiplies x[perm[j]] (activation order) */
 };
 
 /* How several matrices with the same k become one. */
@@ -79,7 +79,7 @@ enum zk_join {
 /* Everything that decides the size and layout of a packed matrix: known from headers alone. */
 struct zk_mat_desc {
     enum zk_form form;
-    int n, k;          /* n: the sum over the parts */
+    int n, k; /* n: the sum over the parts */
     int group;
     enum zk_type type;
     bool has_zero, has_perm;
@@ -115,14 +115,14 @@ struct zk_seq {
     const int32_t *pages; /* page numbers of the sequence, ceil((pos0 + n_rows) / ZK_PAGE) valid */
     int32_t first_row;    /* of the batch */
     int32_t n_rows;
-    int32_t pos0;         /* position of first_row; everything before it is in the pages */
+    int32_t pos0; /* position of first_row; everything before it is in the pages */
 };
 
 /* What one forward pass computes. Arrays are device memory. */
 struct zk_batch {
-    int rows;              /* B */
+    int rows; /* B */
     int n_seqs;
-    const int32_t *pos;    /* [B] */
+    const int32_t *pos;        /* [B] */
     const struct zk_seq *seqs; /* [n_seqs], rows in order, no gaps */
 };
 
@@ -133,7 +133,7 @@ struct zk_attn {
     float scale;                   /* of q . k */
     int window;                    /* 0: none; else row i sees j with i - j < window */
     enum zk_kv_type kv_type;
-    const float *q_norm, *k_norm;  /* [D] RMSNorm weights per head before the rotation, or NULL */
+    const float *q_norm, *k_norm; /* [D] RMSNorm weights per head before the rotation, or NULL */
     float norm_eps;
 };
 
@@ -228,8 +228,8 @@ struct zk_ops {
  * dev->ops->X(dev, ...) on one device from one thread at a time, mat_pack and upload excepted. */
 struct zk_dev {
     const struct zk_ops *ops;
-    bool exact;          /* float activations everywhere */
-    char label[128];     /* for status: "cpu avx2, 8 threads" */
+    bool exact;      /* float activations everywhere */
+    char label[128]; /* for status: "cpu avx2, 8 threads" */
 };
 
 /* ---- the CPU ----------------------------------------------------------------------------- */

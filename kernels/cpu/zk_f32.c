@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Matrix products with float activations, for every form: exact mode, and unquantized weights.
+ * Compiled once per instruction set.
+ *
+ * A strip of at most 128 columns of a panel is widened to floats in the first-level cache (codes
+ * minus zero, so that one multiplication by the scale at the strip's end is exact work), then
+ * multiplied with a few rows at a time. One element's sum is: over strips, out = s * p + out with
+ * p the chain of the strip's multiply-adds in the order of the columns. */
+#include "kernels/cpu/zk_isa.h"
+
+#define STRIP 128
+#define NV    (ZK_TILE / ZK_VL)
+#define ROWS  (ZK_VL == 16 ? 8 : ZK_VL == 8 ? 4 : 2) /* that share a load of weights */
+
+static inline void load16(vf *v, const void *p, enum zk_type type)
+{
+    for (int i = 0; i < NV; i++)
+        v[i] = type == ZK_F32    ? v_load((const float *)p + i * ZK_VL)
+               : type == ZK_BF16 ? v_load_bf16((const uint16_t *)p + i * ZK_VL)
+                                 : v_load_f16((const uint16_t *)p + i * ZK_VL);
+}
+
+static inline void zeros16(float *z, const struct zk_panel *p, int g)
+{
+    const uint8_t *src = p->data + p->lo->zeros;
+    for (int i = 0; i < ZK_TILE; i++) {
+        if (p->lo->zeros == 0)
+            z[i] = p->form == ZK_W4A ? 8 : 128;
+        else if (p->form == ZK_W8A)
+            z[i] = src[g * ZK_TILE + i];
+        else
+            z[i] = (float)(src[g * 8 + (i & 7)] >> (i & 8 ? 4 : 0) & 15);
+    }
+}
+
+/* Columns k0 .. k0 + n of a panel of codes, a multiple of 32 from 32 on, as [n][16] code - zero. */
+static void strip_codes(float *w, const struct zk_panel *p, int k0, int n)
+{
+    float z[ZK_TILE];
+    zeros16(z, p, k0 / p->lo->group);
+    for (int j = 0; j < n; j += 4) {
+        uint8_t codes[4][ZK_TILE];
+        int q = j % 32 / 4, b = (k0 + j) / 32, shift = p->form == ZK_W4A && q >= 4 ? 4 : 0;
+        const uint8_t *src =
+            p->form == ZK_W8A ? p->data + b * 512 + q * 64 : p->data + b * 256 + q % 4 * 64;
+        uint8_t mask = p->form == ZK_W8A ? 255 : 15;
+        for (int i = 0; i < ZK_TILE; i++)
+            for (int e = 0; e < 4; e++)
+                codes[e][i] = src[i * 4 + e] >> shift & mask;
+        for (int e = 0; e < 4; e++)
+            for (int i = 0; i < NV; i++)
+                v_store(w + (j + e) * ZK_TILE + i * ZK_VL,
+                        v_sub(v_load_u8(codes[e] + i * ZK_VL), v_load(z + i * ZK_VL)));
+    }
+}
+
+static void strip_halves(float *w, const struct zk_panel *p, int k0, int n)
+{
+    const uint16_t *src = (const uint16_t *)(const void *)p->data + (size_t)k0 * ZK_TILE;
+    for (int j = 0; j < n * ZK_TILE; j += ZK_TILE)
+        for (int i = 0; i < ZK_TILE; i += ZK_VL)
+            v_store(w + j + i,
+                    p->type == ZK_BF16 ? v_load_bf16(src + j + i) : v_load_f16(src + j + i));
+}
+
+/* T rows: out[t] = s * (sum over the strip) + out[t]. */
+static inline __attribute__((always_inline)) void rows_strip(const int T, float *out,
+                                                             const float *w, const vf *s,
+                                                             const float *x, size_t ldx, int n)
+{
+    vf acc[ROWS][NV];
+    for (int t = 0; t < T; t++)
+        for (int i = 0; i < NV; i++)
+            acc[t][i] = v_zero();
+    for (int j = 0; j < n; j++, w += ZK_TILE) {
+        vf wj[NV];
+        for (int i = 0; i < NV; i++)
+            wj[i] = v_load(w + i * ZK_VL);
+        for (int t = 0; t < T; t++) {
+            vf xj = v_set1(x[(size_t)t * ldx + (size_t)j]);
+            for (int i = 0; i < NV; i++)
+                acc[t][i] = v_fma(wj[i], xj, acc[t][i]);
+        }
+    }
+    for (int t = 0; t < T; t++)
+        for (int i = 0; i < NV; i++) {
+            float *o = out + t * ZK_TILE + i * ZK_VL;
+            v_store(o, v_fma(s[i], acc[t][i], v_load(o)));
+        }
+}
+
+static void all_rows(float *out, const float *w, const vf *s, const float *x, size_t ldx, int n,
+                     int len)
+{
+    int r = 0;
+    for (; r + ROWS <= n; r += ROWS)
+        rows_strip(ROWS, out + r * ZK_TILE, w, s, x + (size_t)r * ldx, ldx, len);
+    for (; r < n; r++)
+        rows_strip(1, out + r * ZK_TILE, w, s, x + (size_t)r * ldx, ldx, len);
+}
+
+void ZK_V(mm_f32)(float *out, const struct zk_panel *p, const float *x, size_t ldx, int n)
+{
+    bool codes = p->form == ZK_W4A || p->form == ZK_W8A;
+    int group = codes ? p->lo->group : p->k;
+    float strip[STRIP * ZK_TILE] __attribute__((aligned(64)));
+
+    memset(out, 0, (size_t)n * ZK_TILE * sizeof(float));
+    for (int k0 = 0, len; k0 < p->k; k0 += len) {
+        int left = group - k0 % group;
+        len = left < STRIP ? left : STRIP;
+        len = len < p->k - k0 ? len : p->k - k0;
+        const float *w = strip;
+        vf s[NV];
+        for (int i = 0; i < NV; i++)
+            s[i] = v_set1(1.0f);
+        if (codes) {
+            strip_codes(strip, p, k0, len);
+            load16(s, p->data + p->lo->scales + (size_t)(k0 / group * ZK_TILE * p->lo->scale_size),
+                   p->type);
+        } else if (p->form == ZK_W16) {
+            strip_halves(strip, p, k0, len);
+        } else {
+            w = (const float *)(const void *)p->data + (size_t)k0 * ZK_TILE;
+        }
+        all_rows(out, w, s, x + k0, ldx, n, len);
+    }
+}

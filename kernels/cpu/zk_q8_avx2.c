@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* Matrix products with int8 activations, AVX2.
+ *
+ * 4-bit codes: vpmaddubsw multiplies unsigned codes with signed activations and adds pairs to 16
+ * bits; eight of them, a block of 32 columns, are at most 8 * 2 * 15 * 127 = 30480, so they add up
+ * in 16 bits and are widened once. 8-bit codes would saturate there: they are taken as signed
+ * (minus 128, and so are the zeros), |code| times the activation with the code's sign, which is at
+ * most 2 * 128 * 127 = 32512, and widened after each.
+ *
+ * One row (decode) unpacks in registers. For more, a strip of a panel, at most four blocks, is
+ * unpacked into the first-level cache and multiplied with all rows, four at a time.
+ *
+ * One element is: over groups, out = s * (p - z * S) + out, where p is the chain of d_b * dot_b
+ * over the group's blocks and S that of d_b * sum_b; both ways do just that. */
+#include "kernels/cpu/zk_isa.h"
+
+#include <immintrin.h>
+
+#define STRIP    4    /* blocks */
+#define SPAN     64   /* rows whose sums stay in the first-level cache */
+#define PREFETCH 2048 /* bytes ahead, when a panel comes from memory */
+
+static inline void load_scales(__m256 *s, const struct zk_panel *p, int g)
+{
+    const uint8_t *src = p->data + p->lo->scales + (size_t)(g * ZK_TILE * p->lo->scale_size);
+    for (int h = 0; h < 2; h++) {
+        const uint8_t *at = src + h * 8 * p->lo->scale_size;
+        s[h] = p->type == ZK_F16    ? v_load_f16((const uint16_t *)(const void *)at)
+               : p->type == ZK_BF16 ? v_load_bf16((const uint16_t *)(const void *)at)
+                                    : v_load((const float *)(const void *)at);
+    }
+}
+
+/* Of 8-bit codes: minus 128, as the codes are. */
+static inline void load_zeros(__m256 *z, const struct zk_panel *p, int g)
+{
+    const uint8_t *src = p->data + p->lo->zeros;
+    if (p->lo->zeros == 0) {
+        z[0] = z[1] = _mm256_set1_ps(p->form == ZK_W4A ? 8 : 0);
+    } else if (p->form == ZK_W8A) {
+        for (int h = 0; h < 2; h++)
+            z[h] = _mm256_sub_ps(v_load_u8(src + g * ZK_TILE + h * 8), _mm256_set1_ps(128));
+    } else {
+        __m128i b = _mm_loadl_epi64((const __m128i *)(const void *)(src + g * 8));
+        const __m128i low = _mm_set1_epi8(15);
+        __m128i hi = _mm_and_si128(_mm_srli_epi16(b, 4), low);
+        z[0] = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_and_si128(b, low)));
+        z[1] = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(hi));
+    }
+}
+
+static inline __m256i load32(const uint8_t *p)
+{
+    return _mm256_load_si256((const __m256i *)(const void *)p);
+}
+
+static inline __m256i four(const int8_t *q)
+{
+    int32_t x;
+    memcpy(&x, q, 4);
+    return _mm256_set1_epi32(x);
+}
+
+static inline __m256 widen16(__m256i sum)
+{
+    return _mm256_cvtepi32_ps(_mm256_madd_epi16(sum, _mm256_set1_epi16(1)));
+}
+
+/* sum + the dots of four signed columns of 8 rows. */
+static inline __m256i add_signed(__m256i sum, __m256i w, __m256i x)
+{
+    __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+static inline void finish(float *out, const float *sum, const __m256 *s, const __m256 *z, float S)
+{
+    for (int h = 0; h < 2; h++) {
+        __m256 v = _mm256_fnmadd_ps(z[h], _mm256_set1_ps(S), _mm256_loadu_ps(sum + h * 8));
+        float *o = out + h * 8;
+        _mm256_storeu_ps(o, _mm256_fmadd_ps(s[h], v, _mm256_loadu_ps(o)));
+    }
+}
+
+/* ---- one row ----------------------------------------------------------------------------- */
+
+static inline void block_w4(__m256 *dot, const uint8_t *w, const int8_t *q)
+{
+    const __m256i low = _mm256_set1_epi8(15);
+    __m256i sum[2][2];
+    for (int c = 0; c < 4; c++) {
+        __m256i x = four(q + 4 * c), y = four(q + 4 * c + 16);
+        for (int h = 0; h < 2; h++) {
+            __m256i b = load32(w + c * 64 + h * 32);
+            __m256i lo = _mm256_maddubs_epi16(_mm256_and_si256(b, low), x);
+            __m256i hi = _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(b, 4), low), y);
+            sum[h][0] = c == 0 ? lo : _mm256_add_epi16(sum[h][0], lo);
+            sum[h][1] = c == 0 ? hi : _mm256_add_epi16(sum[h][1], hi);
+        }
+    }
+    for (int h = 0; h < 2; h++)
+        dot[h] = widen16(_mm256_add_epi16(sum[h][0], sum[h][1]));
+}
+
+static inline void block_w8(__m256 *dot, const uint8_t *w, const int8_t *q)
+{
+    const __m256i flip = _mm256_set1_epi8(-128);
+    __m256i sum[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    for (int c = 0; c < 8; c++) {
+        __m256i x = four(q + 4 * c);
+        for (int h = 0; h < 2; h++)
+            sum[h] = add_signed(sum[h], _mm256_xor_si256(load32(w + c * 64 + h * 32), flip), x);
+    }
+    for (int h = 0; h < 2; h++)
+        dot[h] = _mm256_cvtepi32_ps(sum[h]);
+}
+
+static inline __attribute__((always_inline)) void one_row(const bool w4, float *out,
+                                                          const struct zk_panel *p,
+                                                          const uint8_t *chunk, int w, int t)
+{
+    const struct zk_layout *lo = p->lo;
+    const uint8_t *src = p->data;
+    const int bytes = w4 ? 256 : 512, blocks = lo->kp / 32, per_group = lo->group / 32;
+
+    memset(out, 0, ZK_TILE * sizeof(float));
+    for (int g = 0, b = 0; g < lo->groups; g++) {
+        int end = b + per_group < blocks ? b + per_group : blocks;
+        __m256 sum[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()}, dot[2], s[2], z[2];
+        float S = 0, both[ZK_TILE];
+        for (; b < end; b++, src += bytes, chunk += w * ZK_Q8_BYTES) {
+            const int8_t *q = (const int8_t *)chunk + t * ZK_ACT_BLOCK;
+            const float *d = (const float *)(const void *)(chunk + w * ZK_ACT_BLOCK) + t;
+            for (int i = 0; i < bytes; i += 64)
+                _mm_prefetch((const char *)src + PREFETCH + i, _MM_HINT_T0);
+            if (w4)
+                block_w4(dot, src, q);
+            else
+                block_w8(dot, src, q);
+            for (int h = 0; h < 2; h++)
+                sum[h] = _mm256_fmadd_ps(dot[h], _mm256_set1_ps(d[0]), sum[h]);
+            S += d[w];
+        }
+        load_scales(s, p, g);
+        load_zeros(z, p, g);
+        _mm256_storeu_ps(both, sum[0]);
+        _mm256_storeu_ps(both + 8, sum[1]);
+        finish(out, both, s, z, S);
+    }
+}
+
+/* ---- several rows ------------------------------------------------------------------------ */
+
+/* Blocks to [n][8][64] unsigned 4-bit or signed 8-bit codes, a byte each. */
+static inline void unpack(uint8_t *dst, const uint8_t *src, int n, bool w4)
+{
+    const __m256i low = _mm256_set1_epi8(15), flip = _mm256_set1_epi8(-128);
+    for (int b = 0; b < n; b++, dst += 512, src += w4 ? 256 : 512)
+        for (int i = 0; i < (w4 ? 256 : 512); i += 32) {
+            __m256i v = load32(src + i), *lo = (__m256i *)(void *)(dst + i), *hi = lo + 8;
+            if (w4) {
+                _mm256_store_si256(lo, _mm256_and_si256(v, low));
+                _mm256_store_si256(hi, _mm256_and_si256(_mm256_srli_epi16(v, 4), low));
+            } else {
+                _mm256_store_si256(lo, _mm256_xor_si256(v, flip));
+            }
+        }
+}
+
+/* Adds n blocks to the sums of T rows: sum[T][16], S[T]. chunk is the first block's. */
+static inline __attribute__((always_inline)) void strip_rows(const int T, const bool w4, float *sum,
+                                                             float *S, const uint8_t *strip, int n,
+                                                             const uint8_t *chunk, int w, int t0)
+{
+    for (int b = 0; b < n; b++, strip += 512, chunk += w * ZK_Q8_BYTES) {
+        const int8_t *q = (const int8_t *)chunk + t0 * ZK_ACT_BLOCK;
+        const float *d = (const float *)(const void *)(chunk + w * ZK_ACT_BLOCK) + t0;
+        __m256i acc[4][2];
+        for (int t = 0; t < T; t++)
+            acc[t][0] = acc[t][1] = _mm256_setzero_si256();
+        for (int c = 0; c < 8; c++) {
+            __m256i w0 = load32(strip + c * 64), w1 = load32(strip + c * 64 + 32);
+            for (int t = 0; t < T; t++) {
+                __m256i x = four(q + t * ZK_ACT_BLOCK + 4 * c);
+                if (w4) {
+                    acc[t][0] = _mm256_add_epi16(acc[t][0], _mm256_maddubs_epi16(w0, x));
+                    acc[t][1] = _mm256_add_epi16(acc[t][1], _mm256_maddubs_epi16(w1, x));
+                } else {
+                    acc[t][0] = add_signed(acc[t][0], w0, x);
+                    acc[t][1] = add_signed(acc[t][1], w1, x);
+                }
+            }
+        }
+        for (int t = 0; t < T; t++) {
+            for (int h = 0; h < 2; h++) {
+                float *at = sum + t * ZK_TILE + h * 8;
+                __m256 dot = w4 ? widen16(acc[t][h]) : _mm256_cvtepi32_ps(acc[t][h]);
+                _mm256_storeu_ps(at,
+                                 _mm256_fmadd_ps(dot, _mm256_set1_ps(d[t]), _mm256_loadu_ps(at)));
+            }
+            S[t] += d[w + t];
+        }
+    }
+}
+
+/* Block b's chunk of the group that row r is in; its width, and the row's place. */
+static inline const uint8_t *chunk_of(const uint8_t *x, size_t row_bytes, int rows, int r, int b,
+                                      int *ret_w, int *ret_t)
+{
+    int first = r / ZK_ROW_GROUP * ZK_ROW_GROUP;
+    int w = rows - first < ZK_ROW_GROUP ? rows - first : ZK_ROW_GROUP;
+    *ret_w = w;
+    *ret_t = r - first;
+    return x + (size_t)first * row_bytes + (size_t)b * (size_t)(w * ZK_Q8_BYTES);
+}
+
+/* Rows r0 .. r0 + n, n <= SPAN. */
+static inline __attribute__((always_inline)) void span(const bool w4, float *out,
+                                                       const struct zk_panel *p, const uint8_t *x,
+                                                       int rows, int r0, int n)
+{
+    const struct zk_layout *lo = p->lo;
+    const int blocks = lo->kp / 32, per_group = lo->group / 32;
+    const size_t row_bytes = zk_act_row_bytes(ZK_ACT_Q8, p->k);
+    uint8_t strip[STRIP * 512] __attribute__((aligned(64)));
+    float sum[SPAN * ZK_TILE] __attribute__((aligned(64))), S[SPAN];
+
+    memset(out, 0, (size_t)n * ZK_TILE * sizeof(float));
+    for (int g = 0, b = 0; g < lo->groups; g++) {
+        int end = b + per_group < blocks ? b + per_group : blocks, m;
+        memset(sum, 0, (size_t)n * ZK_TILE * sizeof(float));
+        memset(S, 0, (size_t)n * sizeof(float));
+        for (; b < end; b += m) {
+            m = end - b < STRIP ? end - b : STRIP;
+            unpack(strip, p->data + (size_t)b * (w4 ? 256 : 512), m, w4);
+            for (int i = 0, T, w, t; i < n; i += T) {
+                const uint8_t *chunk = chunk_of(x, row_bytes, rows, r0 + i, b, &w, &t);
+                T = w - t >= 4 && n - i >= 4 ? 4 : 1;
+                if (T == 4)
+                    strip_rows(4, w4, sum + i * ZK_TILE, S + i, strip, m, chunk, w, t);
+                else
+                    strip_rows(1, w4, sum + i * ZK_TILE, S + i, strip, m, chunk, w, t);
+            }
+        }
+        __m256 s[2], z[2];
+        load_scales(s, p, g);
+        load_zeros(z, p, g);
+        for (int i = 0; i < n; i++)
+            finish(out + i * ZK_TILE, sum + i * ZK_TILE, s, z, S[i]);
+    }
+}
+
+static inline __attribute__((always_inline)) void spans(const bool w4, float *out,
+                                                        const struct zk_panel *p, const uint8_t *x,
+                                                        int rows, int r0, int n)
+{
+    if (n == 1) {
+        int w, t;
+        const uint8_t *chunk = chunk_of(x, zk_act_row_bytes(ZK_ACT_Q8, p->k), rows, r0, 0, &w, &t);
+        one_row(w4, out, p, chunk, w, t);
+        return;
+    }
+    for (int i = 0; i < n; i += SPAN)
+        span(w4, out + i * ZK_TILE, p, x, rows, r0 + i, n - i < SPAN ? n - i : SPAN);
+}
+
+void ZK_V(mm_q8)(float *out, const struct zk_panel *p, const uint8_t *x, int rows, int r0, int n)
+{
+    if (p->form == ZK_W4A)
+        spans(true, out, p, x, rows, r0, n);
+    else
+        spans(false, out, p, x, rows, r0, n);
+}
+
+/* The inner step of 4-bit products on registers: vpmaddubsw and vpaddw, twelve chains; like the
+ * real one, widened every eight. */
+double ZK_V(probe_q8)(long n)
+{
+    __m256i w = _mm256_set1_epi8(3), x = _mm256_set1_epi8(1), total = _mm256_setzero_si256();
+    for (long r = 0; r < n; r++) {
+        __m256i a[8];
+        for (int i = 0; i < 8; i++)
+            a[i] = _mm256_maddubs_epi16(w, x);
+        for (int k = 0; k < 7; k++)
+            for (int i = 0; i < 8; i++) {
+                __asm__("" : "+x"(x)); /* or the compiler would multiply once */
+                a[i] = _mm256_add_epi16(a[i], _mm256_maddubs_epi16(w, x));
+            }
+        for (int i = 0; i < 8; i++)
+            total = _mm256_add_epi32(total, _mm256_madd_epi16(a[i], _mm256_set1_epi16(1)));
+    }
+    int32_t lane[8];
+    memcpy(lane, &total, sizeof lane);
+    return lane[0] == -1 ? 0 : (double)n * 8 * 8 * 32;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* 16-bit floats to 32 bits and back, in integer arithmetic: the host side of what the kernels do
+ * with instructions. */
+#include "kernels/zk.h"
+
+#include <string.h>
+
+static uint32_t bits_of(float f)
+{
+    uint32_t u;
+    memcpy(&u, &f, sizeof u);
+    return u;
+}
+
+static float float_of(uint32_t u)
+{
+    float f;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
+
+float zk_f16_to_f32(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exp = (h >> 10) & 31, man = h & 0x3ff;
+
+    if (exp == 31)
+        return float_of(sign | 0x7f800000 | man << 13);
+    if (exp != 0)
+        return float_of(sign | (exp + 112) << 23 | man << 13);
+    float f = (float)man * 0x1p-24f; /* exact: subnormals are multiples of 2^-24 */
+    return sign ? -f : f;
+}
+
+uint16_t zk_f32_to_f16(float f)
+{
+    uint32_t u = bits_of(f), sign = (u >> 16) & 0x8000;
+    u &= 0x7fffffff;
+    if (u > 0x7f800000)
+        return (uint16_t)(sign | 0x7e00 | ((u >> 13) & 0x3ff));
+    if (u >= 0x477ff000) /* 65520: half way to the number after the largest */
+        return (uint16_t)(sign | 0x7c00);
+    if (u < 0x38800000) { /* below 2^-14: a multiple of 2^-24, rounded by the addition */
+        float m = float_of(u) + 0.5f;
+        return (uint16_t)(sign | (bits_of(m) - 0x3f000000));
+    }
+    u += 0xfff + ((u >> 13) & 1); /* nearest, ties to even; a carry moves the exponent */
+    return (uint16_t)(sign | (u - 0x38000000) >> 13);
+}
+
+float zk_bf16_to_f32(uint16_t h)
+{
+    return float_of((uint32_t)h << 16);
+}
+
+uint16_t zk_f32_to_bf16(float f)
+{
+    uint32_t u = bits_of(f);
+
+    if ((u & 0x7fffffff) > 0x7f800000)
+        return (uint16_t)(u >> 16 | 0x40);
+    return (uint16_t)((u + 0x7fff + ((u >> 16) & 1)) >> 16);
+}
