@@ -2,4 +2,13 @@
 noinst_LIBRARIES += %D%/libtext.a
 %C%_libtext_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(PCRE2_CFLAGS) $(UTF8PROC_CFLAGS)
 %C%_libtext_a_SOURCES = \
-  %D%/zt_text.c %D%/zt_text.h
+  %D%/zt_text.c %D%/zt_text.h \
+  %D%/zt_added.c %D%/zt_added.h \
+  %D%/zt_bpe.c %D%/zt_bpe.h \
+  %D%/zt_decoder.c %D%/zt_decoder.h \
+  %D%/zt_json.c %D%/zt_json.h \
+  %D%/zt_norm.c %D%/zt_norm.h \
+  %D%/zt_pre.c %D%/zt_pre.h \
+  %D%/zt_regex.c %D%/zt_regex.h \
+  %D%/zt_utf8.c %D%/zt_utf8.h \
+  %D%/zt_vocab.c %D%/zt_vocab.h

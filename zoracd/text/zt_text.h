@@ -29,8 +29,13 @@ void zt_text_release(struct zt_text *t);
 void zt_text_clear(struct zt_text *t);
 /* Appends n bytes of one kind; ZC_ELIMIT over the maximum, ZC_ENOMEM. */
 int zt_text_add(struct zt_text *t, const char *p, size_t n, bool trusted);
+/* Appends bytes off .. off + len of another text, each of the kind it has there. */
+int zt_text_copy(struct zt_text *t, const struct zt_text *from, size_t off, size_t len);
 /* Whether bytes off .. off + len all are trusted. */
 bool zt_text_is_trusted(const struct zt_text *t, size_t off, size_t len);
+/* How many of the bytes off .. off + len (in the text, len > 0) are of the same kind as the first,
+ * and which kind that is. */
+size_t zt_text_run(const struct zt_text *t, size_t off, size_t len, bool *ret_trusted);
 
 /* A growable array of token ids with a maximum. */
 struct zt_ids {
@@ -39,6 +44,7 @@ struct zt_ids {
 };
 void zt_ids_init(struct zt_ids *ids, size_t max);
 void zt_ids_release(struct zt_ids *ids);
+/* ZC_ELIMIT at the maximum, ZC_ENOMEM. */
 int zt_ids_add(struct zt_ids *ids, int32_t id);
 
 #endif

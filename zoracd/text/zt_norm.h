@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* The normalizer of tokenizer.json: what is done to a text before it is cut. It works on texts with
+ * spans of trust (zt_text.h), so that special tokens can still be told from what looks like them
+ * afterwards. Compiled once, const afterwards: any thread. Reference: tokenizers, normalizers. */
+#ifndef ZORACD_TEXT_ZT_NORM_H
+#define ZORACD_TEXT_ZT_NORM_H
+
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "zoracd/text/zt_regex.h"
+#include "zoracd/text/zt_text.h"
+
+struct zc_diag;
+
+#define ZT_NORM_MAX 16 /* steps */
+
+struct zt_norm {
+    struct zt_norm_step *steps;
+    size_t n_steps;
+};
+
+/* From the value of "normalizer", null included: NFC, NFD, NFKC, NFKD, Prepend, Replace, Strip and
+ * sequences of them. Another type is ZC_EUNSUPPORTED and named. Released even after an error. */
+int zt_norm_init(struct zt_norm *norm, const json_t *spec, struct zc_diag *dg);
+void zt_norm_release(struct zt_norm *norm);
+
+/* Normalizes bytes off .. off + len of text, valid UTF-8, into out, which is emptied first; tmp is
+ * room to work in. What replaces bytes is trusted if all of them were. */
+int zt_norm_run(const struct zt_norm *norm, struct zt_regex_work *w, const struct zt_text *text,
+                size_t off, size_t len, struct zt_text *out, struct zt_text *tmp,
+                struct zc_diag *dg);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* The regular expressions of tokenizer.json: PCRE2 with UTF, UCP and JIT, under a limit. They are
+ * written for Oniguruma, which the reference uses; what it understands in another way is put into
+ * PCRE2's words or refused by name (zt_regex.c). Compiled once, const afterwards: any number of
+ * threads may match, each with its own zt_regex_work. */
+#ifndef ZORACD_TEXT_ZT_REGEX_H
+#define ZORACD_TEXT_ZT_REGEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct zc_diag;
+struct zt_regex;
+
+/* What one thread matches with; zeroed is empty. */
+struct zt_regex_work {
+    struct pcre2_real_match_data_8 *data;
+    struct pcre2_real_match_context_8 *context;
+    struct pcre2_real_jit_stack_8 *stack;
+};
+
+/* literal: the pattern is a plain string. ZC_EFORMAT with PCRE2's words and place,
+ * ZC_EUNSUPPORTED for Oniguruma's own constructs. */
+int zt_regex_new(struct zt_regex **ret_re, const char *pattern, size_t len, bool literal,
+                 struct zc_diag *dg);
+void zt_regex_free(struct zt_regex *re);
+
+/* The next match in n bytes of valid UTF-8 at or after from, empty ones included: 1 and its bytes
+ * [*ret_start, *ret_end), 0 for none, ZC_ELIMIT if it takes too many steps. */
+int zt_regex_find(const struct zt_regex *re, struct zt_regex_work *w, const char *p, size_t n,
+                  size_t from, size_t *ret_start, size_t *ret_end, struct zc_diag *dg);
+void zt_regex_work_release(struct zt_regex_work *w);
+
+#endif
