@@ -6,9 +6,12 @@ noinst_LIBRARIES += %D%/libtext.a
   %D%/zt_added.c %D%/zt_added.h \
   %D%/zt_bpe.c %D%/zt_bpe.h \
   %D%/zt_decoder.c %D%/zt_decoder.h \
+  %D%/zt_detok.c \
   %D%/zt_json.c %D%/zt_json.h \
   %D%/zt_norm.c %D%/zt_norm.h \
   %D%/zt_pre.c %D%/zt_pre.h \
   %D%/zt_regex.c %D%/zt_regex.h \
+  %D%/zt_tok.c %D%/zt_tok.h %D%/zt_tok_internal.h \
+  %D%/zt_tok_load.c \
   %D%/zt_utf8.c %D%/zt_utf8.h \
   %D%/zt_vocab.c %D%/zt_vocab.h

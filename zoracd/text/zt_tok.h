@@ -15,8 +15,8 @@
 struct zc_diag;
 struct zt_tok;
 
-/* Loads dir/tokenizer.json (and dir/tokenizer_config.json if there) or the file itself. What is
- * recognised and not done (Unigram, WordPiece, dropout) is refused by its name. */
+/* Loads path/tokenizer.json of a model's directory, or the file itself. What is recognised and not
+ * done (Unigram, WordPiece, dropout, ...) is ZC_EUNSUPPORTED and named. */
 int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg);
 /* The same from bytes in memory; for tests and fuzzing. */
 int zt_tok_new(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg);
@@ -26,8 +26,9 @@ void zt_tok_free(struct zt_tok *tok);
 int32_t zt_tok_vocab_size(const struct zt_tok *tok);
 /* The id of a token by its exact content (added tokens first); -1 if there is none. */
 int32_t zt_tok_find(const struct zt_tok *tok, const char *content, size_t len);
-/* The token's content as in the file (for inspection), borrowed; NULL for an id without one. */
-const char *zt_tok_content(const struct zt_tok *tok, int32_t id);
+/* The token's content as in the file (for inspection), borrowed, not terminated, and its length;
+ * NULL for an id without one. */
+const char *zt_tok_content(const struct zt_tok *tok, int32_t id, size_t *ret_len);
 bool zt_tok_is_special(const struct zt_tok *tok, int32_t id);
 
 enum zt_tok_flags {
@@ -35,10 +36,13 @@ enum zt_tok_flags {
     ZT_TOK_PARSE_SPECIAL = 1 << 1, /* special tokens match everywhere, trusted or not */
 };
 
-/* Appends the ids of text. Special added tokens match in trusted spans only (unless PARSE_SPECIAL);
- * non-special added tokens match everywhere, as they do in the reference. Text that is not UTF-8
- * is read with U+FFFD for each maximal invalid part, as the reference's callers do.
- * Linear time; ZC_ELIMIT if a regex runs over its match limit or ids->max is reached. */
+/* Appends the ids of text. Control tokens match in trusted spans only, unless PARSE_SPECIAL: those
+ * that the file calls special, and those like <|user|> whatever it calls them. Other added tokens
+ * match everywhere, as they do in the reference, and the text between two is one whole whatever its
+ * spans. Text that is not UTF-8 is read with U+FFFD for each maximal invalid part, as the
+ * reference's callers do.
+ * Time O(n log n), memory O(n). ZC_ELIMIT if a regex runs over its match limit or ids->max is
+ * reached; ids is as before then. */
 int zt_tok_encode(const struct zt_tok *tok, const struct zt_text *text, unsigned flags,
                   struct zt_ids *ids, struct zc_diag *dg);
 /* The same for plain bytes: all untrusted. */
@@ -52,15 +56,17 @@ int zt_tok_decode(const struct zt_tok *tok, const int32_t *ids, size_t n, bool s
 
 /* ---- streaming ---------------------------------------------------------------------------- */
 
-/* Ids one after another into whole characters. The chunks' sum is zt_tok_decode of all ids, but
- * that bytes which never become a character are given out as U+FFFD only when it is certain. */
+/* Ids one after another into whole characters. The chunks' sum is zt_tok_decode of all ids, with
+ * one exception: where a run of byte tokens (<0xE2>...) is no UTF-8 as a whole, decode has U+FFFD
+ * for each of its bytes, while a stream has already given out the characters at its beginning. */
 struct zt_detok;
 int zt_detok_new(struct zt_detok **ret_d, const struct zt_tok *tok, bool skip_special);
 void zt_detok_free(struct zt_detok *d);
 /* The ids before the first push (a prompt's last ids): they decide about a leading space and are
  * not given out. */
 int zt_detok_prime(struct zt_detok *d, const int32_t *ids, size_t n);
-/* Appends zero or more whole characters to out. O(1) per id. */
+/* Appends zero or more whole characters to out. All of the id's text is held back while it ends
+ * within a character. O(1) per id. ZC_EINVAL for an id out of range, zc_buf's errors. */
 int zt_detok_push(struct zt_detok *d, int32_t id, struct zc_buf *out);
 /* What is still held back, as U+FFFD; afterwards as new. */
 int zt_detok_flush(struct zt_detok *d, struct zc_buf *out);

@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: MIT */
+/* tokenizer.json into a tokenizer. The file is gone through once for where its parts are; the two
+ * big ones, vocab and merges, are read in place (zt_json.h says why), the others become trees that
+ * their own readers take (zt_norm, zt_pre, zt_decoder, and here: model, added tokens,
+ * post-processor). Nothing of the file or of a tree outlives loading. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/zc_err.h"
+#include "common/zc_mem.h"
+#include "zoracd/text/zt_json.h"
+#include "zoracd/text/zt_tok_internal.h"
+#include "zoracd/text/zt_utf8.h"
+
+#define MAX_FILE   ((size_t)256 << 20)
+#define MAX_ADDED  (1 << 20)
+#define MAX_SUFFIX 32
+
+/* The parts of the file. */
+struct parts {
+    json_t *top;                  /* members of the file but model */
+    json_t *model;                /* members of model but vocab and merges */
+    struct zt_json vocab, merges; /* where these begin; p NULL if missing */
+};
+
+/* ---- taking the file apart ---------------------------------------------------------------- */
+
+/* One member whose key has been read: a place to come back to, or a tree. */
+static int take_member(struct zt_json *j, const char *key, struct zt_json *place, json_t *trees)
+{
+    json_t *tree;
+
+    if (place ? place->p != NULL : json_object_get(trees, key) != NULL)
+        return zc_diag(j->dg, ZC_EFORMAT, "'%s' is there twice", key);
+    if (place) {
+        zt_json_peek(j);
+        *place = *j;
+        return zt_json_skip(j);
+    }
+    int r = zt_json_tree(j, &tree);
+    if (r < 0)
+        return zc_diag_prefix(j->dg, r, "'%s'", key);
+    return json_object_set_new(trees, key, tree) < 0
+               ? zc_diag(j->dg, ZC_ENOMEM, "no memory for '%s'", key)
+               : ZC_OK;
+}
+
+static int take_model(struct zt_json *j, struct parts *parts, struct zc_buf *key)
+{
+    int first = 1, r = zt_json_enter(j, '{');
+
+    while (r >= 0 && (r = zt_json_next(j, '}', &first)) > 0) {
+        if ((r = zt_json_key(j, key)) < 0)
+            break;
+        const char *k = zc_buf_str(key);
+        struct zt_json *place = strcmp(k, "vocab") == 0    ? &parts->vocab
+                                : strcmp(k, "merges") == 0 ? &parts->merges
+                                                           : NULL;
+        r = take_member(j, k, place, parts->model);
+    }
+    return r;
+}
+
+static int take_apart(struct zt_json *j, struct parts *parts)
+{
+    struct zc_buf key;
+    int first = 1;
+
+    zc_buf_init(&key, MAX_FILE);
+    int r = zt_json_enter(j, '{');
+    while (r >= 0 && (r = zt_json_next(j, '}', &first)) > 0) {
+        if ((r = zt_json_key(j, &key)) < 0)
+            break;
+        if (strcmp(zc_buf_str(&key), "model") != 0)
+            r = take_member(j, zc_buf_str(&key), NULL, parts->top);
+        else if (json_object_size(parts->model) > 0)
+            r = zc_diag(j->dg, ZC_EFORMAT, "'model' is there twice");
+        else
+            r = take_model(j, parts, &key);
+    }
+    zc_buf_release(&key);
+    return r < 0 ? r : zt_json_end(j);
+}
+
+/* ---- the model ---------------------------------------------------------------------------- */
+
+static int read_vocab(struct zt_tok *tok, struct zt_json j)
+{
+    struct zc_buf key;
+    int64_t id;
+    int first = 1;
+
+    zc_buf_init(&key, MAX_FILE);
+    int r = zt_json_enter(&j, '{');
+    while (r >= 0 && (r = zt_json_next(&j, '}', &first)) > 0) {
+        if ((r = zt_json_key(&j, &key)) < 0 || (r = zt_json_int(&j, &id)) < 0)
+            break;
+        r = zt_vocab_add(&tok->bpe.vocab, zc_buf_str(&key), key.len, id, j.dg);
+    }
+    zc_buf_release(&key);
+    return r < 0 ? zc_diag_prefix(j.dg, r, "vocab") : ZC_OK;
+}
+
+/* "left right" */
+static int merge_line(struct zt_tok *tok, const char *p, size_t n, struct zc_diag *dg)
+{
+    const char *space = memchr(p, ' ', n);
+
+    if (n >= 8 && memcmp(p, "#version", 8) == 0)
+        return ZC_OK;
+    if (!space || memchr(space + 1, ' ', n - (size_t)(space + 1 - p)))
+        return zc_diag(dg, ZC_EFORMAT, "merge %u: '%.*s' is not two tokens with a space between",
+                       tok->bpe.n_pairs, (int)(n < 60 ? n : 60), p);
+    return zt_bpe_merge(&tok->bpe, p, (size_t)(space - p), space + 1, n - (size_t)(space + 1 - p),
+                        dg);
+}
+
+/* The next element: a line, or ["left", "right"]. */
+static int read_merge(struct zt_tok *tok, struct zt_json *j, struct zc_buf *left,
+                      struct zc_buf *right)
+{
+    int first = 1, r;
+
+    if (zt_json_peek(j) == '"') {
+        r = zt_json_string(j, left);
+        return r < 0 ? r : merge_line(tok, zc_buf_str(left), left->len, j->dg);
+    }
+    if ((r = zt_json_enter(j, '[')) < 0 || (r = zt_json_next(j, ']', &first)) < 0 ||
+        (r = zt_json_string(j, left)) < 0 || (r = zt_json_next(j, ']', &first)) < 0 ||
+        (r = zt_json_string(j, right)) < 0 || (r = zt_json_next(j, ']', &first)) < 0)
+        return r;
+    if (r > 0)
+        return zc_diag(j->dg, ZC_EFORMAT, "merge %u: more than two tokens", tok->bpe.n_pairs);
+    return zt_bpe_merge(&tok->bpe, zc_buf_str(left), left->len, zc_buf_str(right), right->len,
+                        j->dg);
+}
+
+static int read_merges(struct zt_tok *tok, struct zt_json j)
+{
+    struct zc_buf left, right;
+    int first = 1;
+
+    zc_buf_init(&left, MAX_FILE);
+    zc_buf_init(&right, MAX_FILE);
+    int r = zt_json_enter(&j, '[');
+    while (r >= 0 && (r = zt_json_next(&j, ']', &first)) > 0)
+        r = read_merge(tok, &j, &left, &right);
+    zc_buf_release(&left);
+    zc_buf_release(&right);
+    return r < 0 ? zc_diag_prefix(j.dg, r, "merges") : ZC_OK;
+}
+
+/* What the model does that is not done here, by name. */
+static int refuse_model(const json_t *model, struct zc_diag *dg)
+{
+    const json_t *type = json_object_get(model, "type");
+    const json_t *dropout = json_object_get(model, "dropout");
+    const json_t *prefix = json_object_get(model, "continuing_subword_prefix");
+
+    if (type && !json_is_string(type))
+        return zc_diag(dg, ZC_EFORMAT, "model: 'type' must be a string");
+    if (type && strcmp(json_string_value(type), "BPE") != 0)
+        return zc_diag(dg, ZC_EUNSUPPORTED, "model '%s' is not supported", json_string_value(type));
+    if (json_number_value(dropout) != 0.0)
+        return zc_diag(dg, ZC_EUNSUPPORTED, "model: dropout is not supported");
+    if (json_string_length(prefix) > 0)
+        return zc_diag(dg, ZC_EUNSUPPORTED,
+                       "model: continuing_subword_prefix '%s' is not supported",
+                       json_string_value(prefix));
+    return ZC_OK;
+}
+
+static int read_model(struct zt_tok *tok, const struct parts *parts, struct zc_diag *dg)
+{
+    const json_t *model = parts->model;
+    const json_t *unk = json_object_get(model, "unk_token");
+    const json_t *suffix = json_object_get(model, "end_of_word_suffix");
+    struct zt_bpe *bpe = &tok->bpe;
+
+    int r = refuse_model(model, dg);
+    if (r < 0)
+        return r;
+    if (!parts->vocab.p || !parts->merges.p)
+        return zc_diag(dg, ZC_EFORMAT, "model: no '%s'", parts->vocab.p ? "merges" : "vocab");
+    if (json_string_length(suffix) > MAX_SUFFIX)
+        return zc_diag(dg, ZC_ELIMIT, "model: end_of_word_suffix is longer than %d", MAX_SUFFIX);
+    if (json_string_length(suffix) > 0)
+        bpe->suffix = zc_xstrdup(json_string_value(suffix));
+    bpe->fuse_unk = json_is_true(json_object_get(model, "fuse_unk"));
+    bpe->byte_fallback = json_is_true(json_object_get(model, "byte_fallback"));
+    bpe->ignore_merges = json_is_true(json_object_get(model, "ignore_merges"));
+    if ((r = read_vocab(tok, parts->vocab)) < 0 || (r = read_merges(tok, parts->merges)) < 0)
+        return zc_diag_prefix(dg, r, "model");
+    if (json_is_string(unk))
+        bpe->unk = zt_vocab_find(&bpe->vocab, json_string_value(unk), json_string_length(unk));
+    zt_bpe_finish(bpe);
+    return ZC_OK;
+}
+
+/* ---- added tokens ------------------------------------------------------------------------- */
+
+/* Whether a token is markup by its looks: <|user|> and its kin. Some files do not call all of them
+ * special, and yet no message may contain one. */
+static bool is_markup(const char *p, size_t n)
+{
+    static const char *const around[][2] = {{"<|", "|>"}, {"<\xef\xbd\x9c", "\xef\xbd\x9c>"}};
+
+    for (size_t i = 0; i < sizeof around / sizeof around[0]; i++) {
+        size_t a = strlen(around[i][0]), b = strlen(around[i][1]);
+        if (n > a + b && memcmp(p, around[i][0], a) == 0 && memcmp(p + n - b, around[i][1], b) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The token's text as it is after the normalizer. */
+static int make_pattern(struct zt_tok *tok, struct zt_added_token *t, struct zc_diag *dg)
+{
+    struct zt_text text, out, tmp;
+    struct zt_regex_work work = {0};
+    int r = ZC_OK;
+
+    if (!t->normalized || tok->norm.n_steps == 0) {
+        t->pattern = zc_xstrndup(t->content, t->n_content);
+        t->n_pattern = t->n_content;
+        return ZC_OK;
+    }
+    zt_text_init(&text, MAX_FILE);
+    zt_text_init(&out, MAX_FILE);
+    zt_text_init(&tmp, MAX_FILE);
+    if ((r = zt_text_add(&text, t->content, t->n_content, true)) >= 0)
+        r = zt_norm_run(&tok->norm, &work, &text, 0, t->n_content, &out, &tmp, dg);
+    if (r >= 0) {
+        t->pattern = zc_xstrndup(zc_buf_str(&out.buf), out.buf.len);
+        t->n_pattern = out.buf.len;
+    }
+    zt_text_release(&text);
+    zt_text_release(&out);
+    zt_text_release(&tmp);
+    zt_regex_work_release(&work);
+    return r;
+}
+
+/* Which id a token gets: the model's, or the next that is free. The file's own number counts as
+ * little as it does in the reference. */
+static int name_added(struct zt_tok *tok, struct zt_added_token *t, int32_t *next,
+                      struct zc_diag *dg)
+{
+    int32_t i = zt_vocab_find(&tok->added_names, t->content, t->n_content);
+
+    if (i >= 0)
+        return zc_diag(dg, ZC_EFORMAT, "'%.60s' is there twice", t->content);
+    t->id = zt_vocab_find(&tok->bpe.vocab, t->content, t->n_content);
+    if (t->id < 0) {
+        t->id = (*next)++;
+        int r = zt_vocab_name(&tok->bpe.vocab, t->content, t->n_content, t->id, dg);
+        if (r < 0)
+            return r;
+    }
+    return zt_vocab_add(&tok->added_names, t->content, t->n_content, (int64_t)tok->n_added, dg);
+}
+
+static int add_added(struct zt_tok *tok, const json_t *spec, int32_t *next, struct zc_diag *dg)
+{
+    const json_t *content = json_object_get(spec, "content");
+
+    if (!json_is_string(content))
+        return zc_diag(dg, ZC_EFORMAT, "a token without content");
+    if (json_string_length(content) == 0)
+        return ZC_OK;
+    struct zt_added_token *t = &tok->added[tok->n_added];
+    *t = (struct zt_added_token){
+        .content = zc_xstrndup(json_string_value(content), json_string_length(content)),
+        .n_content = json_string_length(content),
+        .special = json_is_true(json_object_get(spec, "special")),
+        .normalized = json_is_true(json_object_get(spec, "normalized")),
+        .lstrip = json_is_true(json_object_get(spec, "lstrip")),
+        .rstrip = json_is_true(json_object_get(spec, "rstrip")),
+        .single_word = json_is_true(json_object_get(spec, "single_word")),
+    };
+    t->control = t->special || is_markup(t->content, t->n_content);
+    int r = name_added(tok, t, next, dg);
+    if (r >= 0)
+        r = make_pattern(tok, t, dg);
+    tok->n_added++; /* also after an error: zt_tok_free frees it */
+    return r;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct zt_added_token *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* The order by id, and what follows from all tokens being there. */
+static int finish_added(struct zt_tok *tok, struct zc_diag *dg)
+{
+    void *p;
+    int r;
+
+    qsort(tok->added, tok->n_added, sizeof *tok->added, by_id);
+    zt_vocab_release(&tok->added_names);
+    zt_vocab_init(&tok->added_names);
+    for (size_t i = 0; i < tok->n_added; i++) {
+        r = zt_vocab_add(&tok->added_names, tok->added[i].content, tok->added[i].n_content,
+                         (int64_t)i, dg);
+        if (r < 0)
+            return r;
+    }
+    r = zc_try_calloc(&p, (size_t)tok->bpe.vocab.n_ids + 1, 1, MAX_FILE);
+    if (r < 0)
+        return zc_diag(dg, r, "no memory for the vocabulary");
+    tok->flags = p;
+    tok->bpe.flags = p;
+    for (size_t i = 0; i < tok->n_added; i++) {
+        const struct zt_added_token *t = &tok->added[i];
+        tok->flags[t->id] |= ZT_TOK_ADDED;
+        if (t->special)
+            tok->flags[t->id] |= ZT_TOK_SPECIAL;
+        if (t->control)
+            tok->flags[t->id] |= ZT_BPE_HIDDEN;
+    }
+    if ((r = zt_added_set_init(&tok->raw, tok->added, tok->n_added, false, dg)) < 0)
+        return r;
+    return zt_added_set_init(&tok->normalized, tok->added, tok->n_added, true, dg);
+}
+
+static int read_added(struct zt_tok *tok, const json_t *list, struct zc_diag *dg)
+{
+    int32_t next = tok->bpe.vocab.count;
+    const json_t *one;
+    size_t i, n = json_array_size(list);
+    void *p;
+    int r = ZC_OK;
+
+    if (list && !json_is_array(list) && !json_is_null(list))
+        return zc_diag(dg, ZC_EFORMAT, "added_tokens: not a list");
+    if (n > MAX_ADDED)
+        return zc_diag(dg, ZC_ELIMIT, "added_tokens: more than %d", MAX_ADDED);
+    if ((r = zc_try_calloc(&p, n + 1, sizeof *tok->added, SIZE_MAX)) < 0)
+        return zc_diag(dg, r, "no memory for the added tokens");
+    tok->added = p;
+    json_array_foreach(list, i, one)
+    {
+        if ((r = add_added(tok, one, &next, dg)) < 0)
+            return zc_diag_prefix(dg, r, "added_tokens");
+    }
+    return finish_added(tok, dg);
+}
+
+/* ---- the post-processor ------------------------------------------------------------------- */
+
+/* The ids of a special token in a template, into ids. */
+static int read_special(const struct zt_tok *tok, const json_t *specials, const char *name,
+                        int32_t *ids, size_t *n, struct zc_diag *dg)
+{
+    const json_t *list = json_object_get(json_object_get(specials, name), "ids"), *one;
+    size_t i;
+
+    if (!json_is_array(list))
+        return zc_diag(dg, ZC_EFORMAT, "post_processor: no ids for '%.60s'", name);
+    json_array_foreach(list, i, one)
+    {
+        json_int_t id = json_integer_value(one);
+        if (!json_is_integer(one) || id < 0 || id >= tok->bpe.vocab.n_ids)
+            return zc_diag(dg, ZC_EFORMAT, "post_processor: '%.60s' has no id of the vocabulary",
+                           name);
+        if (*n == ZT_TOK_AROUND_MAX)
+            return zc_diag(dg, ZC_ELIMIT, "post_processor: more than %d tokens around a text",
+                           ZT_TOK_AROUND_MAX);
+        ids[(*n)++] = (int32_t)id;
+    }
+    return ZC_OK;
+}
+
+static int read_template(struct zt_tok *tok, const json_t *spec, struct zc_diag *dg)
+{
+    const json_t *specials = json_object_get(spec, "special_tokens"), *one;
+    int32_t before[ZT_TOK_AROUND_MAX], after[ZT_TOK_AROUND_MAX];
+    size_t i, n_before = 0, n_after = tok->n_after;
+    bool has_text = false;
+
+    memcpy(after, tok->after, sizeof after);
+    json_array_foreach(json_object_get(spec, "single"), i, one)
+    {
+        const char *name =
+            json_string_value(json_object_get(json_object_get(one, "SpecialToken"), "id"));
+        int r = ZC_OK;
+        if (name)
+            r = has_text ? read_special(tok, specials, name, after, &n_after, dg)
+                         : read_special(tok, specials, name, before, &n_before, dg);
+        else if (json_object_get(one, "Sequence") && !has_text)
+            has_text = true;
+        else
+            r = zc_diag(dg, ZC_EUNSUPPORTED, "post_processor: a template that is not one text");
+        if (r < 0)
+            return r;
+    }
+    /* In a sequence a later template goes around an earlier one. */
+    if (!has_text || n_before + tok->n_before > ZT_TOK_AROUND_MAX)
+        return zc_diag(dg, ZC_EFORMAT, "post_processor: a template %s",
+                       has_text ? "that is too long" : "without a text");
+    memmove(tok->before + n_before, tok->before, tok->n_before * sizeof *before);
+    memcpy(tok->before, before, n_before * sizeof *before);
+    tok->n_before += n_before;
+    memcpy(tok->after, after, n_after * sizeof *after);
+    tok->n_after = n_after;
+    return ZC_OK;
+}
+
+static int read_post(struct zt_tok *tok, const json_t *spec, int depth, struct zc_diag *dg)
+{
+    const char *type = json_string_value(json_object_get(spec, "type"));
+    const json_t *list = json_object_get(spec, "processors"), *one;
+    size_t i;
+
+    if (!spec || json_is_null(spec))
+        return ZC_OK;
+    if (!type || depth > 8)
+        return zc_diag(dg, ZC_EFORMAT, "post_processor: %s", type ? "nested too deep" : "no type");
+    if (strcmp(type, "ByteLevel") == 0) /* offsets only */
+        return ZC_OK;
+    if (strcmp(type, "TemplateProcessing") == 0)
+        return read_template(tok, spec, dg);
+    if (strcmp(type, "Sequence") != 0 || !json_is_array(list))
+        return zc_diag(dg, ZC_EUNSUPPORTED, "post_processor '%s' is not supported", type);
+    json_array_foreach(list, i, one)
+    {
+        int r = read_post(tok, one, depth + 1, dg);
+        if (r < 0)
+            return r;
+    }
+    return ZC_OK;
+}
+
+/* ---- all of it ---------------------------------------------------------------------------- */
+
+static int read_parts(struct zt_tok *tok, const struct parts *parts, struct zc_diag *dg)
+{
+    const json_t *top = parts->top;
+    const json_t *version = json_object_get(top, "version");
+    int r;
+
+    if (version && (!json_is_string(version) || strcmp(json_string_value(version), "1.0") != 0))
+        return zc_diag(dg, ZC_EUNSUPPORTED, "version is not 1.0");
+    if ((r = read_model(tok, parts, dg)) < 0 ||
+        (r = zt_norm_init(&tok->norm, json_object_get(top, "normalizer"), dg)) < 0 ||
+        (r = zt_pre_init(&tok->pre, json_object_get(top, "pre_tokenizer"), dg)) < 0 ||
+        (r = zt_decoder_init(&tok->decoder, json_object_get(top, "decoder"), dg)) < 0 ||
+        (r = read_added(tok, json_object_get(top, "added_tokens"), dg)) < 0)
+        return r;
+    return read_post(tok, json_object_get(top, "post_processor"), 0, dg);
+}
+
+int zt_tok_new(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg)
+{
+    struct parts parts = {.top = json_object(), .model = json_object()};
+    struct zt_tok *tok = zc_xcalloc(1, sizeof *tok);
+    struct zt_json j;
+    int r;
+
+    zt_bpe_init(&tok->bpe);
+    zt_vocab_init(&tok->added_names);
+    zt_json_init(&j, json, len, dg);
+    if (len > MAX_FILE)
+        r = zc_diag(dg, ZC_ELIMIT, "%zu bytes, at most %zu are allowed", len, MAX_FILE);
+    else if (zt_utf8_valid(json, len) < len)
+        r = zc_diag(dg, ZC_EFORMAT, "byte %zu: not UTF-8", zt_utf8_valid(json, len));
+    else if (!parts.top || !parts.model)
+        r = zc_diag(dg, ZC_ENOMEM, "no memory");
+    else if ((r = take_apart(&j, &parts)) >= 0)
+        r = read_parts(tok, &parts, dg);
+    json_decref(parts.top);
+    json_decref(parts.model);
+    if (r < 0) {
+        zt_tok_free(tok);
+        return r;
+    }
+    *ret_tok = tok;
+    return ZC_OK;
+}
+
+void zt_tok_free(struct zt_tok *tok)
+{
+    if (!tok)
+        return;
+    for (size_t i = 0; i < tok->n_added; i++) {
+        zc_free(tok->added[i].content);
+        zc_free(tok->added[i].pattern);
+    }
+    zc_free(tok->added);
+    zc_free(tok->flags);
+    zt_vocab_release(&tok->added_names);
+    zt_added_set_release(&tok->raw);
+    zt_added_set_release(&tok->normalized);
+    zt_norm_release(&tok->norm);
+    zt_pre_release(&tok->pre);
+    zt_decoder_release(&tok->decoder);
+    zt_bpe_release(&tok->bpe);
+    zc_free(tok);
+}
+
+/* The whole file; its size is not trusted to stay what it was. */
+static int read_file(const char *path, char **ret_data, size_t *ret_len, struct zc_diag *dg)
+{
+    struct stat st;
+    void *data = NULL;
+    size_t len = 0;
+
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return errno == ENOENT ? zc_diag(dg, ZC_ENOTFOUND, "no such file")
+                               : zc_diag_sys(dg, "open");
+    int r = fstat(fd, &st) < 0 ? zc_diag_sys(dg, "fstat") : ZC_OK;
+    if (r >= 0 && !S_ISREG(st.st_mode))
+        r = zc_diag(dg, ZC_EFORMAT, "not a regular file");
+    if (r >= 0 && (r = zc_try_malloc(&data, (size_t)st.st_size, 1, MAX_FILE)) < 0)
+        zc_diag(dg, r, "%lld bytes, at most %zu are allowed", (long long)st.st_size, MAX_FILE);
+    while (r >= 0 && len < (size_t)st.st_size) {
+        ssize_t n = read(fd, (char *)data + len, (size_t)st.st_size - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            r = zc_diag_sys(dg, "read");
+        if (n <= 0)
+            break;
+        len += (size_t)n;
+    }
+    close(fd);
+    if (r < 0) {
+        zc_free(data);
+        return r;
+    }
+    *ret_data = data;
+    *ret_len = len;
+    return ZC_OK;
+}
+
+int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg)
+{
+    struct stat st;
+    char *data = NULL;
+    size_t len = 0;
+
+    bool is_dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    char *file = zc_xasprintf("%s%s", path, is_dir ? "/tokenizer.json" : "");
+    int r = read_file(file, &data, &len, dg);
+    if (r >= 0) {
+        r = zt_tok_new(ret_tok, data, len, dg);
+        zc_free(data);
+    }
+    if (r < 0)
+        zc_diag_prefix(dg, r, "%s", file);
+    zc_free(file);
+    return r;
+}
