@@ -6,5 +6,6 @@ include tests/unit/local.mk
 include tests/kcheck/local.mk
 include tests/fuzz/local.mk
 include tests/golden/local.mk
+include tests/conformance/local.mk
 include tests/e2e/local.mk
 include tests/lint/local.mk
