@@ -26,8 +26,9 @@ const struct zc_wire_method zc_wire_methods[ZC_N_METHODS] = {
 
 #define ZC_METHOD(NAME, name, when, who, text)
 #undef ZC_PARAM
-#define ZC_PARAM(NAME, key, type, need, lo, hi, text) \
-    {ZC_M_##NAME, #key, ZC_T_##type, need, (double)(lo), (double)(hi), (int64_t)(lo), (int64_t)(hi), text},
+#define ZC_PARAM(NAME, key, type, need, lo, hi, text)                \
+    {ZC_M_##NAME,  #key,          ZC_T_##type,   need, (double)(lo), \
+     (double)(hi), (int64_t)(lo), (int64_t)(hi), text},
 const struct zc_wire_param zc_wire_params[ZC_N_PARAMS] = {
 #include "common/zc_wire.def"
 };

@@ -5,6 +5,9 @@
 
 #include "kernels/zk.h"
 
+#ifdef HAVE_AVX2
+#include <cpuid.h>
+#endif
 #include <string.h>
 
 #include "common/zc_err.h"
@@ -21,14 +24,24 @@ static const struct {
 };
 #define N_LEVELS (sizeof levels / sizeof levels[0])
 
+#ifdef HAVE_AVX2
+/* Asked of the processor itself: clang before 15 does not know the name. Whether the system saves
+ * the registers, AVX2 has answered. */
+static bool has_f16c(void)
+{
+    unsigned a, b, c, d;
+
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+#endif
+
 unsigned zk_caps_detect(void)
 {
     unsigned caps = ZK_CAP_PORTABLE;
 
 #ifdef HAVE_AVX2
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-        __builtin_cpu_supports("f16c"))
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c())
         caps |= ZK_CAP_AVX2;
 #endif
 #ifdef HAVE_AVX512
