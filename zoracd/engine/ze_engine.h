@@ -53,6 +53,8 @@ const struct ze_config *ze_engine_config(const struct ze_engine *e);
 const struct ze_plan *ze_engine_plan(const struct ze_engine *e);
 /* "cpu avx2, 2 threads". */
 const char *ze_engine_device(const struct ze_engine *e);
+/* The device itself, for the probes of zorac-bench. Borrowed. */
+struct zk_dev *ze_engine_zk_dev(struct ze_engine *e);
 
 /* ---- sequences ---------------------------------------------------------------------------- */
 
@@ -66,7 +68,8 @@ int ze_seq_new(struct ze_seq **ret_s, struct ze_engine *e, uint64_t root, const 
 void ze_seq_free(struct ze_seq *s);
 /* Reserves pages so that the sequence can reach n_tokens; ZC_EBUSY, ZC_ELIMIT as above. */
 int ze_seq_reserve(struct ze_seq *s, size_t n_tokens);
-/* Appends a token that was sampled; it is computed by the next step that includes the sequence. */
+/* Appends a token that was sampled; it is computed by the next step that includes the sequence.
+ * ZC_ELIMIT: nothing is reserved for it; ZC_EINVAL: not in the vocabulary. Allocates nothing. */
 int ze_seq_append(struct ze_seq *s, int32_t id);
 
 size_t ze_seq_len(const struct ze_seq *s);      /* ids known */
@@ -80,7 +83,7 @@ const int32_t *ze_seq_ids(const struct ze_seq *s);
  * computed; 1 for decode). want_logits: after the last of them. */
 struct ze_work {
     struct ze_seq *seq;
-    int n_rows;
+    int n_rows; /* prefill is best cut at multiples of plan.prefill_chunk in the own positions */
     bool want_logits;
     bool want_all;       /* logits after each row: teacher forcing in tools and tests */
     const float *logits; /* out: [V] (or [n_rows][V]), until the next step; NULL if not wanted */
@@ -92,8 +95,9 @@ struct ze_work {
  * Allocates nothing. */
 int ze_step(struct ze_engine *e, struct ze_work *works, int n_works, struct zc_diag *dg);
 
+/* pages = used + cached + free; promised: of cached and free, spoken for by admitted sequences. */
 struct ze_kv_stats {
-    size_t pages, pages_used, pages_cached, pages_free;
+    size_t pages, pages_used, pages_cached, pages_free, pages_promised;
 };
 void ze_engine_kv_stats(const struct ze_engine *e, struct ze_kv_stats *ret);
 

@@ -61,4 +61,31 @@ bool ze_cut_keeps(struct ze_cut *cut, float value, float weight);
 /* Ten rounds over the counter, in place. */
 void ze_philox(uint32_t ctr[4], const uint32_t key[2]);
 
+/* ---- made-up weights (ze_random.c) --------------------------------------------------------- */
+
+struct ze_model;
+struct zw_linear;
+struct zw_load_opts;
+struct zw_quant;
+
+/* A module as q says it would be stored: only name, layout and desc are set. */
+int ze_random_probe(struct zw_linear *ret_l, const struct zw_quant *q, const char *name, int n,
+                    int k, struct zc_diag *dg);
+uint64_t ze_random_staging(const struct ze_model *m);
+/* Fills all matrices and the embedding, which are placed. */
+int ze_random_fill(struct ze_model *m, const struct zw_load_opts *opts, struct zc_diag *dg);
+
+/* ---- the plan (ze_plan.c) ------------------------------------------------------------------ */
+
+struct ze_limits;
+struct ze_opts;
+struct ze_plan;
+
+/* Plans m, which is bound, and counts with it. ZC_ELIMIT: it does not fit; *ret_p is filled then,
+ * too. ZC_EINVAL: an option is out of its range. */
+int ze_plan_make(struct ze_plan *ret_p, const struct ze_opts *o, struct ze_model *m,
+                 const struct zw_load_opts *load, struct zc_diag *dg);
+/* The largest pass of a plan. */
+void ze_plan_limits(const struct ze_plan *p, struct ze_limits *ret_max);
+
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Every byte that will be allocated, from config.json and the tensor headers alone, before the
- * first allocation. Pure; any thread. */
+ * first allocation. Any thread. */
 #ifndef ZORACD_ENGINE_ZE_PLAN_H
 #define ZORACD_ENGINE_ZE_PLAN_H
 
@@ -12,16 +12,18 @@ struct zc_buf;
 
 struct ze_plan {
     uint64_t weights_form[ZK_N_FORMS]; /* bytes by device form, head and embedding included */
-    uint64_t weights;                  /* their sum, norms and biases too */
-    uint64_t kv;                       /* kv_pages * kv_page_bytes * layers */
-    uint64_t scratch;
-    uint64_t total;
-    uint64_t available; /* what the limit or the machine allows */
-    int context;        /* tokens per request that are promised */
+    uint64_t weights;                  /* their sum, norms, biases and alignment too */
+    uint64_t kv;                       /* kv_pages * kv_page_bytes */
+    uint64_t scratch;                  /* of a pass, on the device */
+    uint64_t host;                     /* logits, pages' book, what is sent: host memory */
+    uint64_t total;                    /* of the above */
+    uint64_t staging;                  /* host memory while loading, given back before serving */
+    uint64_t available;                /* what the limit or the machine allows */
+    int context;                       /* tokens per request that are promised */
     int kv_pages;
     uint64_t kv_page_bytes; /* of all layers */
     enum zk_kv_type kv_type;
-    int head_bits;
+    int head_bits; /* as asked: 8 quantizes a plain head */
     int max_seqs, prefill_chunk, logit_rows;
 };
 

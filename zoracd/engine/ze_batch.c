@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* One block holds everything that a pass must be told, fixed arrays first, page numbers last, so
+ * that one upload of its used front does. Pointers inside it are the device's. */
+#include "zoracd/engine/ze_batch.h"
+
+#include "common/zc_err.h"
+
+/* Offsets of the arrays in the block. */
+struct layout {
+    size_t ids, pos, out_rows, seqs, pages, end;
+};
+
+static struct layout lay_out(const struct ze_limits *max)
+{
+    struct layout o = {0};
+    const size_t word = sizeof(int32_t);
+
+    o.seqs = 0; /* holds pointers: first */
+    o.ids = o.seqs + (size_t)max->seqs * sizeof(struct zk_seq);
+    o.pos = o.ids + (size_t)max->rows * word;
+    o.out_rows = o.pos + (size_t)max->rows * word;
+    o.pages = o.out_rows + (size_t)max->logit_rows * word;
+    o.end = o.pages + (size_t)max->seqs * (size_t)max->seq_pages * word;
+    return o;
+}
+
+uint64_t ze_batch_bytes(const struct ze_limits *max)
+{
+    return lay_out(max).end;
+}
+
+void ze_batch_init(struct ze_batch *b, const struct ze_limits *max, char *host, char *meta)
+{
+    struct layout o = lay_out(max);
+
+    *b = (struct ze_batch){.max = *max, .host = host, .meta = meta};
+    b->seqs = (struct zk_seq *)(void *)(host + o.seqs);
+    b->ids = (int32_t *)(void *)(host + o.ids);
+    b->pos = (int32_t *)(void *)(host + o.pos);
+    b->out_rows = (int32_t *)(void *)(host + o.out_rows);
+    b->pages = (int32_t *)(void *)(host + o.pages);
+}
+
+void ze_batch_clear(struct ze_batch *b)
+{
+    b->n_rows = b->n_seqs = b->n_out = b->n_pages = 0;
+}
+
+void ze_batch_add(struct ze_batch *b, const int32_t *ids, const int32_t *pages, int first, int n,
+                  int out_first)
+{
+    int n_pages = (first + n + ZK_PAGE - 1) / ZK_PAGE;
+    const char *pages_at = b->meta + lay_out(&b->max).pages;
+
+    ZC_BUG_ON(b->n_rows + n > b->max.rows || b->n_seqs == b->max.seqs ||
+              b->n_out + n - out_first > b->max.logit_rows || n_pages > b->max.seq_pages);
+    b->seqs[b->n_seqs++] = (struct zk_seq){
+        .pages = (const int32_t *)(const void *)pages_at + b->n_pages,
+        .first_row = b->n_rows,
+        .n_rows = n,
+        .pos0 = first,
+    };
+    for (int i = 0; i < n_pages; i++)
+        b->pages[b->n_pages++] = pages[i];
+    for (int i = out_first; i < n; i++)
+        b->out_rows[b->n_out++] = b->n_rows + i;
+    for (int i = 0; i < n; i++) {
+        b->ids[b->n_rows] = ids[first + i];
+        b->pos[b->n_rows++] = first + i;
+    }
+}
+
+int ze_batch_send(struct ze_batch *b, struct zk_dev *dev, struct ze_pass *ret_p)
+{
+    struct layout o = lay_out(&b->max);
+    size_t used = o.pages + (size_t)b->n_pages * sizeof *b->pages;
+    const char *meta = b->meta;
+    int r = dev->ops->upload(dev, b->meta, b->host, used);
+
+    if (r < 0)
+        return r;
+    *ret_p = (struct ze_pass){
+        .batch =
+            {
+                .rows = b->n_rows,
+                .n_seqs = b->n_seqs,
+                .pos = (const int32_t *)(const void *)(meta + o.pos),
+                .seqs = (const struct zk_seq *)(const void *)(meta + o.seqs),
+            },
+        .ids = (const int32_t *)(const void *)(meta + o.ids),
+        .out_rows = (const int32_t *)(const void *)(meta + o.out_rows),
+        .n_out = b->n_out,
+    };
+    return ZC_OK;
+}

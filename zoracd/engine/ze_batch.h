@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Which sequence contributes which rows to a pass: gathered on the host, sent in one piece. Engine
+ * thread. */
+#ifndef ZORACD_ENGINE_ZE_BATCH_H
+#define ZORACD_ENGINE_ZE_BATCH_H
+
+#include <stdint.h>
+
+#include "kernels/zk.h"
+
+/* The largest pass, which decides the size of everything below. */
+struct ze_limits {
+    int rows;       /* B: of one pass */
+    int seqs;       /* in one pass */
+    int logit_rows; /* R: rows of logits of one pass */
+    int seq_pages;  /* pages of one sequence */
+};
+
+/* One pass. Arrays are device memory. */
+struct ze_pass {
+    struct zk_batch batch;
+    const int32_t *ids;      /* (B) */
+    const int32_t *out_rows; /* (n_out) the rows whose logits are wanted */
+    int n_out;               /* <= R */
+};
+
+struct ze_batch {
+    struct ze_limits max;
+    char *host;                    /* the piece that is sent; owned by the caller, ze_batch_bytes */
+    char *meta;                    /* where it goes on the device */
+    int32_t *ids, *pos, *out_rows; /* parts of host */
+    struct zk_seq *seqs;
+    int32_t *pages;
+    int n_rows, n_seqs, n_out, n_pages;
+};
+
+/* Bytes of the block that tells a pass everything. */
+uint64_t ze_batch_bytes(const struct ze_limits *max);
+/* host and meta: ze_batch_bytes of max each. */
+void ze_batch_init(struct ze_batch *b, const struct ze_limits *max, char *host, char *meta);
+void ze_batch_clear(struct ze_batch *b);
+
+/* Adds rows first .. first + n of a sequence whose ids and pages are given; logits are wanted of
+ * the rows from out_first (n: of none). It must fit: rows, sequences, out rows, pages. */
+void ze_batch_add(struct ze_batch *b, const int32_t *ids, const int32_t *pages, int first, int n,
+                  int out_first);
+/* Sends it; the pass is valid until the next ze_batch_send. */
+int ze_batch_send(struct ze_batch *b, struct zk_dev *dev, struct ze_pass *ret_p);
+
+#endif

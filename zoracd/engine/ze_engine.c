@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening a model on a device, and the step: works become passes (decode rows together, prefill
+ * rows after them), passes become logits. Nothing is allocated after opening. */
+#include "zoracd/engine/ze_engine.h"
+
+#include <string.h>
+
+#include "common/zc_err.h"
+#include "common/zc_mem.h"
+#include "zoracd/engine/ze_engine_internal.h"
+
+/* ---- opening ------------------------------------------------------------------------------- */
+
+static int open_device(struct zk_dev **ret_dev, const struct ze_opts *o, struct zc_diag *dg)
+{
+    const struct zk_cpu_opts cpu = {
+        .caps = o->caps,
+        .threads = o->threads,
+        .exact = o->exact,
+        .huge_pages = true,
+    };
+    const char *backend = o->backend ? o->backend : "auto";
+
+    if (strcmp(backend, "cuda") == 0)
+        return zc_diag(dg, ZC_EUNSUPPORTED, "this build has no CUDA back-end");
+    if (strcmp(backend, "auto") != 0 && strcmp(backend, "cpu") != 0)
+        return zc_diag(dg, ZC_EINVAL, "the back-end is auto, cpu or cuda, not %.60s", backend);
+    return zk_cpu_open(ret_dev, &cpu, dg);
+}
+
+/* Device, bound model, plan: everything that opening checks before it allocates. */
+static int prepare(struct ze_engine *e, const struct ze_opts *opts, const struct zw_load_opts *load,
+                   struct zc_diag *dg)
+{
+    struct ze_opts o = *opts;
+    int r;
+
+    if (o.exact) /* the head as it is stored */
+        o.head_bits = 16;
+    if ((r = open_device(&e->dev, &o, dg)) < 0 ||
+        (r = ze_model_bind(&e->m, o.dir, o.random_weights, o.head_bits, e->dev, dg)) < 0)
+        return r;
+    return ze_plan_make(&e->plan, &o, e->m, load, dg);
+}
+
+static int allocate_device(struct ze_engine *e, struct zc_diag *dg)
+{
+    struct zk_dev *dev = e->dev;
+    struct ze_arena arena = {0};
+    struct ze_limits max;
+    int r;
+
+    ze_plan_limits(&e->plan, &max);
+    if ((r = dev->ops->alloc(dev, &e->kv_base, e->plan.kv, dg)) < 0 ||
+        (r = dev->ops->alloc(dev, &e->scratch_base, e->plan.scratch, dg)) < 0)
+        return r;
+    uint64_t layer_bytes = e->plan.kv / (uint64_t)e->m->c.L;
+    for (int l = 0; l < e->m->c.L; l++) {
+        e->m->layers[l].attn.kv_type = e->plan.kv_type;
+        e->m->layers[l].kv.base = (char *)e->kv_base + (uint64_t)l * layer_bytes;
+    }
+    arena.base = e->scratch_base;
+    ze_scratch_place(&e->scratch, e->m, &max, &arena);
+    ZC_BUG_ON(arena.used != e->plan.scratch);
+    return ZC_OK;
+}
+
+static int allocate_host(struct ze_engine *e, struct zc_diag *dg)
+{
+    size_t logits = (size_t)e->plan.logit_rows * (size_t)e->m->c.V;
+    struct ze_limits max;
+    void *p;
+    int r;
+
+    ze_plan_limits(&e->plan, &max);
+    if ((r = zc_try_malloc(&p, logits, sizeof(float), SIZE_MAX)) < 0)
+        goto fail;
+    e->logits = p;
+    if ((r = zc_try_calloc(&p, ze_batch_bytes(&max), 1, SIZE_MAX)) < 0)
+        goto fail;
+    e->batch_host = p;
+    ze_batch_init(&e->batch, &max, e->batch_host, e->scratch.meta);
+    if ((r = ze_kv_new(&e->kv, e->plan.kv_pages)) < 0)
+        goto fail;
+    return ZC_OK;
+fail:
+    return zc_diag(dg, r, "no host memory for %zu logits and %d pages", logits, e->plan.kv_pages);
+}
+
+int ze_engine_open(struct ze_engine **ret_e, const struct ze_opts *opts, ze_progress_cb *progress,
+                   void *arg, const atomic_bool *cancel, struct zc_diag *dg)
+{
+    const struct zw_load_opts load = {.progress = progress, .arg = arg, .cancel = cancel};
+    struct ze_engine *e = zc_xcalloc(1, sizeof *e);
+    int r;
+
+    if ((r = prepare(e, opts, &load, dg)) < 0 || (r = ze_model_load(e->m, &load, dg)) < 0 ||
+        (r = allocate_device(e, dg)) < 0 || (r = allocate_host(e, dg)) < 0 ||
+        (r = e->dev->ops->sync(e->dev, dg)) < 0) {
+        ze_engine_free(e);
+        return r;
+    }
+    *ret_e = e;
+    return ZC_OK;
+}
+
+int ze_engine_check(const struct ze_opts *opts, struct ze_plan *ret_plan, struct zc_diag *dg)
+{
+    const struct zw_load_opts load = {0};
+    struct ze_engine *e = zc_xcalloc(1, sizeof *e);
+    int r = prepare(e, opts, &load, dg);
+
+    if (ret_plan && (r == ZC_OK || r == ZC_ELIMIT))
+        *ret_plan = e->plan;
+    ze_engine_free(e);
+    return r;
+}
+
+void ze_engine_free(struct ze_engine *e)
+{
+    if (!e)
+        return;
+    ZC_BUG_ON(e->n_seqs != 0);
+    ze_kv_free(e->kv);
+    zc_free(e->logits);
+    zc_free(e->batch_host);
+    if (e->kv_base)
+        e->dev->ops->free(e->dev, e->kv_base, e->plan.kv);
+    if (e->scratch_base)
+        e->dev->ops->free(e->dev, e->scratch_base, e->plan.scratch);
+    ze_model_free(e->m);
+    if (e->dev)
+        e->dev->ops->close(e->dev);
+    zc_free(e);
+}
+
+const struct ze_config *ze_engine_config(const struct ze_engine *e)
+{
+    return &e->m->c;
+}
+
+const struct ze_plan *ze_engine_plan(const struct ze_engine *e)
+{
+    return &e->plan;
+}
+
+const char *ze_engine_device(const struct ze_engine *e)
+{
+    return e->dev->label;
+}
+
+struct zk_dev *ze_engine_zk_dev(struct ze_engine *e)
+{
+    return e->dev;
+}
+
+void ze_engine_kv_stats(const struct ze_engine *e, struct ze_kv_stats *ret)
+{
+    ret->pages = (size_t)ze_kv_n_pages(e->kv);
+    ret->pages_free = (size_t)ze_kv_n_free(e->kv);
+    ret->pages_cached = (size_t)ze_kv_n_idle(e->kv);
+    ret->pages_used = ret->pages - ret->pages_free - ret->pages_cached;
+    ret->pages_promised = (size_t)ze_kv_n_promised(e->kv);
+}
+
+/* ---- stepping ------------------------------------------------------------------------------ */
+
+static int n_out(const struct ze_work *w)
+{
+    return w->want_all ? w->n_rows : w->want_logits ? 1 : 0;
+}
+
+static int check_works(const struct ze_engine *e, struct ze_work *works, int n, struct zc_diag *dg)
+{
+    int rows = 0;
+
+    if (n < 1 || n > e->plan.max_seqs)
+        return zc_diag(dg, ZC_EINVAL, "%d sequences in a step: 1 to %d are planned", n,
+                       e->plan.max_seqs);
+    for (int i = 0; i < n; i++) {
+        const struct ze_seq *s = works[i].seq;
+        if (works[i].n_rows < 1 || (size_t)works[i].n_rows > s->n - s->computed)
+            return zc_diag(dg, ZC_EINVAL, "%d rows of a sequence that has %zu to compute",
+                           works[i].n_rows, s->n - s->computed);
+        for (int k = 0; k < i; k++)
+            if (works[k].seq == s)
+                return zc_diag(dg, ZC_EINVAL, "a sequence occurs twice in a step");
+        rows += n_out(&works[i]);
+    }
+    if (rows > e->plan.logit_rows)
+        return zc_diag(dg, ZC_EINVAL, "%d rows of logits in a step: %d are planned", rows,
+                       e->plan.logit_rows);
+    return ZC_OK;
+}
+
+/* Runs what the batch holds; its logits follow those that were there before. */
+static int flush(struct ze_engine *e, struct zc_diag *dg)
+{
+    const size_t row = (size_t)e->m->c.V * sizeof(float);
+    struct ze_pass pass;
+    int r;
+
+    if (e->batch.n_rows == 0)
+        return ZC_OK;
+    if ((r = ze_batch_send(&e->batch, e->dev, &pass)) < 0 ||
+        (r = ze_forward(e->m, &e->scratch, &pass)) < 0)
+        return zc_diag(dg, r, "a pass of %d rows could not be started", e->batch.n_rows);
+    if (pass.n_out > 0) {
+        float *to = e->logits + (size_t)e->n_logits * (size_t)e->m->c.V;
+        if ((r = e->dev->ops->download(e->dev, to, e->scratch.logits, (size_t)pass.n_out * row)) <
+            0)
+            return zc_diag(dg, r, "logits could not be fetched");
+        e->n_logits += pass.n_out;
+    }
+    r = e->dev->ops->sync(e->dev, dg);
+    ze_batch_clear(&e->batch);
+    return r;
+}
+
+/* Rows first .. first + n of a work, which are within one pass. */
+static int add_rows(struct ze_engine *e, const struct ze_work *w, int first, int n,
+                    struct zc_diag *dg)
+{
+    const struct ze_seq *s = w->seq;
+    int end = (int)s->computed + w->n_rows, out_first = n;
+    int r;
+
+    if (e->batch.n_rows + n > e->batch.max.rows && (r = flush(e, dg)) < 0)
+        return r;
+    if (w->want_all)
+        out_first = 0;
+    else if (w->want_logits && first + n == end)
+        out_first = n - 1;
+    ze_batch_add(&e->batch, s->ids, s->chain.pages, first, n, out_first);
+    return ZC_OK;
+}
+
+/* Cut at multiples of the chunk in the sequence's own positions: what a pass computes of a sequence
+ * does not depend on its company. */
+static int add_prefill(struct ze_engine *e, const struct ze_work *w, struct zc_diag *dg)
+{
+    int at = (int)w->seq->computed, end = at + w->n_rows, chunk = e->plan.prefill_chunk;
+
+    while (at < end) {
+        int stop = (at / chunk + 1) * chunk;
+        stop = stop < end ? stop : end;
+        int r = add_rows(e, w, at, stop - at, dg);
+        if (r < 0)
+            return r;
+        at = stop;
+        /* two pieces of one sequence can't be in one pass: the second reads what the first wrote */
+        if (at < end && (r = flush(e, dg)) < 0)
+            return r;
+    }
+    return ZC_OK;
+}
+
+/* All works of one kind; logits come out in the order of works. */
+static int run_kind(struct ze_engine *e, struct ze_work *works, int n, bool is_decode,
+                    struct zc_diag *dg)
+{
+    int row = e->n_logits, r = ZC_OK;
+
+    for (int i = 0; i < n && r == ZC_OK; i++) {
+        struct ze_work *w = &works[i];
+        if ((w->n_rows == 1) != is_decode)
+            continue;
+        if (n_out(w) > 0)
+            w->logits = e->logits + (size_t)row * (size_t)e->m->c.V;
+        row += n_out(w);
+        r = is_decode ? add_rows(e, w, (int)w->seq->computed, 1, dg) : add_prefill(e, w, dg);
+    }
+    return r < 0 ? r : flush(e, dg);
+}
+
+int ze_step(struct ze_engine *e, struct ze_work *works, int n_works, struct zc_diag *dg)
+{
+    int r = check_works(e, works, n_works, dg);
+    if (r < 0)
+        return r;
+
+    zc_mem_guard(true);
+    e->n_logits = 0;
+    ze_batch_clear(&e->batch);
+    for (int i = 0; i < n_works; i++) {
+        works[i].logits = NULL;
+        ze_seq_take(works[i].seq, works[i].n_rows);
+    }
+    if ((r = run_kind(e, works, n_works, true, dg)) == ZC_OK)
+        r = run_kind(e, works, n_works, false, dg);
+    for (int i = 0; i < n_works && r == ZC_OK; i++)
+        ze_seq_advance(works[i].seq, works[i].n_rows);
+    zc_mem_guard(false);
+    return r;
+}

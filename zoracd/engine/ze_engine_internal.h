@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* The engine's own structs, shared by ze_engine.c and ze_seq.c. */
+#ifndef ZORACD_ENGINE_ZE_ENGINE_INTERNAL_H
+#define ZORACD_ENGINE_ZE_ENGINE_INTERNAL_H
+
+#include "zoracd/engine/ze_batch.h"
+#include "zoracd/engine/ze_engine.h"
+#include "zoracd/engine/ze_forward.h"
+#include "zoracd/engine/ze_internal.h"
+#include "zoracd/engine/ze_kv.h"
+#include "zoracd/engine/ze_model.h"
+
+struct ze_engine {
+    struct zk_dev *dev;
+    struct ze_model *m;
+    struct ze_plan plan;
+    struct ze_kv *kv;
+    void *kv_base, *scratch_base; /* device, plan.kv and plan.scratch bytes */
+    struct ze_scratch scratch;
+    struct ze_batch batch;
+    char *batch_host;
+    float *logits; /* (logit_rows, V), host */
+    int n_logits;  /* rows that this step has filled */
+    int n_seqs;    /* that live */
+};
+
+struct ze_seq {
+    struct ze_engine *e;
+    struct ze_chain chain;
+    int32_t *ids;    /* (cap) */
+    size_t n, cap;   /* cap: the tokens that pages are promised for */
+    size_t computed; /* of n, keys and values present */
+    size_t cached;
+};
+
+/* Pages for the next n rows, out of what was promised. */
+void ze_seq_take(struct ze_seq *s, int n);
+/* The next n rows have been computed. */
+void ze_seq_advance(struct ze_seq *s, int n);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* Weights made up in place, of the forms that a config.json says: what zorac-bench --shape
+ * measures. Codes are random, scales are such that activations keep their size through any number
+ * of layers. Nothing but speed is to be learnt from such a model. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/zc_err.h"
+#include "common/zc_mem.h"
+#include "zoracd/engine/ze_internal.h"
+#include "zoracd/engine/ze_model.h"
+
+int ze_random_probe(struct zw_linear *ret_l, const struct zw_quant *q, const char *name, int n,
+                    int k, struct zc_diag *dg)
+{
+    struct zw_linear l = {.desc = {.form = ZK_W16, .n = n, .k = k, .type = ZK_BF16}};
+    const struct zw_scheme *s;
+    int r;
+
+    if ((r = zw_quant_scheme(&s, q, name, dg)) < 0)
+        return r;
+    snprintf(l.name, sizeof l.name, "%s", name);
+    if (s) {
+        l.layout = s->layout;
+        l.desc.form = s->bits == 4 ? ZK_W4A : ZK_W8A;
+        l.desc.group = s->group > 0 && s->group < k ? s->group : k;
+        l.desc.has_zero = !s->symmetric;
+    }
+    *ret_l = l;
+    return ZC_OK;
+}
+
+static size_t code_bytes(const struct zk_mat_desc *d)
+{
+    switch (d->form) {
+    case ZK_W4A:
+        return (size_t)d->n * ((size_t)d->k + 1) / 2;
+    case ZK_W8A:
+        return (size_t)d->n * (size_t)d->k;
+    case ZK_W16:
+        return (size_t)d->n * (size_t)d->k * 2;
+    case ZK_W32:
+    case ZK_N_FORMS:
+        break;
+    }
+    return (size_t)d->n * (size_t)d->k * 4;
+}
+
+static size_t n_groups(const struct zk_mat_desc *d)
+{
+    return d->group > 0 ? ((size_t)d->k + (size_t)d->group - 1) / (size_t)d->group : 0;
+}
+
+/* Memory for the largest part of all: codes, then zeros, then scales. */
+uint64_t ze_random_staging(const struct ze_model *m)
+{
+    uint64_t most = 0;
+
+    for (int i = 0; i < m->n_linears; i++) {
+        const struct zk_mat_desc *d = &m->linears[i]->mat.d;
+        uint64_t bytes = code_bytes(d) + (uint64_t)d->n * n_groups(d) * 3;
+        most = bytes > most ? bytes : most;
+    }
+    uint64_t embed = (uint64_t)m->c.V * (uint64_t)m->c.C * 2;
+    return embed > most ? embed : most;
+}
+
+static void fill_random(void *p, size_t n, uint64_t seed)
+{
+    uint64_t x = seed * 0x9E3779B97F4A7C15 | 1;
+    char *at = p;
+
+    for (; n >= 8; n -= 8, at += 8) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        memcpy(at, &x, 8);
+    }
+    memset(at, 7, n);
+}
+
+/* bf16 between 0.5 and 2 times size in magnitude. */
+static void fill_bf16(uint16_t *p, size_t n, float size, uint64_t seed)
+{
+    uint16_t base = zk_f32_to_bf16(size);
+
+    fill_random(p, n * sizeof *p, seed);
+    for (size_t i = 0; i < n; i++)
+        p[i] = (uint16_t)((base & 0x7f80) | (p[i] & 0x807f));
+}
+
+/* A whole matrix of m's description as one canonical part. The pieces are in mem. */
+static struct zk_canon make_canon(const struct zk_mat_desc *d, char *mem, uint64_t seed)
+{
+    struct zk_canon c = {.form = d->form, .n = d->n, .k = d->k, .group = d->group, .type = d->type};
+    size_t codes = code_bytes(d), groups = (size_t)d->n * n_groups(d);
+    float size = 1 / sqrtf((float)d->k);
+
+    if (d->form == ZK_W16) {
+        fill_bf16((uint16_t *)(void *)mem, codes / 2, size, seed);
+        c.w = mem;
+        return c;
+    }
+    char *zero = mem + codes;
+    void *scale = mem + (codes + groups + 1) / 2 * 2;
+    fill_random(mem, codes, seed);
+    fill_random(zero, groups, seed + 1);
+    for (size_t i = 0; i < groups && d->form == ZK_W4A; i++)
+        zero[i] &= 15;
+    for (size_t i = 0; i < groups && d->form == ZK_W8A; i++)
+        zero[i] = (char)128;
+    size /= d->form == ZK_W4A ? 8 : 128;
+    uint16_t s = d->type == ZK_F16 ? zk_f32_to_f16(size) : zk_f32_to_bf16(size);
+    for (size_t i = 0; i < groups; i++)
+        memcpy((char *)scale + 2 * i, &s, sizeof s);
+    c.q = (const uint8_t *)mem;
+    c.zero = d->has_zero ? (const uint8_t *)zero : NULL;
+    c.scale = scale;
+    return c;
+}
+
+/* The parts of a matrix, all from the same codes. */
+static int fill_linear(struct ze_model *m, struct ze_linear *x, char *mem, uint64_t seed,
+                       struct zc_diag *dg)
+{
+    struct zk_canon parts[ZW_MAX_PARTS];
+
+    for (int i = 0; i < x->n_parts; i++) {
+        struct zk_mat_desc d = x->mat.d;
+        d.n = x->part[i].desc.n;
+        parts[i] = make_canon(&d, mem, seed);
+    }
+    return m->dev->ops->mat_pack(m->dev, &x->mat, parts, x->n_parts, dg);
+}
+
+int ze_random_fill(struct ze_model *m, const struct zw_load_opts *opts, struct zc_diag *dg)
+{
+    size_t n_embed = (size_t)m->c.V * (size_t)m->c.C;
+    void *mem;
+    int r;
+
+    if ((r = zc_try_malloc(&mem, ze_random_staging(m) + 2, 1, SIZE_MAX)) < 0)
+        return zc_diag(dg, r, "no memory to make up weights in");
+    fill_bf16(mem, n_embed, 0.5F, 1);
+    r = m->dev->ops->upload(m->dev, m->embed, mem, n_embed * 2);
+    for (int i = 0; i < m->n_linears && r == ZC_OK; i++) {
+        r = fill_linear(m, m->linears[i], mem, (uint64_t)i + 2, dg);
+        if (opts->progress)
+            opts->progress((uint64_t)i + 1, (uint64_t)m->n_linears, opts->arg);
+    }
+    zc_free(mem);
+    return r;
+}
