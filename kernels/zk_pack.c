@@ -106,10 +106,10 @@ static int perm_check(const int32_t *perm, int k, struct zc_diag *dg)
 
 static int zeros_check(const struct zk_canon *c, struct zc_diag *dg)
 {
-    int groups = c->group < c->k ? (c->k + c->group - 1) / c->group : 1;
-    size_t n = (size_t)c->n * (size_t)groups;
     if (c->form != ZK_W4A || c->zero == NULL)
         return ZC_OK;
+    int groups = c->group < c->k ? (c->k + c->group - 1) / c->group : 1;
+    size_t n = (size_t)c->n * (size_t)groups;
     for (size_t i = 0; i < n; i++)
         if (c->zero[i] > 15)
             return zc_diag(dg, ZC_EINVAL, "4-bit zero point %d of row %zu is over 15", c->zero[i],

@@ -15,3 +15,6 @@ noinst_LIBRARIES += %D%/libengine.a
   %D%/ze_sample.c %D%/ze_sample.h \
   %D%/ze_select.c \
   %D%/ze_seq.c
+# What a program needs that runs a model.
+engine_libs = %D%/libengine.a zoracd/weights/libweights.a $(kernels_libs) common/libcommon.a \
+  $(JANSSON_LIBS) $(PCRE2_LIBS)

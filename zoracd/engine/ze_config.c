@@ -15,6 +15,7 @@
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
+#include "kernels/zk.h"
 #include "zoracd/engine/ze_internal.h"
 
 #define MAX_FILE  (4u << 20)
@@ -221,8 +222,8 @@ static int read_sizes(struct ze_config *c, struct ze_json *j)
     c->C = (int)ze_json_int(j, "hidden_size", 1, 1 << 16, ZE_REQUIRED);
     c->L = (int)ze_json_int(j, "num_hidden_layers", 1, 1024, ZE_REQUIRED);
     c->H = (int)ze_json_int(j, "num_attention_heads", 1, 1024, ZE_REQUIRED);
-    c->F = (int)ze_json_int(j, "intermediate_size", 1, 1 << 20, ZE_REQUIRED);
-    c->V = (int)ze_json_int(j, "vocab_size", 1, 1 << 22, ZE_REQUIRED);
+    c->F = (int)ze_json_int(j, "intermediate_size", 1, ZK_MAX_DIM, ZE_REQUIRED);
+    c->V = (int)ze_json_int(j, "vocab_size", 1, ZK_MAX_DIM, ZE_REQUIRED);
     c->K = (int)ze_json_int(j, "num_key_value_heads", 1, 1024, c->H);
     bool is_mistral3 = j->outer && c->family == ZE_MISTRAL;
     c->context = (int)ze_json_int(j, "max_position_embeddings", 1, 1 << 24,

@@ -577,5 +577,7 @@ int zw_decode_fill_zero(struct zw_canon *c, struct zc_diag *dg)
 uint64_t zw_decode_staging(const struct zw_linear *l)
 {
     /* The file's bytes and the canonical ones are about as many; a piece that is being decoded. */
-    return l->file_bytes + l->file_bytes / 8 + 2 * ZW_READ_PIECE;
+    const uint64_t piece = l->file_bytes < ZW_READ_PIECE ? l->file_bytes : ZW_READ_PIECE;
+
+    return l->file_bytes + l->file_bytes / 8 + 2 * piece;
 }
