@@ -20,3 +20,4 @@ TESTS += %D%/test_cli
   $(READLINE_LIBS) $(JANSSON_LIBS) $(MSGPACK_LIBS)
 endif
 include tests/unit/engine.mk
+include tests/unit/weights.mk
