@@ -163,6 +163,46 @@ void ze_engine_kv_stats(const struct ze_engine *e, struct ze_kv_stats *ret)
     ret->pages_promised = (size_t)ze_kv_n_promised(e->kv);
 }
 
+/* ---- cost ---------------------------------------------------------------------------------- */
+
+static double bits_per_weight(const struct zk_mat_desc *d)
+{
+    double scale = d->type == ZK_F32 ? 32 : 16;
+
+    switch (d->form) {
+    case ZK_W4A:
+        return 4 + (scale + (d->has_zero ? 4 : 0)) / d->group;
+    case ZK_W8A:
+        return 8 + (scale + (d->has_zero ? 8 : 0)) / d->group;
+    case ZK_W16:
+        return 16;
+    case ZK_W32:
+    case ZK_N_FORMS:
+        break;
+    }
+    return 32;
+}
+
+struct ze_cost ze_engine_cost(const struct ze_engine *e, int n_seqs, int n_rows, int depth)
+{
+    const struct ze_config *c = &e->m->c;
+    const double rows = (double)n_seqs * n_rows;
+    /* what all rows see: the depth, and of the new tokens those up to themselves */
+    const double seen = rows * depth + n_seqs * ((double)n_rows * (n_rows + 1) / 2);
+    const double element = e->plan.kv_type == ZK_KV_F32 ? 4 : 2;
+    struct ze_cost cost = {0};
+
+    for (int i = 0; i < e->m->n_linears; i++) {
+        const struct zk_mat_desc *d = &e->m->linears[i]->mat.d;
+        double weights = (double)d->n * d->k;
+        cost.bytes += weights * bits_per_weight(d) / 8;
+        cost.flops += 2 * weights * (e->m->linears[i] == &e->m->head ? n_seqs : rows);
+    }
+    cost.bytes += 2.0 * c->L * c->K * c->D * element * n_seqs * (depth + n_rows);
+    cost.flops += 4.0 * c->L * c->H * c->D * seen;
+    return cost;
+}
+
 /* ---- stepping ------------------------------------------------------------------------------ */
 
 static int n_out(const struct ze_work *w)

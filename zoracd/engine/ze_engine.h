@@ -56,6 +56,15 @@ const char *ze_engine_device(const struct ze_engine *e);
 /* The device itself, for the probes of zorac-bench. Borrowed. */
 struct zk_dev *ze_engine_zk_dev(struct ze_engine *e);
 
+/* What a step costs at the least, whatever our layouts are: every matrix once at its format's own
+ * bits (codes, scales, zero points), keys and values as they are typed; the operations of products
+ * and attention, a multiply-add being two. The step: each of n_seqs sequences computes n_rows
+ * tokens after depth others, and logits of the last. */
+struct ze_cost {
+    double bytes, flops;
+};
+struct ze_cost ze_engine_cost(const struct ze_engine *e, int n_seqs, int n_rows, int depth);
+
 /* ---- sequences ---------------------------------------------------------------------------- */
 
 /* A sequence over ids (copied), with pages reserved for n + reserve tokens. Pages that hold an
@@ -68,6 +77,9 @@ int ze_seq_new(struct ze_seq **ret_s, struct ze_engine *e, uint64_t root, const 
 void ze_seq_free(struct ze_seq *s);
 /* Reserves pages so that the sequence can reach n_tokens; ZC_EBUSY, ZC_ELIMIT as above. */
 int ze_seq_reserve(struct ze_seq *s, size_t n_tokens);
+/* For measuring: counts the next n tokens as computed, their keys and values made up. The pages are
+ * not findable. ZC_EINVAL: not so many are known, or some of the sequence was computed. */
+int ze_seq_pretend(struct ze_seq *s, size_t n);
 /* Appends a token that was sampled; it is computed by the next step that includes the sequence.
  * ZC_ELIMIT: nothing is reserved for it; ZC_EINVAL: not in the vocabulary. Allocates nothing. */
 int ze_seq_append(struct ze_seq *s, int32_t id);

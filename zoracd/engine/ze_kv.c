@@ -5,7 +5,6 @@
  * forgotten before its children, and its number means the same page for as long as they live. */
 #include "zoracd/engine/ze_kv.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "common/zc_err.h"
@@ -300,7 +299,7 @@ void ze_kv_take(struct ze_kv *kv, struct ze_chain *c, int n_pages)
 void ze_kv_learn(struct ze_kv *kv, struct ze_chain *c, const int32_t *ids, int n_full)
 {
     ZC_BUG_ON(n_full > c->n);
-    for (; c->n_known < n_full; c->n_known++) {
+    for (; c->n_known < n_full && !c->is_private; c->n_known++) {
         int i = c->n_known;
         const int32_t *held = ids + (size_t)i * ZK_PAGE;
         int32_t parent = i > 0 ? c->pages[i - 1] : ZE_NO_PAGE;

@@ -10,6 +10,7 @@
 #ifndef ZORACD_ENGINE_ZE_KV_H
 #define ZORACD_ENGINE_ZE_KV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,8 +31,9 @@ struct ze_chain {
     uint64_t root;
     int32_t *pages; /* (cap) the first n are held */
     int n, cap;
-    int n_known;  /* full pages that are in the table, always the first ones */
-    int promised; /* pages beyond n */
+    int n_known;     /* full pages that are in the table, always the first ones */
+    int promised;    /* pages beyond n */
+    bool is_private; /* what it holds is not what its ids say: never made findable */
 };
 
 int ze_kv_chain_init(struct ze_kv *kv, struct ze_chain *c, uint64_t root, int cap);

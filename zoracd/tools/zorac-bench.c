@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+/* Tokens per second of a model, or of a shape with made-up weights, each figure beside what the
+ * machine could do at most: its own read bandwidth and multiply-add rate, measured before and after
+ * in the same run, the higher counting. One program, one thread beside the kernels' pool. */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "common/zc_err.h"
+#include "common/zc_mem.h"
+#include "zoracd/engine/ze_engine.h"
+
+#define MAX_LIST    32
+#define MAX_RESULTS (2 * MAX_LIST * MAX_LIST)
+#define PROBE_BYTES (512ull << 20)
+
+static const char usage[] =
+    "Usage: zorac-bench (-m MODEL | --shape CONFIG.JSON) [options]\n"
+    "Measures tokens per second, and how near they come to what the machine allows.\n"
+    "\n"
+    "  -m MODEL               a model's directory\n"
+    "  --shape CONFIG.JSON    that shape, with weights made up in place: no download\n"
+    "  -b auto|cpu|cuda       back-end (auto)\n"
+    "  --prefill LIST         prompts of so many tokens (512)\n"
+    "  --decode N             tokens per sequence that a decode figure is taken over (32)\n"
+    "  --batch LIST           sequences that decode at once (1)\n"
+    "  --depth LIST           tokens that each has behind it (0)\n"
+    "  --kv-type f16          keys and values\n"
+    "  --lm-head 8|16         bits of an unquantized head (8)\n"
+    "  --exact                float activations, fp32 keys and values\n"
+    "  --threads N            default: the cores this process may use\n"
+    "  --caps LIST            none, portable, avx2, avx512\n"
+    "  --json                 one object per line\n"
+    "  --help, --version      this text; the version\n"
+    "\n"
+    "LIST: numbers with commas; 0 as a prefill or decode length leaves that part out.\n"
+    "bound: for a decode step, its bytes at the read bandwidth; for prefill, its operations at "
+    "the\n"
+    "multiply-add rate; whichever takes longer. Bytes are the least that any program must read:\n"
+    "weights at their format's own bits, keys and values as typed. In --json a line of kind "
+    "\"probe\"\n"
+    "says what the machine does in one second: bytes_per_step, flops_per_step.\n"
+    "Exit status: 0 measured; 1 failed; 2 wrong usage; 4 does not fit into memory.\n";
+
+struct list {
+    int v[MAX_LIST];
+    int n;
+};
+
+struct options {
+    struct ze_opts engine;
+    struct list prefill, batch, depth;
+    int decode;
+    bool json;
+};
+
+struct result {
+    bool is_prefill;
+    int batch, depth, tokens;
+    double tokens_per_s;
+    struct ze_cost cost; /* of one step; of the whole prompt */
+};
+
+struct probe {
+    double bytes_per_s, flops_per_s;
+};
+
+static struct zc_diag dg;
+
+/* ---- options ------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 1, 2))) _Noreturn static void wrong_usage(const char *fmt, ...)
+{
+    va_list ap;
+
+    fputs("zorac-bench: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputs("\nTry 'zorac-bench --help'.\n", stderr);
+    exit(2);
+}
+
+static int parse_int(const char *option, const char *text, char **end, int min, int max)
+{
+    errno = 0;
+    long n = strtol(text, end, 10);
+    if (*end == text || errno || n < min || n > max)
+        wrong_usage("%s takes numbers from %d to %d, not '%s'", option, min, max, text);
+    return (int)n;
+}
+
+static int parse_number(const char *option, const char *text, int min, int max)
+{
+    char *end;
+    int n = parse_int(option, text, &end, min, max);
+    if (*end)
+        wrong_usage("%s takes a number, not '%s'", option, text);
+    return n;
+}
+
+static void parse_list(const char *option, const char *text, int min, int max, struct list *ret)
+{
+    char *at = (char *)(uintptr_t)text;
+
+    for (ret->n = 0;; at++) {
+        if (ret->n == MAX_LIST)
+            wrong_usage("%s takes at most %d numbers", option, MAX_LIST);
+        ret->v[ret->n++] = parse_int(option, at, &at, min, max);
+        if (!*at)
+            return;
+        if (*at != ',')
+            wrong_usage("%s takes numbers with commas, not '%s'", option, text);
+    }
+}
+
+enum {
+    OPT_SHAPE = 256,
+    OPT_PREFILL,
+    OPT_DECODE,
+    OPT_BATCH,
+    OPT_DEPTH,
+    OPT_KV,
+    OPT_HEAD,
+    OPT_EXACT,
+    OPT_THREADS,
+    OPT_CAPS,
+    OPT_JSON,
+    OPT_HELP,
+    OPT_VERSION,
+};
+
+static const struct option long_options[] = {
+    {"shape", required_argument, NULL, OPT_SHAPE},
+    {"prefill", required_argument, NULL, OPT_PREFILL},
+    {"decode", required_argument, NULL, OPT_DECODE},
+    {"batch", required_argument, NULL, OPT_BATCH},
+    {"depth", required_argument, NULL, OPT_DEPTH},
+    {"kv-type", required_argument, NULL, OPT_KV},
+    {"lm-head", required_argument, NULL, OPT_HEAD},
+    {"exact", no_argument, NULL, OPT_EXACT},
+    {"threads", required_argument, NULL, OPT_THREADS},
+    {"caps", required_argument, NULL, OPT_CAPS},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+static void parse_one(struct options *o, int c)
+{
+    struct ze_opts *e = &o->engine;
+
+    switch (c) {
+    case 'm':
+    case OPT_SHAPE:
+        if (e->dir)
+            wrong_usage("one -m or one --shape");
+        e->dir = optarg;
+        e->random_weights = c == OPT_SHAPE;
+        break;
+    case 'b':
+        e->backend = optarg;
+        break;
+    case OPT_PREFILL:
+        parse_list("--prefill", optarg, 0, 1 << 20, &o->prefill);
+        break;
+    case OPT_DECODE:
+        o->decode = parse_number("--decode", optarg, 0, 1 << 16);
+        break;
+    case OPT_BATCH:
+        parse_list("--batch", optarg, 1, 1024, &o->batch);
+        break;
+    case OPT_DEPTH:
+        parse_list("--depth", optarg, 0, 1 << 20, &o->depth);
+        break;
+    case OPT_KV:
+        if (strcmp(optarg, "f16") != 0)
+            wrong_usage("--kv-type is f16, not '%s'", optarg);
+        break;
+    case OPT_HEAD:
+        e->head_bits = parse_number("--lm-head", optarg, 8, 16);
+        break;
+    case OPT_EXACT:
+        e->exact = true;
+        break;
+    case OPT_THREADS:
+        e->threads = parse_number("--threads", optarg, 1, 1024);
+        break;
+    case OPT_CAPS:
+        if (zk_caps_parse(optarg, &e->caps, &dg) < 0)
+            wrong_usage("--caps: %s", dg.text);
+        break;
+    case OPT_JSON:
+        o->json = true;
+        break;
+    case OPT_HELP:
+        fputs(usage, stdout);
+        exit(0);
+    case OPT_VERSION:
+        puts("zorac-bench " PACKAGE_VERSION);
+        exit(0);
+    default: /* getopt has said what is wrong */
+        fputs("Try 'zorac-bench --help'.\n", stderr);
+        exit(2);
+    }
+}
+
+static int max_of(const struct list *l)
+{
+    int max = 0;
+    for (int i = 0; i < l->n; i++)
+        max = l->v[i] > max ? l->v[i] : max;
+    return max;
+}
+
+static void parse_options(struct options *o, int argc, char **argv)
+{
+    int c;
+
+    *o = (struct options){
+        .engine = {.caps = ZK_CAP_ALL, .head_bits = 8},
+        .prefill = {{512}, 1},
+        .batch = {{1}, 1},
+        .depth = {{0}, 1},
+        .decode = 32,
+    };
+    while ((c = getopt_long(argc, argv, "m:b:", long_options, NULL)) != -1)
+        parse_one(o, c);
+    if (optind < argc)
+        wrong_usage("what is '%s'?", argv[optind]);
+    if (!o->engine.dir)
+        wrong_usage("a model (-m) or a shape (--shape) is needed");
+
+    int decode = o->decode > 0 ? max_of(&o->depth) + o->decode + 3 : 0;
+    int prefill = max_of(&o->prefill) + 1;
+    o->engine.context = decode > prefill ? decode : prefill;
+    o->engine.max_seqs = max_of(&o->batch);
+}
+
+/* ---- measuring ----------------------------------------------------------------------------- */
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+_Noreturn static void fail(int r, const char *what)
+{
+    fprintf(stderr, "zorac-bench: %s: %s\n", what, dg.text[0] ? dg.text : zc_err_name(r));
+    exit(r == ZC_ELIMIT ? 4 : 1);
+}
+
+static void measure_probe(struct ze_engine *e, struct probe *best)
+{
+    struct zk_dev *dev = ze_engine_zk_dev(e);
+    double bytes = zk_probe_read(dev, PROBE_BYTES, 5);
+    double flops = 2 * zk_probe_peak(dev, dev->exact ? ZK_ACT_F32 : ZK_ACT_Q8, 200);
+
+    best->bytes_per_s = bytes > best->bytes_per_s ? bytes : best->bytes_per_s;
+    best->flops_per_s = flops > best->flops_per_s ? flops : best->flops_per_s;
+}
+
+/* Different for each sequence, so that nothing is shared. */
+static struct ze_seq *new_sequence(struct ze_engine *e, int n, int reserve, int salt)
+{
+    const int V = ze_engine_config(e)->V;
+    int32_t *ids = zc_xcalloc((size_t)n, sizeof *ids);
+    struct ze_seq *s;
+
+    for (int i = 0; i < n; i++)
+        ids[i] = (int32_t)(((uint32_t)i * 2654435761u + (uint32_t)salt * 40503u) % (uint32_t)V);
+    int r = ze_seq_new(&s, e, (uint64_t)salt, ids, (size_t)n, (size_t)reserve, &dg);
+    zc_free(ids);
+    if (r < 0)
+        fail(r, "no room for that many sequences of that depth");
+    return s;
+}
+
+static void step(struct ze_engine *e, struct ze_work *works, int n)
+{
+    int r = ze_step(e, works, n, &dg);
+    if (r < 0)
+        fail(r, "a step failed");
+}
+
+/* The best of two: the first also touches memory for the first time. */
+static void measure_prefill(struct ze_engine *e, int tokens, struct result *res)
+{
+    double best = 1e30;
+
+    for (int run = 0; run < 2; run++) {
+        struct ze_seq *s = new_sequence(e, tokens, 0, 1000 + run);
+        struct ze_work w = {.seq = s, .n_rows = tokens, .want_logits = true};
+        double t = now();
+        step(e, &w, 1);
+        t = now() - t;
+        best = t < best ? t : best;
+        ze_seq_free(s);
+    }
+    *res = (struct result){
+        .is_prefill = true,
+        .batch = 1,
+        .tokens = tokens,
+        .tokens_per_s = tokens / best,
+        .cost = ze_engine_cost(e, 1, tokens, 0),
+    };
+}
+
+static void measure_decode(struct ze_engine *e, int batch, int depth, int tokens,
+                           struct result *res)
+{
+    struct ze_work *works = zc_xcalloc((size_t)batch, sizeof *works);
+    int warm = 2;
+    double start = 0;
+
+    for (int i = 0; i < batch; i++) {
+        struct ze_seq *s = new_sequence(e, depth + 1, warm + tokens, i);
+        if (depth > 0 && ze_seq_pretend(s, (size_t)depth) < 0)
+            fail(ZC_EINTERNAL, "pages could not be filled");
+        works[i] = (struct ze_work){.seq = s, .n_rows = 1, .want_logits = true};
+    }
+    for (int t = 0; t < warm + tokens; t++) {
+        if (t == warm)
+            start = now();
+        step(e, works, batch);
+        for (int i = 0; i < batch; i++)
+            ze_seq_append(works[i].seq, (t * 7 + i) % ze_engine_config(e)->V);
+    }
+    double seconds = now() - start;
+    for (int i = 0; i < batch; i++)
+        ze_seq_free(works[i].seq);
+    zc_free(works);
+    *res = (struct result){
+        .batch = batch,
+        .depth = depth,
+        .tokens = tokens,
+        .tokens_per_s = (double)batch * tokens / seconds,
+        .cost = ze_engine_cost(e, batch, 1, depth + warm + tokens / 2),
+    };
+}
+
+static int measure(struct ze_engine *e, const struct options *o, struct result *results)
+{
+    int n = 0;
+
+    for (int i = 0; i < o->prefill.n; i++)
+        if (o->prefill.v[i] > 0)
+            measure_prefill(e, o->prefill.v[i], &results[n++]);
+    for (int d = 0; d < o->depth.n && o->decode > 0; d++)
+        for (int b = 0; b < o->batch.n; b++)
+            measure_decode(e, o->batch.v[b], o->depth.v[d], o->decode, &results[n++]);
+    return n;
+}
+
+/* ---- printing ------------------------------------------------------------------------------ */
+
+static double bound(const struct result *r, const struct probe *p)
+{
+    double read = r->cost.bytes / p->bytes_per_s, compute = r->cost.flops / p->flops_per_s;
+    double tokens = r->is_prefill ? r->tokens : r->batch;
+    return tokens / (read > compute ? read : compute);
+}
+
+/* Of a label like "cpu avx2, 2 threads". */
+static int threads_of(const char *device)
+{
+    const char *comma = strrchr(device, ',');
+    int n = 1;
+    return comma && sscanf(comma, ", %d", &n) == 1 ? n : 1;
+}
+
+static void print_json(json_t *o)
+{
+    json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    putchar('\n');
+    json_decref(o);
+}
+
+static void print_result_json(const struct result *r, const struct probe *p,
+                              const struct options *o, const char *device)
+{
+    double b = bound(r, p);
+
+    print_json(json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:s, s:i}",
+                         "kind", r->is_prefill ? "prefill" : "decode", "backend", "cpu", "shape",
+                         o->engine.dir, "batch", r->batch, "depth", r->depth, "tokens", r->tokens,
+                         "tokens_per_s", r->tokens_per_s, "bytes_per_step", r->cost.bytes,
+                         "flops_per_step", r->cost.flops, "bound_tokens_per_s", b, "fraction",
+                         r->tokens_per_s / b, "device", device, "threads", threads_of(device)));
+}
+
+static void print_probe_json(const struct probe *p, const struct options *o, const char *device)
+{
+    print_json(json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:n, s:f, s:f, s:n, s:n, s:s, s:i}",
+                         "kind", "probe", "backend", "cpu", "shape", o->engine.dir, "batch", 0,
+                         "depth", 0, "tokens", 0, "tokens_per_s", "bytes_per_step", p->bytes_per_s,
+                         "flops_per_step", p->flops_per_s, "bound_tokens_per_s", "fraction",
+                         "device", device, "threads", threads_of(device)));
+}
+
+static void print_result(const struct result *r, const struct probe *p)
+{
+    double b = bound(r, p);
+
+    if (r->is_prefill)
+        printf("prefill  %6d tokens                %10.2f tokens/s", r->tokens, r->tokens_per_s);
+    else
+        printf("decode   batch %4d  depth %6d     %10.2f tokens/s", r->batch, r->depth,
+               r->tokens_per_s);
+    printf("   %5.1f %% of %.2f   (%.1f MB, %.2f Gop a step)\n", 100 * r->tokens_per_s / b, b,
+           r->cost.bytes / 1e6, r->cost.flops / 1e9);
+}
+
+int main(int argc, char **argv)
+{
+    static struct result results[MAX_RESULTS];
+    struct options o;
+    struct ze_engine *e;
+    struct probe probe = {0};
+
+    parse_options(&o, argc, argv);
+    int r = ze_engine_open(&e, &o.engine, NULL, NULL, NULL, &dg);
+    if (r < 0)
+        fail(r, o.engine.dir);
+    measure_probe(e, &probe);
+    int n = measure(e, &o, results);
+    measure_probe(e, &probe);
+
+    const char *device = ze_engine_device(e);
+    if (o.json)
+        print_probe_json(&probe, &o, device);
+    else
+        printf("%s, %s\nprobe    %.2f GB/s read, %.1f Gop/s\n", o.engine.dir, device,
+               probe.bytes_per_s / 1e9, probe.flops_per_s / 1e9);
+    for (int i = 0; i < n; i++) {
+        if (o.json)
+            print_result_json(&results[i], &probe, &o, device);
+        else
+            print_result(&results[i], &probe);
+    }
+    ze_engine_free(e);
+    return fflush(stdout) == 0 ? 0 : 1;
+}
