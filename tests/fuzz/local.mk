@@ -1,1 +1,28 @@
 # SPDX-License-Identifier: MIT
+# Fuzz targets. They are always compiled: with --enable-fuzzing linked to libFuzzer (run one by hand:
+# tests/fuzz/fuzz_X tests/fuzz/corpus/X), else to replay.c, and then they are tests that run what is
+# in corpus/X. A target is fuzz_X.c, named in FUZZ_TARGETS, with LDFLAGS = $(FUZZ_LINK) and
+# LDADD = $(FUZZ_MAIN) before the archives it needs.
+FUZZ_TARGETS = %D%/fuzz_quant_config %D%/fuzz_safetensors
+check_LIBRARIES += %D%/libreplay.a
+%C%_libreplay_a_SOURCES = %D%/replay.c
+if FUZZING
+FUZZ_LINK = -fsanitize=fuzzer
+FUZZ_MAIN =
+else
+FUZZ_LINK =
+FUZZ_MAIN = %D%/libreplay.a
+TESTS += $(FUZZ_TARGETS)
+endif
+check_PROGRAMS += $(FUZZ_TARGETS)
+EXTRA_DIST += %D%/corpus
+
+%C%_fuzz_quant_config_SOURCES = %D%/fuzz_quant_config.c
+%C%_fuzz_quant_config_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+%C%_fuzz_quant_config_LDFLAGS = $(FUZZ_LINK)
+%C%_fuzz_quant_config_LDADD = $(FUZZ_MAIN) zoracd/weights/libweights.a common/libcommon.a \
+  $(JANSSON_LIBS) $(PCRE2_LIBS)
+%C%_fuzz_safetensors_SOURCES = %D%/fuzz_safetensors.c
+%C%_fuzz_safetensors_LDFLAGS = $(FUZZ_LINK)
+%C%_fuzz_safetensors_LDADD = $(FUZZ_MAIN) zoracd/weights/libweights.a common/libcommon.a \
+  $(JANSSON_LIBS)

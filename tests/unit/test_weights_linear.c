@@ -700,8 +700,10 @@ END_TEST
 
 START_TEST(parts_join_or_say_why_not)
 {
-    struct zw_linear a = {.name = "a", .desc = {ZK_W4A, 8, 64, 32, ZK_BF16, true, false}};
-    struct zw_linear b = {.name = "b", .desc = {ZK_W4A, 16, 64, 32, ZK_BF16, false, false}};
+    struct zw_linear a = {.name = "a",
+                          .desc = {ZK_W4A, 8, 64, 32, ZK_BF16, true, false, ZK_JOIN_ROWS}};
+    struct zw_linear b = {.name = "b",
+                          .desc = {ZK_W4A, 16, 64, 32, ZK_BF16, false, false, ZK_JOIN_ROWS}};
     const struct zw_linear *parts[3] = {&a, &b, &b};
     struct zk_mat_desc d;
 
