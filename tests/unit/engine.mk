@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The engine's tests.
 if HAVE_CHECK
-ENGINE_TESTS = %D%/test_engine_config %D%/test_engine_kv %D%/test_engine_sample
+ENGINE_TESTS = %D%/test_engine_config %D%/test_engine_kv %D%/test_engine_run \
+  %D%/test_engine_sample
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
 ENGINE_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
@@ -12,6 +13,12 @@ ENGINE_TEST_LIBS = zoracd/engine/libengine.a common/libcommon.a $(JANSSON_LIBS) 
 %C%_test_engine_kv_SOURCES = %D%/test_engine_kv.c %D%/t_unit.h
 %C%_test_engine_kv_CFLAGS = $(ENGINE_TEST_CFLAGS)
 %C%_test_engine_kv_LDADD = $(ENGINE_TEST_LIBS)
+# Allocations of the process and of the device are counted by way of the linker.
+%C%_test_engine_run_SOURCES = %D%/test_engine_run.c %D%/t_tiny.c %D%/t_tiny.h %D%/t_unit.h
+%C%_test_engine_run_CFLAGS = $(ENGINE_TEST_CFLAGS)
+%C%_test_engine_run_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+  -Wl,--wrap=zk_cpu_open
+%C%_test_engine_run_LDADD = %D%/libsafetensors.a $(engine_libs) $(CHECK_LIBS)
 %C%_test_engine_sample_SOURCES = %D%/test_engine_sample.c %D%/t_unit.h
 %C%_test_engine_sample_CFLAGS = $(ENGINE_TEST_CFLAGS)
 %C%_test_engine_sample_LDADD = $(ENGINE_TEST_LIBS)

@@ -90,7 +90,12 @@ fail:
 int ze_engine_open(struct ze_engine **ret_e, const struct ze_opts *opts, ze_progress_cb *progress,
                    void *arg, const atomic_bool *cancel, struct zc_diag *dg)
 {
-    const struct zw_load_opts load = {.progress = progress, .arg = arg, .cancel = cancel};
+    const struct zw_load_opts load = {
+        .threads = opts->threads,
+        .progress = progress,
+        .arg = arg,
+        .cancel = cancel,
+    };
     struct ze_engine *e = zc_xcalloc(1, sizeof *e);
     int r;
 
@@ -106,7 +111,7 @@ int ze_engine_open(struct ze_engine **ret_e, const struct ze_opts *opts, ze_prog
 
 int ze_engine_check(const struct ze_opts *opts, struct ze_plan *ret_plan, struct zc_diag *dg)
 {
-    const struct zw_load_opts load = {0};
+    const struct zw_load_opts load = {.threads = opts->threads};
     struct ze_engine *e = zc_xcalloc(1, sizeof *e);
     int r = prepare(e, opts, &load, dg);
 

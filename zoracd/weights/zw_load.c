@@ -56,7 +56,7 @@ static uint64_t job_staging(const struct zw_load_job *j)
     uint64_t n = 0;
 
     if (!j->mat)
-        return ZW_READ_PIECE;
+        return j->raw->bytes < ZW_READ_PIECE ? j->raw->bytes : ZW_READ_PIECE;
     for (int i = 0; i < j->n_parts; i++)
         n += zw_decode_staging(j->parts[i]);
     return n;
@@ -119,7 +119,7 @@ static int load_raw(struct loader *ld, const struct zw_reader *rd, const struct 
     void *buf = NULL;
     int r;
 
-    if ((r = zc_try_malloc(&buf, ZW_READ_PIECE, 1, ZW_READ_PIECE)) < 0)
+    if ((r = zc_try_malloc(&buf, job_staging(j), 1, ZW_READ_PIECE)) < 0)
         return zc_diag(dg, r, "no memory to read tensor %s", j->raw->name);
     for (uint64_t off = 0; off < j->raw->bytes && r >= 0; off += ZW_READ_PIECE) {
         const uint64_t left = j->raw->bytes - off;
