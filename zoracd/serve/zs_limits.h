@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* The limits that `hello` announces and the daemon enforces before it takes memory. Plain data. */
+#ifndef ZORACD_SERVE_ZS_LIMITS_H
+#define ZORACD_SERVE_ZS_LIMITS_H
+
+#include <stddef.h>
+
+/* ZS_LIMIT(field, default, lowest, highest, text): also the configuration's keys limit-... */
+#define ZS_LIMITS(ZS_LIMIT)                                                                 \
+    ZS_LIMIT(message_bytes, 16777216, 65536, 268435456, "bytes of one message")             \
+    ZS_LIMIT(message_items, 1048576, 1024, 16777216, "values in one message")               \
+    ZS_LIMIT(requests_per_connection, 64, 1, 4096, "requests at once on one connection")    \
+    ZS_LIMIT(requests_per_user, 256, 1, 4096, "requests at once of one user")               \
+    ZS_LIMIT(connections_per_user, 256, 1, 65536, "connections of one user")                \
+    ZS_LIMIT(sessions_per_user, 256, 1, 65536, "sessions of one user")                      \
+    ZS_LIMIT(transcript_bytes, 8388608, 4096, 268435456, "bytes of one session's messages") \
+    ZS_LIMIT(transcripts_per_user_bytes, 67108864, 4096, 4294967296,                        \
+             "bytes of all sessions of one user")                                           \
+    ZS_LIMIT(input_per_user_bytes, 67108864, 65536, 4294967296,                             \
+             "bytes of unfinished messages of one user")                                    \
+    ZS_LIMIT(unsent_bytes, 262144, 4096, 67108864,                                          \
+             "unsent bytes at which a connection's work rests")
+
+struct zs_limits {
+#define ZS_LIMIT(field, dflt, lo, hi, text) size_t field;
+    ZS_LIMITS(ZS_LIMIT)
+#undef ZS_LIMIT
+};
+
+#define ZS_MAX_JOBS 512 /* requests of all users that are being worked on */
+
+#endif
