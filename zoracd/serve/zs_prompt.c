@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* Rendering and splicing.
+ *
+ * A reply was sampled token by token; the tokenizer may cut the same text differently, and then
+ * nothing after that place would be found in the cache. So the generated ids are put back where the
+ * reply's text stands in the rendered prompt. Replies are looked for in order, each message behind
+ * the one before, in untrusted bytes only. The proof that a splice changed nothing is that both
+ * lists of ids decode to the same text; without it the plain encoding is used. */
+#include "config.h"
+
+#include "zoracd/serve/zs_prompt.h"
+
+#include <string.h>
+
+#include "common/zc_err.h"
+#include "common/zc_mem.h"
+
+int zs_prompt_render(const struct zs_model *m, json_t *messages, json_t *tools, json_t *vars,
+                     int64_t now, struct zt_text *out, struct zc_diag *dg)
+{
+    json_t *all = vars ? json_copy(vars) : json_object();
+    struct zt_tmpl_in in = {.vars = all, .trusted_vars = m->trusted, .now = now};
+
+    if (!all)
+        return zc_diag(dg, ZC_ENOMEM, "no memory for the template's variables");
+    json_object_set(all, "messages", messages);
+    if (tools)
+        json_object_set(all, "tools", tools);
+    json_object_set_new(all, "add_generation_prompt", json_true());
+    int r = zt_tmpl_render(m->tmpl, &in, out, dg);
+    json_decref(all);
+    return r;
+}
+
+/* A reply's place in the rendered text. */
+struct splice {
+    size_t off, len;
+    const struct zs_reply_ids *ids;
+};
+
+/* The first place of needle at or behind from where all bytes are untrusted; -1 if there is none.
+ * Neighbouring spans differ in kind, so that such a place lies within one span. */
+static ptrdiff_t find_untrusted(const struct zt_text *text, size_t from, const char *needle,
+                                size_t len)
+{
+    const char *base = zc_buf_str(&text->buf);
+
+    for (size_t i = 0; i < text->n_spans; i++) {
+        size_t end = text->spans[i].off + text->spans[i].len;
+        size_t off = text->spans[i].off > from ? text->spans[i].off : from;
+        if (text->spans[i].trusted || off >= end)
+            continue;
+        const char *hit = memmem(base + off, end - off, needle, len);
+        if (hit)
+            return hit - base;
+    }
+    return -1;
+}
+
+/* Finds the replies that have ids. Other messages only move the place from where on the next reply
+ * is looked for, so that a user who quotes a reply is not taken for it. */
+static size_t find_splices(const struct zt_text *text, const struct zs_transcript *t,
+                           struct splice *splices)
+{
+    size_t n = 0, from = 0, len = zs_transcript_len(t);
+
+    for (size_t i = 0; i < len; i++) {
+        const json_t *content = json_object_get(json_array_get(t->messages, i), "content");
+        size_t bytes = json_string_length(content);
+        if (bytes == 0)
+            continue;
+        ptrdiff_t off = find_untrusted(text, from, json_string_value(content), bytes);
+        if (off < 0)
+            continue;
+        from = (size_t)off + bytes;
+        if (t->reply[i].n)
+            splices[n++] = (struct splice){(size_t)off, bytes, &t->reply[i]};
+    }
+    return n;
+}
+
+/* Encodes bytes [off, end) of text with their kinds. */
+static int encode_part(const struct zs_model *m, const struct zt_text *text, size_t off, size_t end,
+                       struct zt_ids *ids, struct zc_diag *dg)
+{
+    struct zt_text part;
+    int r = ZC_OK;
+
+    if (off == end)
+        return ZC_OK;
+    zt_text_init(&part, ZS_PROMPT_MAX_BYTES);
+    for (size_t i = 0; r == ZC_OK && i < text->n_spans; i++) {
+        const struct zt_span *s = &text->spans[i];
+        size_t a = s->off > off ? s->off : off;
+        size_t b = s->off + s->len < end ? s->off + s->len : end;
+        if (a < b)
+            r = zt_text_add(&part, zc_buf_str(&text->buf) + a, b - a, s->trusted);
+    }
+    if (r == ZC_OK)
+        r = zt_tok_encode(m->tok, &part, 0, ids, dg);
+    else
+        zc_diag(dg, r, "no memory for a part of the prompt");
+    zt_text_release(&part);
+    return r;
+}
+
+static int encode_spliced(const struct zs_model *m, const struct zt_text *text,
+                          const struct splice *splices, size_t n, struct zt_ids *ids,
+                          struct zc_diag *dg)
+{
+    size_t off = 0;
+    int r;
+
+    for (size_t i = 0; i < n; i++) {
+        r = encode_part(m, text, off, splices[i].off, ids, dg);
+        for (size_t k = 0; r == ZC_OK && k < splices[i].ids->n; k++)
+            r = zt_ids_add(ids, splices[i].ids->ids[k]);
+        if (r < 0)
+            return r;
+        off = splices[i].off + splices[i].len;
+    }
+    return encode_part(m, text, off, text->buf.len, ids, dg);
+}
+
+/* Whether two lists of ids say the same text, control tokens included. */
+static bool is_same_text(const struct zs_model *m, const struct zt_ids *a, const struct zt_ids *b)
+{
+    struct zc_buf ta, tb;
+
+    zc_buf_init(&ta, 4 * (size_t)ZS_PROMPT_MAX_BYTES);
+    zc_buf_init(&tb, 4 * (size_t)ZS_PROMPT_MAX_BYTES);
+    bool same = zt_tok_decode(m->tok, a->data, a->len, false, &ta, NULL) == ZC_OK &&
+                zt_tok_decode(m->tok, b->data, b->len, false, &tb, NULL) == ZC_OK &&
+                ta.len == tb.len && memcmp(zc_buf_str(&ta), zc_buf_str(&tb), ta.len) == 0;
+    zc_buf_release(&ta);
+    zc_buf_release(&tb);
+    return same;
+}
+
+static int append_all(struct zt_ids *to, const struct zt_ids *from)
+{
+    int r = ZC_OK;
+    for (size_t i = 0; r == ZC_OK && i < from->len; i++)
+        r = zt_ids_add(to, from->data[i]);
+    return r;
+}
+
+int zs_prompt_encode(const struct zs_model *m, const struct zt_text *text,
+                     const struct zs_transcript *t, struct zt_ids *ids, struct zc_diag *dg)
+{
+    struct splice *splices = NULL;
+    struct zt_ids plain, spliced;
+    size_t n = 0;
+
+    zt_ids_init(&plain, ids->max);
+    zt_ids_init(&spliced, ids->max);
+    if (t && zs_transcript_len(t)) {
+        splices = zc_xcalloc(zs_transcript_len(t), sizeof *splices);
+        n = find_splices(text, t, splices);
+    }
+    int r = zt_tok_encode(m->tok, text, 0, &plain, dg);
+    if (r == ZC_OK && n && encode_spliced(m, text, splices, n, &spliced, NULL) == ZC_OK &&
+        is_same_text(m, &plain, &spliced))
+        r = append_all(ids, &spliced);
+    else if (r == ZC_OK)
+        r = append_all(ids, &plain);
+    zt_ids_release(&plain);
+    zt_ids_release(&spliced);
+    zc_free(splices);
+    return r;
+}
