@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* The front thread: the event loop with its connections, timers and signals, and the order in which
+ * the other threads start and stop. It never blocks. */
+#ifndef ZORACD_SERVE_ZS_FRONT_H
+#define ZORACD_SERVE_ZS_FRONT_H
+
+#include "zoracd/serve/zs_config.h"
+#include "zoracd/serve/zs_model.h"
+
+struct zc_diag;
+
+enum zs_exit {
+    ZS_EXIT_OK = 0,
+    ZS_EXIT_FAILED = 1,
+    ZS_EXIT_USAGE = 2,
+    ZS_EXIT_RUNNING = 3, /* another daemon listens at the socket */
+    ZS_EXIT_DEVICE = 4,  /* the device was lost: start again */
+};
+
+struct zs_front_opts {
+    struct zs_config *config; /* SIGHUP changes it */
+    const struct zs_model_opts *model;
+    int listen_fd; /* non-blocking; closed by the callee */
+    /* Reads the configuration anew for SIGHUP. */
+    int (*reread)(struct zs_config *ret_c, void *arg, struct zc_diag *dg);
+    void *reread_arg;
+};
+
+/* Serves until it is told to stop; returns the process's exit status. What went wrong is logged. */
+int zs_front_run(const struct zs_front_opts *opts);
+
+#endif

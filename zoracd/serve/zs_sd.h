@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* What systemd is told and gives. One of two files implements it: zs_sd.c over libsystemd, or
+ * zs_sd_none.c where it is not built in. Front thread and main. */
+#ifndef ZORACD_SERVE_ZS_SD_H
+#define ZORACD_SERVE_ZS_SD_H
+
+struct zc_diag;
+
+/* The listening Unix socket that systemd passed: 1 and *ret_fd, or 0 if none was. ZC_EINVAL: what
+ * was passed is no such socket. */
+int zs_sd_listen_fd(int *ret_fd, struct zc_diag *dg);
+
+/* Sends a state ("READY=1"); does nothing where nobody listens. */
+void zs_sd_notify(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Who connects: one entry per uid, with what the uid holds, so that limits are per user and nobody
+ * sees another's sessions. Front thread. */
+#ifndef ZORACD_SERVE_ZS_USER_H
+#define ZORACD_SERVE_ZS_USER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+struct zs_session;
+TAILQ_HEAD(zs_session_list, zs_session);
+
+struct zs_user {
+    LIST_ENTRY(zs_user) link;
+    uid_t uid;
+    size_t n_conns, n_jobs, n_sessions;
+    size_t input_bytes;              /* of unfinished messages */
+    size_t transcript_bytes;         /* of sessions that are not lent */
+    struct zs_session_list sessions; /* longest idle first */
+};
+LIST_HEAD(zs_user_list, zs_user);
+
+/* The user's entry, made at the first call. */
+struct zs_user *zs_user_get(struct zs_user_list *users, uid_t uid);
+/* Frees the entry if it holds nothing any more. */
+void zs_user_tidy(struct zs_user *u);
+/* Frees it with its sessions, none of which may be busy. */
+void zs_user_free(struct zs_user *u);
+
+/* The number under which the engine keeps this user's cache. */
+uint64_t zs_user_root(const struct zs_user *u);
+
+#endif
