@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Renders the conformance data: real chat templates with fixtures, and snippets of the language,
  * each compared byte for byte with what jinja2 made of it. Usage: t_render [-v] [FOLDER]; -v prints
- * each difference. Without the data it skips (77). */
+ * each difference. Without the data it skips (77). `t_render -` renders the rows of standard input,
+ * {"template", "context"}, one answer {"text"} or {"error"} per line, for comparisons elsewhere. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
+#include "zoracd/text/zt_json.h"
 #include "zoracd/text/zt_tmpl.h"
 
 enum { N_SHOWN = 5, FROZEN_NOW = 1768480496 /* 2026-01-15 12:34:56 UTC */ };
@@ -78,27 +80,26 @@ static void complain(const char *id, const char *what, const char *got, const ch
 }
 
 /* Renders and compares. want NULL: an error is right; must: the error is required. */
-static void check(struct tally *t, const char *id, const char *src, size_t len, json_t *vars,
-                  json_t *trusted, const json_t *want, bool must)
+static void check(struct tally *t, const char *id, const char *src, size_t len,
+                  struct zt_tmpl_in in, const char *want, size_t want_len, bool must)
 {
     struct zt_tmpl *tmpl = NULL;
     struct zc_diag dg = {""};
     struct zt_text out;
-    struct zt_tmpl_in in = {.vars = vars, .trusted_vars = trusted, .now = FROZEN_NOW};
 
+    in.now = FROZEN_NOW;
     t->n++;
     zt_text_init(&out, 16 << 20);
     int r = zt_tmpl_new(&tmpl, id, src, len, &dg);
     if (r == ZC_OK)
         r = zt_tmpl_render(tmpl, &in, &out, &dg);
-    bool same = want && r == ZC_OK && out.buf.len == json_string_length(want) &&
-                memcmp(zc_buf_str(&out.buf), json_string_value(want), out.buf.len) == 0;
+    bool same = want && r == ZC_OK && out.buf.len == want_len &&
+                memcmp(zc_buf_str(&out.buf), want, want_len) == 0;
     if (want) {
         t->equal += same;
         t->failed += !same;
         if (!same)
-            complain(id, r < 0 ? dg.text : "differs", zc_buf_str(&out.buf),
-                     json_string_value(want));
+            complain(id, r < 0 ? dg.text : "differs", zc_buf_str(&out.buf), want);
     } else {
         t->must_raise += must;
         t->raised += must && r < 0;
@@ -114,13 +115,13 @@ static void check(struct tally *t, const char *id, const char *src, size_t len, 
     zt_tmpl_free(tmpl);
 }
 
-/* Calls row for each line of the file; lines that the JSON library cannot hold are counted. */
-static void each_row(const char *name, struct tally *t, void (*row)(struct tally *, json_t *))
+/* Calls row for each line of the file. */
+static void each_row(const char *name, struct tally *t,
+                     void (*row)(struct tally *, const char *line, size_t len))
 {
     char path[4096], *line = NULL;
     size_t cap = 0;
     ssize_t len;
-    int unreadable = 0;
 
     snprintf(path, sizeof path, "%s/expected/open/%s", folder, name);
     FILE *f = fopen(path, "rb");
@@ -128,29 +129,33 @@ static void each_row(const char *name, struct tally *t, void (*row)(struct tally
         perror(path);
         exit(EXIT_FAILURE);
     }
-    while ((len = getline(&line, &cap, f)) > 0) {
-        json_t *j = json_loadb(line, (size_t)len, JSON_ALLOW_NUL, NULL);
-        if (j)
-            row(t, j);
-        else
-            unreadable++;
-        json_decref(j);
-    }
+    while ((len = getline(&line, &cap, f)) > 0)
+        row(t, line, (size_t)len);
     free(line);
     fclose(f);
-    printf("%s: %d rows; %d of %d texts equal; %d of %d required errors; %d of %d other errors",
+    printf("%s: %d rows; %d of %d texts equal; %d of %d required errors; %d of %d other errors\n",
            name, t->n, t->equal, t->equal + t->failed, t->raised, t->must_raise, t->lenient_errors,
            t->lenient);
-    if (unreadable)
-        printf("; %d not readable here", unreadable);
-    printf("\n");
     shown = 0;
+}
+
+static json_t *parse_row(const char *line, size_t len)
+{
+    json_error_t err;
+    json_t *row = json_loadb(line, len, JSON_ALLOW_NUL, &err);
+
+    if (!row) {
+        fprintf(stderr, "a row: %s\n", err.text);
+        exit(EXIT_FAILURE);
+    }
+    return row;
 }
 
 static json_t *manifest, *fixtures;
 
-static void chat_row(struct tally *t, json_t *row)
+static void chat_row(struct tally *t, const char *line, size_t line_len)
 {
+    json_t *row = parse_row(line, line_len);
     const char *id = json_string_value(json_object_get(row, "template"));
     const char *fid = json_string_value(json_object_get(row, "fixture"));
     const char *class = json_string_value(json_object_get(row, "class"));
@@ -170,33 +175,121 @@ static void chat_row(struct tally *t, json_t *row)
     json_t *trusted = json_pack("{sO sO}", "bos_token", json_object_get(entry, "bos_token"),
                                 "eos_token", json_object_get(entry, "eos_token"));
     const json_t *want = strcmp(class, "ok") == 0 ? json_object_get(row, "text") : NULL;
-    check(t, name, src, len, vars, trusted, want, strcmp(class, "raise") == 0);
+    check(t, name, src, len, (struct zt_tmpl_in){.vars = vars, .trusted_vars = trusted},
+          json_string_value(want), json_string_length(want), strcmp(class, "raise") == 0);
     json_decref(vars);
     json_decref(trusted);
+    json_decref(row);
     free(src);
 }
 
-static void upstream_row(struct tally *t, json_t *row)
+static void upstream_row(struct tally *t, const char *line, size_t line_len)
 {
+    json_t *row = parse_row(line, line_len);
     const char *id = json_string_value(json_object_get(row, "template"));
-    const json_t *entry = by_id(manifest, id), *ref = json_object_get(row, "jinja2");
+    const json_t *entry = by_id(manifest, id);
+    const json_t *want = json_object_get(json_object_get(row, "jinja2"), "text");
     char path[4096];
     size_t len;
 
     snprintf(path, sizeof path, "templates/%s", json_string_value(json_object_get(entry, "file")));
     char *src = read_file(path, &len);
-    check(t, id, src, len, json_object_get(row, "context"), NULL, json_object_get(ref, "text"),
-          false);
+    check(t, id, src, len, (struct zt_tmpl_in){.vars = json_object_get(row, "context")},
+          json_string_value(want), json_string_length(want), false);
     free(src);
+    json_decref(row);
 }
 
-static void syntax_row(struct tally *t, json_t *row)
-{
-    const json_t *src = json_object_get(row, "template");
+/* The members of a row whose context the JSON library could not hold. */
+struct snippet {
+    struct zc_buf id, template, text;
+    const char *context;
+    size_t context_len;
+    bool has_text;
+};
 
-    check(t, json_string_value(json_object_get(row, "id")), json_string_value(src),
-          json_string_length(src), json_object_get(row, "context"), NULL,
-          json_object_get(row, "text"), true);
+static void read_snippet(struct snippet *s, const char *line, size_t len)
+{
+    struct zt_json j;
+    struct zc_buf key;
+    int first = 1;
+
+    memset(s, 0, sizeof *s);
+    zc_buf_init(&key, len);
+    zc_buf_init(&s->id, len);
+    zc_buf_init(&s->template, len);
+    zc_buf_init(&s->text, len);
+    zt_json_init(&j, line, len, NULL);
+    zt_json_enter(&j, '{');
+    while (zt_json_next(&j, '}', &first) > 0) {
+        zt_json_key(&j, &key);
+        const char *name = zc_buf_str(&key);
+        struct zc_buf *to = strcmp(name, "id") == 0         ? &s->id
+                            : strcmp(name, "template") == 0 ? &s->template
+                            : strcmp(name, "text") == 0     ? &s->text
+                                                            : NULL;
+        s->has_text |= to == &s->text;
+        zt_json_peek(&j);
+        const char *start = j.p;
+        if (to)
+            zt_json_string(&j, to);
+        else
+            zt_json_skip(&j);
+        if (strcmp(name, "context") == 0) {
+            s->context = start;
+            s->context_len = (size_t)(j.p - start);
+        }
+    }
+    zc_buf_release(&key);
+}
+
+static void release_snippet(struct snippet *s)
+{
+    zc_buf_release(&s->id);
+    zc_buf_release(&s->template);
+    zc_buf_release(&s->text);
+}
+
+static void syntax_row(struct tally *t, const char *line, size_t len)
+{
+    struct snippet s;
+
+    read_snippet(&s, line, len);
+    check(t, zc_buf_str(&s.id), zc_buf_str(&s.template), s.template.len,
+          (struct zt_tmpl_in){.json = s.context, .json_len = s.context_len},
+          s.has_text ? zc_buf_str(&s.text) : NULL, s.text.len, true);
+    release_snippet(&s);
+}
+
+/* Standard input to standard output. */
+static int render_rows(void)
+{
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t len;
+
+    while ((len = getline(&line, &cap, stdin)) > 0) {
+        struct zt_tmpl *tmpl = NULL;
+        struct zc_diag dg = {""};
+        struct zt_text out;
+        struct snippet s;
+        read_snippet(&s, line, (size_t)len);
+        struct zt_tmpl_in in = {.json = s.context, .json_len = s.context_len, .now = FROZEN_NOW};
+        zt_text_init(&out, 16 << 20);
+        int r = zt_tmpl_new(&tmpl, "t", zc_buf_str(&s.template), s.template.len, &dg);
+        if (r == ZC_OK)
+            r = zt_tmpl_render(tmpl, &in, &out, &dg);
+        json_t *answer = r < 0 ? json_pack("{ss}", "error", dg.text)
+                               : json_pack("{ss%}", "text", zc_buf_str(&out.buf), out.buf.len);
+        json_dumpf(answer, stdout, JSON_COMPACT);
+        putchar('\n');
+        json_decref(answer);
+        zt_tmpl_free(tmpl);
+        zt_text_release(&out);
+        release_snippet(&s);
+    }
+    free(line);
+    return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -208,6 +301,8 @@ int main(int argc, char **argv)
     snprintf(def, sizeof def, "%s/../shared/conformance", top ? top : ".");
     folder = argc > 1 + verbose ? argv[1 + verbose] : def;
     setenv("TZ", "UTC", 1);
+    if (argc == 2 && strcmp(argv[1], "-") == 0)
+        return render_rows();
     FILE *f = fopen(strcat(strcpy((char[5000]){0}, folder), "/README.md"), "r");
     if (!f) {
         printf("skipped: no conformance data in %s\n", folder);

@@ -25,6 +25,8 @@ void zt_tmpl_free(struct zt_tmpl *tmpl);
 
 struct zt_tmpl_in {
     json_t *vars;         /* object: messages, tools, ...: its strings are untrusted. Borrowed. */
+    const char *json;     /* the same as JSON text (UTF-8), which unlike json_t holds integers of */
+    size_t json_len;      /* any size and NUL in keys; NULL: there is none */
     json_t *trusted_vars; /* object or NULL: bos_token, eos_token and so on: trusted. Borrowed. */
     int64_t now;          /* seconds since the epoch, for strftime_now (rendered as local time) */
     uint64_t max_steps;   /* 0: a default that no honest template reaches */

@@ -6,6 +6,7 @@
 
 #include "zoracd/text/zt_tmpl_internal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -17,57 +18,68 @@ bool zt_arg_given(const struct zt_args *a, int i)
     return a->v[i].kind != ZT_UNSET && a->v[i].kind != ZT_NONE;
 }
 
-const struct zt_str *zt_arg_str(struct zt_run *r, const struct zt_args *a, int i, const char *dflt)
+const struct zt_str *zt_arg_str(struct zt_env *e, const struct zt_args *a, int i, const char *dflt)
 {
     if (zt_arg_given(a, i))
-        return zt_need_str(&r->env, a->v[i]);
-    return dflt ? zt_text_of(&r->env, dflt, true).u.s : NULL;
+        return zt_need_str(e, a->v[i]);
+    return dflt ? zt_str_of(e, dflt, true) : NULL;
 }
 
-int64_t zt_arg_int(struct zt_run *r, const struct zt_args *a, int i, int64_t dflt)
+int64_t zt_arg_int(struct zt_env *e, const struct zt_args *a, int i, int64_t dflt)
 {
-    return zt_arg_given(a, i) ? zt_need_int(&r->env, a->v[i]) : dflt;
+    return zt_arg_given(a, i) ? zt_need_int(e, a->v[i]) : dflt;
 }
 
 /* ---- attributes, keys, sorting ----------------------------------------------------------------
  */
 
+/* The parts of s between the characters sep. */
+static struct zt_list *parts_of(struct zt_env *e, const struct zt_str *s, char sep)
+{
+    struct zt_list *l = zt_list_new(e, 1);
+
+    for (size_t at = 0, n; at <= s->len; at += n + 1) {
+        const char *end = memchr(s->p + at, sep, s->len - at);
+        n = end ? (size_t)(end - s->p) - at : s->len - at;
+        zt_list_add(e, l, zt_of_str(zt_str_sub(e, s, at, n)));
+    }
+    return l;
+}
+
 /* The item that a path "a.0.b" leads to; attr may be a number, or not given: v itself. */
-static struct zt_val get_path(struct zt_run *r, struct zt_val v, struct zt_val attr,
+static struct zt_val get_path(struct zt_env *e, struct zt_val v, struct zt_val attr,
                               struct zt_val dflt)
 {
     if (attr.kind == ZT_UNSET || attr.kind == ZT_NONE)
         return v;
     if (attr.kind != ZT_STR)
-        return zt_get_item(&r->env, v, attr);
-    const struct zt_str *path = attr.u.s;
-    for (size_t at = 0, n; at <= path->len; at += n + 1) {
-        const char *dot = memchr(path->p + at, '.', path->len - at);
-        n = dot ? (size_t)(dot - path->p) - at : path->len - at;
-        const struct zt_str *part = zt_str_sub(&r->env, path, at, n);
-        bool is_number = n > 0 && n < 10 && strspn(part->p, "0123456789") >= n;
-        struct zt_val k = is_number ? zt_int(atoi(part->p), true) : zt_of_str(part);
-        struct zt_val next = zt_get_item(&r->env, v, k);
+        return zt_get_item(e, v, attr);
+    struct zt_list *parts = parts_of(e, attr.u.s, '.');
+    for (size_t i = 0; i < parts->n; i++) {
+        const struct zt_str *part = parts->v[i].u.s;
+        bool is_number = part->len && part->len < 10 && strspn(part->p, "0123456789") >= part->len;
+        struct zt_val next =
+            zt_get_item(e, v, is_number ? zt_int(atoi(part->p), true) : parts->v[i]);
         if (next.kind == ZT_UNDEF && !is_number)
-            next = zt_get_attr(r, v, part, false);
+            next = zt_get_attr(e, v, part, false);
         v = next.kind == ZT_UNDEF && dflt.kind != ZT_UNSET ? dflt : next;
     }
     return v;
 }
 
-static struct zt_val ignore_case(struct zt_run *r, struct zt_val v)
+static struct zt_val ignore_case(struct zt_env *e, struct zt_val v)
 {
-    return v.kind == ZT_STR ? zt_m_lower(r, &(struct zt_args){.self = v}) : v;
+    return v.kind == ZT_STR ? zt_m_lower(e, &(struct zt_args){.self = v}) : v;
 }
 
 struct keyed {
     struct zt_val key, v;
 };
 
-static struct zt_val key_of(struct zt_run *r, struct zt_val v, struct zt_val attr, bool exact)
+static struct zt_val key_of(struct zt_env *e, struct zt_val v, struct zt_val attr, bool exact)
 {
-    v = get_path(r, v, attr, (struct zt_val){.kind = ZT_UNSET});
-    return exact ? v : ignore_case(r, v);
+    v = get_path(e, v, attr, (struct zt_val){.kind = ZT_UNSET});
+    return exact ? v : ignore_case(e, v);
 }
 
 /* Stable, by key; with reverse too, as Python's is. */
@@ -88,13 +100,13 @@ static void merge_sort(struct zt_env *e, struct keyed *k, struct keyed *tmp, siz
     memcpy(k, tmp, n * sizeof *k);
 }
 
-static struct zt_list *sorted(struct zt_run *r, struct keyed *k, size_t n, bool reverse)
+static struct zt_list *sorted(struct zt_env *e, struct keyed *k, size_t n, bool reverse)
 {
-    struct zt_list *l = zt_list_new(&r->env, n);
+    struct zt_list *l = zt_list_new(e, n);
 
-    merge_sort(&r->env, k, zt_alloc(&r->env, n, sizeof *k), n, reverse);
+    merge_sort(e, k, zt_alloc(e, n, sizeof *k), n, reverse);
     for (size_t i = 0; i < n; i++)
-        zt_list_add(&r->env, l, k[i].v);
+        zt_list_add(e, l, k[i].v);
     return l;
 }
 
@@ -111,98 +123,89 @@ struct zt_dict *zt_sorted_dict(struct zt_env *e, const struct zt_dict *d)
     return out;
 }
 
-static struct zt_val f_sort(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_sort(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_list *l = zt_items(&r->env, a->self);
-    struct keyed *k = zt_alloc(&r->env, l->n, sizeof *k);
-    struct zt_list *paths = zt_list_new(&r->env, 1);
-    bool exact = zt_is_true(a->v[1]);
+    struct zt_list *l = zt_items(e, a->self), *paths; /* "a,b": by a, then by b */
+    struct keyed *k = zt_alloc(e, l->n, sizeof *k);
 
-    if (a->v[2].kind == ZT_STR) { /* "a,b": by a, then by b */
-        const struct zt_str *s = a->v[2].u.s;
-        for (size_t at = 0, n; at <= s->len; at += n + 1) {
-            const char *comma = memchr(s->p + at, ',', s->len - at);
-            n = comma ? (size_t)(comma - s->p) - at : s->len - at;
-            zt_list_add(&r->env, paths, zt_of_str(zt_str_sub(&r->env, s, at, n)));
-        }
-    } else {
-        zt_list_add(&r->env, paths, a->v[2]);
-    }
+    if (a->v[2].kind == ZT_STR)
+        paths = parts_of(e, a->v[2].u.s, ',');
+    else
+        zt_list_add(e, paths = zt_list_new(e, 1), a->v[2]);
     for (size_t i = 0; i < l->n; i++) {
-        struct zt_list *key = zt_list_new(&r->env, paths->n);
+        struct zt_list *key = zt_list_new(e, paths->n);
         for (size_t p = 0; p < paths->n; p++)
-            zt_list_add(&r->env, key, key_of(r, l->v[i], paths->v[p], exact));
+            zt_list_add(e, key, key_of(e, l->v[i], paths->v[p], zt_is_true(a->v[1])));
         k[i] = (struct keyed){zt_of_list(ZT_LIST, key), l->v[i]};
     }
-    return zt_of_list(ZT_LIST, sorted(r, k, l->n, zt_is_true(a->v[0])));
+    return zt_of_list(ZT_LIST, sorted(e, k, l->n, zt_is_true(a->v[0])));
 }
 
-static struct zt_val f_dictsort(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_dictsort(struct zt_env *e, const struct zt_args *a)
 {
-    const struct zt_str *by = zt_arg_str(r, a, 1, "key");
+    const struct zt_str *by = zt_arg_str(e, a, 1, "key");
 
     if (a->self.kind != ZT_DICT || !(zt_str_is(by, "key") || zt_str_is(by, "value")))
-        zt_fail(&r->env, "dictsort sorts a dict by \"key\" or \"value\"");
+        zt_fail(e, "dictsort sorts a dict by \"key\" or \"value\"");
     const struct zt_dict *d = a->self.u.d;
-    struct keyed *k = zt_alloc(&r->env, d->n, sizeof *k);
+    struct keyed *k = zt_alloc(e, d->n, sizeof *k);
     for (size_t i = 0; i < d->n; i++) {
         struct zt_val key = zt_str_is(by, "key") ? d->e[i].k : d->e[i].v;
-        k[i].key = zt_is_true(a->v[0]) ? key : ignore_case(r, key);
-        k[i].v = zt_tuple2(&r->env, d->e[i].k, d->e[i].v);
+        k[i].key = zt_is_true(a->v[0]) ? key : ignore_case(e, key);
+        k[i].v = zt_tuple2(e, d->e[i].k, d->e[i].v);
     }
-    return zt_of_list(ZT_LIST, sorted(r, k, d->n, zt_is_true(a->v[2])));
+    return zt_of_list(ZT_LIST, sorted(e, k, d->n, zt_is_true(a->v[2])));
 }
 
-static struct zt_val f_groupby(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_groupby(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_list *l = zt_items(&r->env, a->self), *out = zt_list_new(&r->env, 0), *group = NULL;
-    struct keyed *k = zt_alloc(&r->env, l->n, sizeof *k);
+    struct zt_list *l = zt_items(e, a->self), *out = zt_list_new(e, 0), *group = NULL;
+    struct keyed *k = zt_alloc(e, l->n, sizeof *k);
     bool exact = zt_is_true(a->v[2]);
 
     for (size_t i = 0; i < l->n; i++) {
-        struct zt_val key = get_path(r, l->v[i], a->v[0], a->v[1]);
-        k[i] = (struct keyed){exact ? key : ignore_case(r, key), l->v[i]};
+        struct zt_val key = get_path(e, l->v[i], a->v[0], a->v[1]);
+        k[i] = (struct keyed){exact ? key : ignore_case(e, key), l->v[i]};
     }
-    sorted(r, k, l->n, false);
+    sorted(e, k, l->n, false);
     for (size_t i = 0; i < l->n; i++) {
-        if (i == 0 || !zt_is_equal(&r->env, k[i].key, k[i - 1].key)) {
-            group = zt_list_new(&r->env, 1);
-            struct zt_val t = zt_tuple2(&r->env, get_path(r, k[i].v, a->v[0], a->v[1]),
-                                        zt_of_list(ZT_LIST, group));
+        if (i == 0 || !zt_is_equal(e, k[i].key, k[i - 1].key)) {
+            group = zt_list_new(e, 1);
+            struct zt_val t =
+                zt_tuple2(e, get_path(e, k[i].v, a->v[0], a->v[1]), zt_of_list(ZT_LIST, group));
             t.u.l->group = true;
-            zt_list_add(&r->env, out, t);
+            zt_list_add(e, out, t);
         }
-        zt_list_add(&r->env, group, k[i].v);
+        zt_list_add(e, group, k[i].v);
     }
     return zt_of_list(ZT_LIST, out);
 }
 
-static struct zt_val f_unique(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_unique(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_list *l = zt_items(&r->env, a->self), *out = zt_list_new(&r->env, 0);
-    struct zt_dict *seen = zt_dict_new(&r->env);
+    struct zt_list *l = zt_items(e, a->self), *out = zt_list_new(e, 0);
+    struct zt_dict *seen = zt_dict_new(e);
 
     for (size_t i = 0; i < l->n; i++) {
-        struct zt_val key = key_of(r, l->v[i], a->v[1], zt_is_true(a->v[0]));
-        if (zt_dict_get(&r->env, seen, key))
+        struct zt_val key = key_of(e, l->v[i], a->v[1], zt_is_true(a->v[0]));
+        if (zt_dict_get(e, seen, key))
             continue;
-        zt_dict_set(&r->env, seen, key, zt_none());
-        zt_list_add(&r->env, out, l->v[i]);
+        zt_dict_set(e, seen, key, zt_none());
+        zt_list_add(e, out, l->v[i]);
     }
     return zt_of_list(ZT_ITER, out);
 }
 
-static struct zt_val extreme(struct zt_run *r, const struct zt_args *a, bool max)
+static struct zt_val extreme(struct zt_env *e, const struct zt_args *a, bool max)
 {
-    struct zt_list *l = zt_items(&r->env, a->self);
+    struct zt_list *l = zt_items(e, a->self);
     struct zt_val best, best_key;
 
     if (l->n == 0)
-        return zt_undef(a->self.kind, zt_text_of(&r->env, "0", true).u.s);
+        return zt_undef(a->self.kind, zt_str_of(e, "0", true));
     for (size_t i = 0; i < l->n; i++) {
-        struct zt_val key = key_of(r, l->v[i], a->v[1], zt_is_true(a->v[0]));
-        if (i == 0 ||
-            (max ? zt_is_less(&r->env, best_key, key) : zt_is_less(&r->env, key, best_key))) {
+        struct zt_val key = key_of(e, l->v[i], a->v[1], zt_is_true(a->v[0]));
+        if (i == 0 || (max ? zt_is_less(e, best_key, key) : zt_is_less(e, key, best_key))) {
             best = l->v[i];
             best_key = key;
         }
@@ -210,23 +213,15 @@ static struct zt_val extreme(struct zt_run *r, const struct zt_args *a, bool max
     return best;
 }
 
-static struct zt_val f_min(struct zt_run *r, const struct zt_args *a)
+static ZT_FN(f_min, extreme(e, a, false)) static ZT_FN(f_max,
+                                                       extreme(e, a, true)) static struct zt_val
+    f_sum(struct zt_env *e, const struct zt_args *a)
 {
-    return extreme(r, a, false);
-}
-
-static struct zt_val f_max(struct zt_run *r, const struct zt_args *a)
-{
-    return extreme(r, a, true);
-}
-
-static struct zt_val f_sum(struct zt_run *r, const struct zt_args *a)
-{
-    struct zt_list *l = zt_items(&r->env, a->self);
+    struct zt_list *l = zt_items(e, a->self);
     struct zt_val sum = a->v[1].kind == ZT_UNSET ? zt_int(0, true) : a->v[1];
 
     for (size_t i = 0; i < l->n; i++)
-        sum = zt_binary(&r->env, '+', sum, key_of(r, l->v[i], a->v[0], true));
+        sum = zt_binary(e, '+', sum, key_of(e, l->v[i], a->v[0], true));
     return sum;
 }
 
@@ -239,254 +234,229 @@ static struct zt_args rest_of(const struct zt_args *a, int i)
     return (struct zt_args){.v = a->v + i, .n = a->n > i ? a->n - i : 0, .kw = a->kw};
 }
 
-static struct zt_val choose(struct zt_run *r, const struct zt_args *a, bool by_attr, bool keep)
+static struct zt_val choose(struct zt_env *e, const struct zt_args *a, bool by_attr, bool keep)
 {
-    struct zt_list *l = zt_items(&r->env, a->self), *out = zt_list_new(&r->env, 0);
+    struct zt_list *l = zt_items(e, a->self), *out = zt_list_new(e, 0);
     struct zt_args args = rest_of(a, by_attr + 1);
     const struct zt_builtin *test = NULL;
 
     if (a->n < by_attr)
-        zt_fail(&r->env, "an attribute is needed");
-    if (a->n > by_attr) {
-        const struct zt_str *name = zt_need_str(&r->env, a->v[by_attr]);
-        test = zt_find_test(zt_c_string(&r->env, name));
-        if (!test)
-            zt_fail(&r->env, "unknown test '%.*s'", (int)name->len, name->p);
-    }
+        zt_fail(e, "an attribute is needed");
+    if (a->n > by_attr && !(test = zt_find_test(zt_need_str(e, a->v[by_attr]))))
+        zt_fail(e, "unknown test '%.*s'", ZT_S(a->v[by_attr].u.s));
     for (size_t i = 0; i < l->n; i++) {
-        args.self = by_attr ? get_path(r, l->v[i], a->v[0], (struct zt_val){0}) : l->v[i];
-        zt_step(&r->env, 1);
-        if (zt_is_true(test ? zt_call_builtin(r, test, &args) : args.self) == keep)
-            zt_list_add(&r->env, out, l->v[i]);
+        args.self = by_attr ? get_path(e, l->v[i], a->v[0], (struct zt_val){0}) : l->v[i];
+        zt_step(e, 1);
+        if (zt_is_true(test ? zt_call_builtin(e, test, &args) : args.self) == keep)
+            zt_list_add(e, out, l->v[i]);
     }
     return zt_of_list(ZT_ITER, out);
 }
 
-static struct zt_val f_select(struct zt_run *r, const struct zt_args *a)
+static ZT_FN(f_select, choose(e, a, false, true)) static ZT_FN(
+    f_reject,
+    choose(e, a, false,
+           false)) static ZT_FN(f_selectattr,
+                                choose(e, a, true,
+                                       true)) static ZT_FN(f_rejectattr,
+                                                           choose(e, a, true,
+                                                                  false)) static struct zt_val
+    keyword(struct zt_env *e, const struct zt_args *a, const char *name)
 {
-    return choose(r, a, false, true);
-}
-
-static struct zt_val f_reject(struct zt_run *r, const struct zt_args *a)
-{
-    return choose(r, a, false, false);
-}
-
-static struct zt_val f_selectattr(struct zt_run *r, const struct zt_args *a)
-{
-    return choose(r, a, true, true);
-}
-
-static struct zt_val f_rejectattr(struct zt_run *r, const struct zt_args *a)
-{
-    return choose(r, a, true, false);
-}
-
-static struct zt_val keyword(struct zt_run *r, const struct zt_args *a, const char *name)
-{
-    const struct zt_val *v =
-        a->kw ? zt_dict_get(&r->env, a->kw, zt_text_of(&r->env, name, true)) : NULL;
+    const struct zt_val *v = a->kw ? zt_dict_get(e, a->kw, zt_text_of(e, name, true)) : NULL;
 
     return v ? *v : (struct zt_val){.kind = ZT_UNSET};
 }
 
-static struct zt_val f_map(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_map(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_list *l = zt_items(&r->env, a->self), *out = zt_list_new(&r->env, l->n);
-    struct zt_val attr = keyword(r, a, "attribute"), dflt = keyword(r, a, "default");
+    struct zt_list *l = zt_items(e, a->self), *out = zt_list_new(e, l->n);
+    struct zt_val attr = keyword(e, a, "attribute"), dflt = keyword(e, a, "default");
     struct zt_args args = rest_of(a, 1);
     const struct zt_builtin *filter = NULL;
 
-    if (attr.kind == ZT_UNSET) {
-        if (a->n == 0)
-            zt_fail(&r->env, "map needs a filter or an attribute");
-        const struct zt_str *name = zt_need_str(&r->env, a->v[0]);
-        filter = zt_find_filter(zt_c_string(&r->env, name));
-        if (!filter)
-            zt_fail(&r->env, "unknown filter '%.*s'", (int)name->len, name->p);
-    }
+    if (attr.kind == ZT_UNSET && a->n == 0)
+        zt_fail(e, "map needs a filter or an attribute");
+    if (attr.kind == ZT_UNSET && !(filter = zt_find_filter(zt_need_str(e, a->v[0]))))
+        zt_fail(e, "unknown filter '%.*s'", ZT_S(a->v[0].u.s));
     for (size_t i = 0; i < l->n; i++) {
         args.self = l->v[i];
-        zt_step(&r->env, 1);
-        zt_list_add(&r->env, out,
-                    filter ? zt_call_builtin(r, filter, &args) : get_path(r, l->v[i], attr, dflt));
+        zt_step(e, 1);
+        zt_list_add(e, out,
+                    filter ? zt_call_builtin(e, filter, &args) : get_path(e, l->v[i], attr, dflt));
     }
     return zt_of_list(ZT_ITER, out);
 }
 
 /* ---- sequences ------------------------------------------------------------------------------- */
 
-static struct zt_val f_length(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_int((int64_t)zt_length(&r->env, a->self), true);
-}
-
-static struct zt_val f_first(struct zt_run *r, const struct zt_args *a)
+static ZT_FN(f_length, zt_int((int64_t)zt_length(e, a->self), true)) static struct zt_val
+    f_first(struct zt_env *e, const struct zt_args *a)
 {
     if (a->self.kind == ZT_ITER && a->self.u.l->pos < a->self.u.l->n)
         return a->self.u.l->v[a->self.u.l->pos++];
-    struct zt_list *l = zt_items(&r->env, a->self);
-    return l->n ? l->v[0] : zt_undef(a->self.kind, zt_text_of(&r->env, "0", true).u.s);
+    struct zt_list *l = zt_items(e, a->self);
+    return l->n ? l->v[0] : zt_undef(a->self.kind, zt_str_of(e, "0", true));
 }
 
-static struct zt_val f_last(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_last(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_list *l = zt_items(&r->env, a->self);
+    struct zt_list *l = zt_items(e, a->self);
 
     if (a->self.kind == ZT_ITER)
-        zt_fail(&r->env, "a generator has no last item");
-    return l->n ? l->v[l->n - 1] : zt_undef(a->self.kind, zt_text_of(&r->env, "-1", true).u.s);
+        zt_fail(e, "a generator has no last item");
+    return l->n ? l->v[l->n - 1] : zt_undef(a->self.kind, zt_str_of(e, "-1", true));
 }
 
-static struct zt_val f_list(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_of_list(ZT_LIST, zt_items(&r->env, a->self));
-}
-
-static struct zt_val f_items(struct zt_run *r, const struct zt_args *a)
+static ZT_FN(f_list, zt_of_list(ZT_LIST, zt_items(e, a->self))) static struct zt_val
+    f_items(struct zt_env *e, const struct zt_args *a)
 {
     if (a->self.kind == ZT_UNDEF)
-        return zt_of_list(ZT_ITER, zt_list_new(&r->env, 0));
+        return zt_of_list(ZT_ITER, zt_list_new(e, 0));
     if (a->self.kind != ZT_DICT)
-        zt_fail(&r->env, "items needs a dict, got %s", zt_type_name(a->self));
-    return zt_of_list(ZT_ITER, zt_m_items(r, a).u.l);
+        zt_fail(e, "items needs a dict, got %s", zt_type_name(a->self));
+    return zt_of_list(ZT_ITER, zt_m_items(e, a).u.l);
 }
 
-static struct zt_val f_reverse(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_reverse(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_val none = zt_none();
 
     if (a->self.kind == ZT_STR)
-        return zt_get_slice(&r->env, a->self, none, none, zt_int(-1, true));
-    struct zt_val l = zt_of_list(ZT_LIST, zt_items(&r->env, a->self));
-    return zt_of_list(ZT_ITER, zt_get_slice(&r->env, l, none, none, zt_int(-1, true)).u.l);
+        return zt_get_slice(e, a->self, none, none, zt_int(-1, true));
+    struct zt_val l = zt_of_list(ZT_LIST, zt_items(e, a->self));
+    return zt_of_list(ZT_ITER, zt_get_slice(e, l, none, none, zt_int(-1, true)).u.l);
 }
 
-static struct zt_val f_join(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_join(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_list *l = zt_items(&r->env, a->self);
-    const struct zt_str *sep = a->v[0].kind == ZT_UNSET ? NULL : zt_to_str(&r->env, a->v[0]);
+    struct zt_list *l = zt_items(e, a->self);
+    const struct zt_str *sep = a->v[0].kind == ZT_UNSET ? NULL : zt_to_str(e, a->v[0]);
     struct zt_sb b;
 
-    zt_sb_init(&b, &r->env);
+    zt_sb_init(&b, e);
     for (size_t i = 0; i < l->n; i++) {
-        const struct zt_str *s = zt_to_str(&r->env, key_of(r, l->v[i], a->v[1], true));
+        const struct zt_str *s = zt_to_str(e, key_of(e, l->v[i], a->v[1], true));
         if (i && sep)
-            zt_sb_add_str(&b, r->autoescape ? zt_str_escape(&r->env, sep) : sep);
-        zt_sb_add_str(&b, r->autoescape ? zt_str_escape(&r->env, s) : s);
+            zt_sb_add_str(&b, e->autoescape ? zt_str_escape(e, sep) : sep);
+        zt_sb_add_str(&b, e->autoescape ? zt_str_escape(e, s) : s);
     }
-    return zt_of_str(zt_str_markup(&r->env, zt_sb_take(&b), r->autoescape));
+    return zt_of_str(zt_str_markup(e, zt_sb_take(&b), e->autoescape));
 }
 
-static struct zt_val f_batch(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_batch(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_list *l = zt_items(&r->env, a->self), *out = zt_list_new(&r->env, 0), *row = NULL;
-    size_t n = (size_t)zt_need_int(&r->env, a->v[0]);
+    struct zt_list *l = zt_items(e, a->self), *out = zt_list_new(e, 0), *row = NULL;
+    size_t n = (size_t)zt_need_int(e, a->v[0]);
 
     for (size_t i = 0; i < l->n; i++) {
         if (!row || row->n == n) {
-            row = zt_list_new(&r->env, 0);
-            zt_list_add(&r->env, out, zt_of_list(ZT_LIST, row));
+            row = zt_list_new(e, 0);
+            zt_list_add(e, out, zt_of_list(ZT_LIST, row));
         }
-        zt_list_add(&r->env, row, l->v[i]);
+        zt_list_add(e, row, l->v[i]);
     }
     while (row && zt_arg_given(a, 1) && row->n < n && n < 100000)
-        zt_list_add(&r->env, row, a->v[1]);
+        zt_list_add(e, row, a->v[1]);
     return zt_of_list(ZT_ITER, out);
 }
 
-static struct zt_val f_slice(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_slice(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_list *l = zt_items(&r->env, a->self), *out = zt_list_new(&r->env, 0);
-    int64_t n = zt_need_int(&r->env, a->v[0]);
+    struct zt_list *l = zt_items(e, a->self), *out = zt_list_new(e, 0);
+    int64_t n = zt_need_int(e, a->v[0]);
     size_t at = 0;
 
     if (n <= 0)
-        zt_fail(&r->env, "slice needs a positive number");
+        zt_fail(e, "slice needs a positive number");
     for (size_t i = 0; i < (size_t)n; i++) {
         bool extra = i < l->n % (size_t)n;
         size_t len = l->n / (size_t)n + extra;
-        struct zt_list *row = zt_list_new(&r->env, len + 1);
-        zt_step(&r->env, 1);
+        struct zt_list *row = zt_list_new(e, len + 1);
+        zt_step(e, 1);
         for (size_t k = 0; k < len; k++)
-            zt_list_add(&r->env, row, l->v[at++]);
+            zt_list_add(e, row, l->v[at++]);
         if (zt_arg_given(a, 1) && !extra)
-            zt_list_add(&r->env, row, a->v[1]);
-        zt_list_add(&r->env, out, zt_of_list(ZT_LIST, row));
+            zt_list_add(e, row, a->v[1]);
+        zt_list_add(e, out, zt_of_list(ZT_LIST, row));
     }
     return zt_of_list(ZT_ITER, out);
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */
 
-static struct zt_val f_string(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_of_str(zt_to_str(&r->env, a->self));
-}
-
-static struct zt_val f_safe(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_of_str(zt_str_markup(&r->env, zt_to_str(&r->env, a->self), true));
-}
-
-static struct zt_val f_escape(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_of_str(zt_str_escape(&r->env, zt_to_str(&r->env, a->self)));
-}
-
-static struct zt_val f_forceescape(struct zt_run *r, const struct zt_args *a)
-{
-    const struct zt_str *s = zt_str_markup(&r->env, zt_to_str(&r->env, a->self), false);
-
-    return zt_of_str(zt_str_escape(&r->env, s));
-}
-
-static struct zt_val f_replace(struct zt_run *r, const struct zt_args *a)
+static ZT_FN(f_string, zt_of_str(zt_to_str(e, a->self))) static ZT_FN(
+    f_safe,
+    zt_of_str(zt_str_markup(
+        e, zt_to_str(e, a->self),
+        true))) static ZT_FN(f_escape,
+                             zt_of_str(zt_str_escape(
+                                 e,
+                                 zt_to_str(
+                                     e,
+                                     a->self)))) static ZT_FN(f_forceescape,
+                                                              zt_of_str(zt_str_escape(
+                                                                  e,
+                                                                  zt_str_markup(
+                                                                      e, zt_to_str(e, a->self),
+                                                                      false)))) static struct zt_val
+    f_replace(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_args plain = *a;
 
-    if (!r->autoescape)
-        plain.self = zt_of_str(zt_str_markup(&r->env, zt_to_str(&r->env, a->self), false));
-    return zt_m_replace(r, &plain);
+    if (!e->autoescape)
+        plain.self = zt_of_str(zt_str_markup(e, zt_to_str(e, a->self), false));
+    return zt_m_replace(e, &plain);
 }
 
-/* Words begin after white space and opening brackets and hyphens. */
-static struct zt_val f_title(struct zt_run *r, const struct zt_args *a)
+static const struct zt_str *spaces(struct zt_env *e, int64_t n, bool trusted)
 {
-    const struct zt_str *s = zt_to_str(&r->env, a->self);
     struct zt_sb b;
 
-    zt_sb_init(&b, &r->env);
-    for (size_t i = 0, n, end; i < s->len; i = end) {
-        uint32_t c = zt_char_at(s->p + i, s->len - i, &n);
-        bool word = !(zt_char_is_space(c) || (c < 0x80 && strchr("-({[<", (int)c)));
-        for (end = i + n; end < s->len; end += n) {
-            c = zt_char_at(s->p + end, s->len - end, &n);
-            if (word == (zt_char_is_space(c) || (c && c < 0x80 && strchr("-({[<", (int)c))))
-                break;
-        }
-        struct zt_val part = zt_of_str(zt_str_sub(&r->env, s, i, end - i));
-        part = word ? zt_m_capitalize(r, &(struct zt_args){.self = part}) : part;
-        zt_sb_add_str(&b, part.u.s);
+    zt_sb_init(&b, e);
+    zt_sb_pad(&b, n > 0 ? (size_t)n : 0, zt_str_of(e, " ", trusted));
+    return zt_sb_take(&b);
+}
+
+/* Whether title begins a new word after the character at byte i. */
+static bool begins_word(const struct zt_str *s, size_t i)
+{
+    size_t n;
+    uint32_t c = zt_char_at(s->p + i, s->len - i, &n);
+
+    return zt_char_is_space(c) || (c && c < 0x80 && strchr("-({[<", (int)c));
+}
+
+static struct zt_val f_title(struct zt_env *e, const struct zt_args *a)
+{
+    const struct zt_str *s = zt_to_str(e, a->self);
+    struct zt_sb b;
+
+    zt_sb_init(&b, e);
+    for (size_t i = 0, end; i < s->len; i = end) {
+        bool word = !begins_word(s, i);
+        size_t n;
+        for (end = i; end < s->len && word == !begins_word(s, end); end += n)
+            zt_char_at(s->p + end, s->len - end, &n);
+        struct zt_val part = zt_of_str(zt_str_sub(e, s, i, end - i));
+        zt_sb_add_str(&b,
+                      word ? zt_m_capitalize(e, &(struct zt_args){.self = part}).u.s : part.u.s);
     }
     return zt_sb_take_val(&b);
 }
 
-static struct zt_val f_indent(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_indent(struct zt_env *e, const struct zt_args *a)
 {
-    const struct zt_str *s = zt_to_str(&r->env, a->self), *by;
+    const struct zt_str *s = zt_to_str(e, a->self), *by = a->v[0].u.s;
     bool first = zt_is_true(a->v[1]), blank = zt_is_true(a->v[2]);
     struct zt_sb b;
 
-    zt_sb_init(&b, &r->env);
+    zt_sb_init(&b, e);
     if (a->v[0].kind != ZT_STR)
-        zt_sb_pad(&b, (size_t)(zt_arg_int(r, a, 0, 4) > 0 ? zt_arg_int(r, a, 0, 4) : 0), " ", true);
-    by = a->v[0].kind == ZT_STR ? a->v[0].u.s : zt_sb_take(&b);
-    struct zt_sb with_newline;
-    zt_sb_init(&with_newline, &r->env);
-    zt_sb_add_str(&with_newline, s);
-    zt_sb_adds(&with_newline, "\n", true);
-    struct zt_list *lines = zt_split_lines(r, zt_sb_take(&with_newline), false);
+        by = spaces(e, zt_arg_int(e, a, 0, 4), true);
+    /* so that a last line break has an empty line after it */
+    s = zt_str_markup(e, zt_str_concat(e, s, zt_str_of(e, "\n", true)), s->markup);
+    struct zt_list *lines = zt_split_lines(e, s, false);
     for (size_t i = 0; i < lines->n; i++) {
         if (i)
             zt_sb_adds(&b, "\n", true);
@@ -494,31 +464,99 @@ static struct zt_val f_indent(struct zt_run *r, const struct zt_args *a)
             zt_sb_add_str(&b, by);
         zt_sb_add_str(&b, lines->v[i].u.s);
     }
-    return zt_of_str(zt_str_markup(&r->env, zt_sb_take(&b), s->markup));
+    return zt_of_str(zt_str_markup(e, zt_sb_take(&b), s->markup));
 }
 
-static struct zt_val f_truncate(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_truncate(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = zt_of_str(zt_to_str(&r->env, a->self)), none = zt_none();
-    const struct zt_str *end = zt_arg_str(r, a, 2, "...");
-    int64_t len = zt_arg_int(r, a, 0, 255), leeway = zt_arg_int(r, a, 3, 5);
+    struct zt_val s = zt_of_str(zt_to_str(e, a->self)), none = zt_none();
+    const struct zt_str *end = zt_arg_str(e, a, 2, "...");
+    int64_t len = zt_arg_int(e, a, 0, 255), leeway = zt_arg_int(e, a, 3, 5);
 
     if (len < (int64_t)end->chars || leeway < 0)
-        zt_fail(&r->env, "truncate to less than its end");
+        zt_fail(e, "truncate to less than its end");
     if ((int64_t)s.u.s->chars <= len + leeway)
         return s;
-    s = zt_get_slice(&r->env, s, none, zt_int(len - (int64_t)end->chars, true), none);
+    s = zt_get_slice(e, s, none, zt_int(len - (int64_t)end->chars, true), none);
     if (!zt_is_true(a->v[1])) {
         const char *space = memrchr(s.u.s->p, ' ', s.u.s->len);
         if (space)
-            s = zt_of_str(zt_str_sub(&r->env, s.u.s, 0, (size_t)(space - s.u.s->p)));
+            s = zt_of_str(zt_str_sub(e, s.u.s, 0, (size_t)(space - s.u.s->p)));
     }
-    return zt_binary(&r->env, '+', s, zt_of_str(end));
+    return zt_binary(e, '+', s, zt_of_str(end));
 }
 
-static struct zt_val f_wordcount(struct zt_run *r, const struct zt_args *a)
+/* The end of the chunk at byte i: white space, or a word, or its part up to a hyphen between
+ * letters. */
+static size_t chunk_end(const struct zt_str *s, size_t i, bool hyphens)
 {
-    const struct zt_str *s = zt_to_str(&r->env, a->self);
+    size_t n, start = i;
+    bool space = zt_char_is_space(zt_char_at(s->p + i, s->len - i, &n));
+
+    for (; i < s->len; i += n) {
+        if (space != zt_char_is_space(zt_char_at(s->p + i, s->len - i, &n)))
+            break;
+        bool between = hyphens && s->p[i] == '-' && i > start + 1 && i + 2 < s->len;
+        if (between && isalpha((unsigned char)s->p[i - 1]) && isalnum((unsigned char)s->p[i - 2]) &&
+            isalnum((unsigned char)s->p[i + 1]) && isalpha((unsigned char)s->p[i + 2]))
+            return i + 1;
+    }
+    return i;
+}
+
+/* One paragraph of wordwrap: a line takes the chunks that fit, without white space at its end; a
+ * word that fits no line is cut or has a line to itself. */
+static void wrap(struct zt_env *e, const struct zt_str *s, size_t width, bool cut, bool hyphens,
+                 struct zt_list *lines)
+{
+    size_t first = lines->n, n;
+
+    for (size_t at = 0, end, next; at < s->len; at = end) {
+        if (lines->n > first && zt_char_is_space(zt_char_at(s->p + at, s->len - at, &n)))
+            at = chunk_end(s, at, hyphens);
+        size_t used = 0, chars = 0;
+        for (end = at; end < s->len; end = next, used += chars) {
+            next = chunk_end(s, end, hyphens);
+            chars = zt_count_chars(s->p + end, next - end);
+            if (used + chars > width)
+                break;
+        }
+        if (end < s->len && chars > width && cut)
+            end += zt_str_offset(zt_str_sub(e, s, end, next - end), width - used);
+        else if (end < s->len && chars > width && used == 0)
+            end = next;
+        struct zt_args line = {.self = zt_of_str(zt_str_sub(e, s, at, end - at)),
+                               .v = (struct zt_val[]){{0}}};
+        line.self = zt_m_rstrip(e, &line);
+        if (line.self.u.s->len)
+            zt_list_add(e, lines, line.self);
+    }
+}
+
+static struct zt_val f_wordwrap(struct zt_env *e, const struct zt_args *a)
+{
+    struct zt_list *paragraphs = zt_split_lines(e, zt_to_str(e, a->self), false);
+    struct zt_list *lines = zt_list_new(e, 8);
+    int64_t width = zt_arg_int(e, a, 0, 79);
+
+    if (width <= 0)
+        zt_fail(e, "wordwrap needs a positive width");
+    for (size_t i = 0; i < paragraphs->n; i++) {
+        size_t before = lines->n;
+        wrap(e, paragraphs->v[i].u.s, (size_t)width,
+             a->v[1].kind == ZT_UNSET || zt_is_true(a->v[1]),
+             a->v[3].kind == ZT_UNSET || zt_is_true(a->v[3]), lines);
+        if (lines->n == before)
+            zt_list_add(e, lines, zt_text_of(e, "", true));
+    }
+    struct zt_args join = {.self = zt_of_list(ZT_LIST, lines), .v = (struct zt_val[]){{0}, {0}}};
+    join.v[0] = zt_of_str(zt_arg_str(e, a, 2, "\n"));
+    return f_join(e, &join);
+}
+
+static struct zt_val f_wordcount(struct zt_env *e, const struct zt_args *a)
+{
+    const struct zt_str *s = zt_to_str(e, a->self);
     bool in_word = false;
     int64_t words = 0;
 
@@ -531,12 +569,12 @@ static struct zt_val f_wordcount(struct zt_run *r, const struct zt_args *a)
     return zt_int(words, false);
 }
 
-static struct zt_val f_striptags(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_striptags(struct zt_env *e, const struct zt_args *a)
 {
-    const struct zt_str *s = zt_to_str(&r->env, a->self);
+    const struct zt_str *s = zt_to_str(e, a->self);
     struct zt_sb b;
 
-    zt_sb_init(&b, &r->env);
+    zt_sb_init(&b, e);
     for (size_t i = 0; i < s->len;) {
         bool comment = s->len - i >= 4 && memcmp(s->p + i, "<!--", 4) == 0;
         const char *end = s->p[i] != '<' ? NULL
@@ -548,18 +586,17 @@ static struct zt_val f_striptags(struct zt_run *r, const struct zt_args *a)
             zt_sb_add_sub(&b, s, i++, 1);
     }
     struct zt_args words = {.self = zt_sb_take_val(&b), .v = (struct zt_val[]){{0}, {0}}};
-    const struct zt_builtin *split = zt_find_method(ZT_STR, zt_text_of(&r->env, "split", true).u.s);
-    words.self = zt_call_builtin(r, split, &words);
-    words.v[0] = zt_text_of(&r->env, " ", true);
-    return f_join(r, &words);
+    words.self = zt_m_split(e, &words);
+    words.v[0] = zt_text_of(e, " ", true);
+    return f_join(e, &words);
 }
 
-static struct zt_val f_urlencode(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_urlencode(struct zt_env *e, const struct zt_args *a)
 {
-    const struct zt_str *s = zt_to_str(&r->env, a->self);
+    const struct zt_str *s = zt_to_str(e, a->self);
     struct zt_sb b;
 
-    zt_sb_init(&b, &r->env);
+    zt_sb_init(&b, e);
     for (size_t i = 0; i < s->len; i++) {
         char c = s->p[i];
         if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -571,58 +608,52 @@ static struct zt_val f_urlencode(struct zt_run *r, const struct zt_args *a)
     return zt_sb_take_val(&b);
 }
 
-static struct zt_val f_xmlattr(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_xmlattr(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_sb b;
 
     if (a->self.kind != ZT_DICT)
-        zt_fail(&r->env, "xmlattr needs a dict, got %s", zt_type_name(a->self));
-    zt_sb_init(&b, &r->env);
+        zt_fail(e, "xmlattr needs a dict, got %s", zt_type_name(a->self));
+    zt_sb_init(&b, e);
     for (size_t i = 0; i < a->self.u.d->n; i++) {
         struct zt_pair p = a->self.u.d->e[i];
         if (p.v.kind == ZT_NONE || p.v.kind == ZT_UNDEF)
             continue;
         if (b.len || a->v[0].kind == ZT_UNSET || zt_is_true(a->v[0]))
             zt_sb_adds(&b, " ", false);
-        zt_sb_add_str(&b, zt_str_escape(&r->env, zt_to_str(&r->env, p.k)));
+        zt_sb_add_str(&b, zt_str_escape(e, zt_to_str(e, p.k)));
         zt_sb_adds(&b, "=\"", false);
-        zt_sb_add_str(&b, zt_str_escape(&r->env, zt_to_str(&r->env, p.v)));
+        zt_sb_add_str(&b, zt_str_escape(e, zt_to_str(e, p.v)));
         zt_sb_adds(&b, "\"", false);
     }
-    return zt_of_str(zt_str_markup(&r->env, zt_sb_take(&b), r->autoescape));
+    return zt_of_str(zt_str_markup(e, zt_sb_take(&b), e->autoescape));
 }
 
-static struct zt_val f_format(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_format(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_list *l = zt_list_new(&r->env, (size_t)a->n);
-
-    for (int i = 0; i < a->n; i++)
-        zt_list_add(&r->env, l, a->v[i]);
-    return zt_format_percent(&r->env, zt_to_str(&r->env, a->self),
-                             a->kw ? zt_of_dict(ZT_DICT, a->kw) : zt_of_list(ZT_TUPLE, l));
+    return zt_format_percent(e, zt_to_str(e, a->self),
+                             a->kw ? zt_of_dict(ZT_DICT, a->kw) : zt_args_tuple(e, a));
 }
 
-static struct zt_val f_tojson(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_tojson(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_json_style style = {.ascii = zt_is_true(a->v[0]), .sorted = zt_is_true(a->v[3])};
     struct zt_sb b;
 
-    zt_sb_init(&b, &r->env);
+    zt_sb_init(&b, e);
     if (a->v[1].kind == ZT_STR) {
         style.indent = a->v[1].u.s;
     } else if (zt_arg_given(a, 1)) {
-        int64_t n = zt_need_int(&r->env, a->v[1]);
-        zt_sb_pad(&b, n > 0 ? (size_t)n : 0, " ", false);
-        style.indent = zt_sb_take(&b);
+        style.indent = spaces(e, zt_need_int(e, a->v[1]), false);
     }
-    style.item_sep = zt_text_of(&r->env, style.indent ? "," : ", ", false).u.s;
-    style.key_sep = zt_text_of(&r->env, ": ", false).u.s;
+    style.item_sep = zt_str_of(e, style.indent ? "," : ", ", false);
+    style.key_sep = zt_str_of(e, ": ", false);
     if (zt_arg_given(a, 2)) {
-        struct zt_list *seps = zt_items(&r->env, a->v[2]);
+        struct zt_list *seps = zt_items(e, a->v[2]);
         if (seps->n != 2)
-            zt_fail(&r->env, "separators must be two");
-        style.item_sep = zt_need_str(&r->env, seps->v[0]);
-        style.key_sep = zt_need_str(&r->env, seps->v[1]);
+            zt_fail(e, "separators must be two");
+        style.item_sep = zt_need_str(e, seps->v[0]);
+        style.key_sep = zt_need_str(e, seps->v[1]);
     }
     zt_add_json(&b, a->self, &style);
     return zt_sb_take_val(&b);
@@ -630,20 +661,20 @@ static struct zt_val f_tojson(struct zt_run *r, const struct zt_args *a)
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
-static struct zt_val f_abs(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_abs(struct zt_env *e, const struct zt_args *a)
 {
     if (a->self.kind == ZT_FLOAT)
         return zt_float(fabs(a->self.u.f), a->self.trusted);
-    return zt_negate(&r->env, a->self, zt_need_int(&r->env, a->self) < 0 ? '-' : '+');
+    return zt_negate(e, a->self, zt_need_int(e, a->self) < 0 ? '-' : '+');
 }
 
 /* The text of a number without white space and underscores; NULL if it is no such text. */
-static char *number_text(struct zt_run *r, const struct zt_str *s)
+static char *number_text(struct zt_env *e, const struct zt_str *s)
 {
     struct zt_val stripped =
-        zt_m_strip(r, &(struct zt_args){.self = zt_of_str(s), .v = (struct zt_val[]){{0}}});
+        zt_m_strip(e, &(struct zt_args){.self = zt_of_str(s), .v = (struct zt_val[]){{0}}});
     const struct zt_str *t = stripped.u.s;
-    char *text = zt_alloc(&r->env, t->len + 1, 1);
+    char *text = zt_alloc(e, t->len + 1, 1);
     size_t n = 0;
 
     for (size_t i = 0; i < t->len; i++) {
@@ -655,30 +686,30 @@ static char *number_text(struct zt_run *r, const struct zt_str *s)
     return n ? text : NULL;
 }
 
-static bool parse_float(struct zt_run *r, struct zt_val v, double *ret)
+static bool parse_float(struct zt_env *e, struct zt_val v, double *ret)
 {
     char *end, *text;
 
     if (v.kind == ZT_UNDEF)
-        zt_fail_undef(&r->env, v);
+        zt_fail_undef(e, v);
     if (v.kind == ZT_FLOAT || v.kind == ZT_INT || v.kind == ZT_BOOL) {
-        *ret = v.kind == ZT_FLOAT ? v.u.f : (double)zt_need_int(&r->env, v);
+        *ret = v.kind == ZT_FLOAT ? v.u.f : (double)zt_need_int(e, v);
         return true;
     }
-    if (v.kind != ZT_STR || !(text = number_text(r, v.u.s)) || strpbrk(text, "xX("))
+    if (v.kind != ZT_STR || !(text = number_text(e, v.u.s)) || strpbrk(text, "xX("))
         return false;
     *ret = strtod(text, &end);
     return *end == '\0';
 }
 
-static struct zt_val f_int(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_int(struct zt_env *e, const struct zt_args *a)
 {
-    int64_t base = zt_arg_int(r, a, 1, 10);
-    char *end, *text = a->self.kind == ZT_STR ? number_text(r, a->self.u.s) : NULL;
+    int64_t base = zt_arg_int(e, a, 1, 10);
+    char *end, *text = a->self.kind == ZT_STR ? number_text(e, a->self.u.s) : NULL;
     double f;
 
     if (a->self.kind == ZT_INT || a->self.kind == ZT_BOOL)
-        return zt_int(zt_need_int(&r->env, a->self), a->self.trusted);
+        return zt_int(zt_need_int(e, a->self), a->self.trusted);
     if (text && (base == 0 || (base >= 2 && base <= 36))) {
         char *digits = text + (*text == '-' || *text == '+');
         char prefix = digits[0] == '0' ? digits[1] | 0x20 : 0;
@@ -687,41 +718,41 @@ static struct zt_val f_int(struct zt_run *r, const struct zt_args *a)
         errno = 0;
         long long i = strtoll(text, &end, (int)base);
         if (errno == ERANGE)
-            zt_fail(&r->env, "an integer that does not fit 64 bits");
+            zt_fail(e, "an integer that does not fit 64 bits");
         if (*end == '\0' && end > digits)
             return zt_int(i, false);
     }
-    if (parse_float(r, a->self, &f) && fabs(f) < 0x1p63)
+    if (parse_float(e, a->self, &f) && fabs(f) < 0x1p63)
         return zt_int((int64_t)f, a->self.trusted);
     return a->v[0].kind == ZT_UNSET ? zt_int(0, true) : a->v[0];
 }
 
-static struct zt_val f_float(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_float(struct zt_env *e, const struct zt_args *a)
 {
     double f;
 
-    if (parse_float(r, a->self, &f))
+    if (parse_float(e, a->self, &f))
         return zt_float(f, a->self.trusted);
     return a->v[0].kind == ZT_UNSET ? zt_float(0, true) : a->v[0];
 }
 
-static struct zt_val f_round(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_round(struct zt_env *e, const struct zt_args *a)
 {
-    int64_t precision = zt_arg_int(r, a, 0, 0);
-    const struct zt_str *method = zt_arg_str(r, a, 1, "common");
+    int64_t precision = zt_arg_int(e, a, 0, 0);
+    const struct zt_str *method = zt_arg_str(e, a, 1, "common");
     double f, scale = pow(10, (double)precision);
     char text[512];
 
-    if (a->self.kind == ZT_STR || !parse_float(r, a->self, &f))
-        zt_fail(&r->env, "round needs a number, got %s", zt_type_name(a->self));
+    if (a->self.kind == ZT_STR || !parse_float(e, a->self, &f))
+        zt_fail(e, "round needs a number, got %s", zt_type_name(a->self));
     if (zt_str_is(method, "ceil"))
         return zt_float(ceil(f * scale) / scale, a->self.trusted);
     if (zt_str_is(method, "floor"))
         return zt_float(floor(f * scale) / scale, a->self.trusted);
     if (!zt_str_is(method, "common"))
-        zt_fail(&r->env, "round by \"common\", \"ceil\" or \"floor\"");
+        zt_fail(e, "round by \"common\", \"ceil\" or \"floor\"");
     if (a->self.kind != ZT_FLOAT && precision >= 0)
-        return zt_int(zt_need_int(&r->env, a->self), a->self.trusted);
+        return zt_int(zt_need_int(e, a->self), a->self.trusted);
     if (precision < 0) {
         f = nearbyint(f / pow(10, -(double)precision)) * pow(10, -(double)precision);
         return a->self.kind == ZT_FLOAT ? zt_float(f, a->self.trusted)
@@ -735,7 +766,7 @@ static struct zt_val f_round(struct zt_run *r, const struct zt_args *a)
     return zt_float(f, a->self.trusted);
 }
 
-static struct zt_val f_filesizeformat(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_filesizeformat(struct zt_env *e, const struct zt_args *a)
 {
     static const char units[] = "kMGTPEZY";
     bool binary = zt_is_true(a->v[0]);
@@ -743,9 +774,9 @@ static struct zt_val f_filesizeformat(struct zt_run *r, const struct zt_args *a)
     struct zt_sb b;
     int i = -1;
 
-    if (!parse_float(r, a->self, &f))
-        zt_fail(&r->env, "filesizeformat needs a number");
-    zt_sb_init(&b, &r->env);
+    if (!parse_float(e, a->self, &f))
+        zt_fail(e, "filesizeformat needs a number");
+    zt_sb_init(&b, e);
     if (f < base)
         zt_sb_addf(&b, a->self.trusted, "%.0f Byte%s", trunc(f), f == 1 ? "" : "s");
     else {
@@ -762,236 +793,122 @@ static struct zt_val f_filesizeformat(struct zt_run *r, const struct zt_args *a)
 /* ---- the rest of the filters ------------------------------------------------------------------
  */
 
-static struct zt_val f_default(struct zt_run *r, const struct zt_args *a)
+static struct zt_val f_default(struct zt_env *e, const struct zt_args *a)
 {
     bool use = a->self.kind == ZT_UNDEF || (zt_is_true(a->v[1]) && !zt_is_true(a->self));
 
-    return !use ? a->self : a->v[0].kind == ZT_UNSET ? zt_text_of(&r->env, "", true) : a->v[0];
+    return !use ? a->self : a->v[0].kind == ZT_UNSET ? zt_text_of(e, "", true) : a->v[0];
 }
 
-static struct zt_val f_attr(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_get_attr(r, a->self, zt_need_str(&r->env, a->v[0]), false);
-}
-
-static const struct zt_builtin filters[] = {
-    {"abs", f_abs, "", 0},
-    {"attr", f_attr, "name", 1},
-    {"batch", f_batch, "linecount,fill_with", 1},
-    {"capitalize", zt_m_capitalize, "", 0},
-    {"center", zt_m_center, "width,fillchar", 0},
-    {"count", f_length, "", 0},
-    {"d", f_default, "default_value,boolean", 0},
-    {"default", f_default, "default_value,boolean", 0},
-    {"dictsort", f_dictsort, "case_sensitive,by,reverse", 0},
-    {"e", f_escape, "", 0},
-    {"escape", f_escape, "", 0},
-    {"filesizeformat", f_filesizeformat, "binary", 0},
-    {"first", f_first, "", 0},
-    {"float", f_float, "default", 0},
-    {"forceescape", f_forceescape, "", 0},
-    {"format", f_format, NULL, 0},
-    {"groupby", f_groupby, "attribute,default,case_sensitive", 1},
-    {"indent", f_indent, "width,first,blank", 0},
-    {"int", f_int, "default,base", 0},
-    {"items", f_items, "", 0},
-    {"join", f_join, "d,attribute", 0},
-    {"last", f_last, "", 0},
-    {"length", f_length, "", 0},
-    {"list", f_list, "", 0},
-    {"lower", zt_m_lower, "", 0},
-    {"map", f_map, NULL, 0},
-    {"max", f_max, "case_sensitive,attribute", 0},
-    {"min", f_min, "case_sensitive,attribute", 0},
-    {"reject", f_reject, NULL, 0},
-    {"rejectattr", f_rejectattr, NULL, 0},
-    {"replace", f_replace, "old,new,count", 2},
-    {"reverse", f_reverse, "", 0},
-    {"round", f_round, "precision,method", 0},
-    {"safe", f_safe, "", 0},
-    {"select", f_select, NULL, 0},
-    {"selectattr", f_selectattr, NULL, 0},
-    {"slice", f_slice, "slices,fill_with", 1},
-    {"sort", f_sort, "reverse,case_sensitive,attribute", 0},
-    {"string", f_string, "", 0},
-    {"striptags", f_striptags, "", 0},
-    {"sum", f_sum, "attribute,start", 0},
-    {"title", f_title, "", 0},
-    {"tojson", f_tojson, "ensure_ascii,indent,separators,sort_keys", 0},
-    {"trim", zt_m_strip, "chars", 0},
-    {"truncate", f_truncate, "length,killwords,end,leeway", 0},
-    {"unique", f_unique, "case_sensitive,attribute", 0},
-    {"upper", zt_m_upper, "", 0},
-    {"urlencode", f_urlencode, "", 0},
-    {"wordcount", f_wordcount, "", 0},
-    {"xmlattr", f_xmlattr, "autospace", 0},
-    {NULL, NULL, NULL, 0},
+static ZT_FN(f_attr, zt_get_attr(e, a->self, zt_need_str(e, a->v[0]), false)) static const
+    struct zt_builtin filters[] = {
+        {"abs", f_abs, "", 0},
+        {"attr", f_attr, "name", 1},
+        {"batch", f_batch, "linecount,fill_with", 1},
+        {"capitalize", zt_m_capitalize, "", 0},
+        {"center", zt_m_center, "width,fillchar", 0},
+        {"count", f_length, "", 0},
+        {"d", f_default, "default_value,boolean", 0},
+        {"default", f_default, "default_value,boolean", 0},
+        {"dictsort", f_dictsort, "case_sensitive,by,reverse", 0},
+        {"e", f_escape, "", 0},
+        {"escape", f_escape, "", 0},
+        {"filesizeformat", f_filesizeformat, "binary", 0},
+        {"first", f_first, "", 0},
+        {"float", f_float, "default", 0},
+        {"forceescape", f_forceescape, "", 0},
+        {"format", f_format, NULL, 0},
+        {"groupby", f_groupby, "attribute,default,case_sensitive", 1},
+        {"indent", f_indent, "width,first,blank", 0},
+        {"int", f_int, "default,base", 0},
+        {"items", f_items, "", 0},
+        {"join", f_join, "d,attribute", 0},
+        {"last", f_last, "", 0},
+        {"length", f_length, "", 0},
+        {"list", f_list, "", 0},
+        {"lower", zt_m_lower, "", 0},
+        {"map", f_map, NULL, 0},
+        {"max", f_max, "case_sensitive,attribute", 0},
+        {"min", f_min, "case_sensitive,attribute", 0},
+        {"reject", f_reject, NULL, 0},
+        {"rejectattr", f_rejectattr, NULL, 0},
+        {"replace", f_replace, "old,new,count", 2},
+        {"reverse", f_reverse, "", 0},
+        {"round", f_round, "precision,method", 0},
+        {"safe", f_safe, "", 0},
+        {"select", f_select, NULL, 0},
+        {"selectattr", f_selectattr, NULL, 0},
+        {"slice", f_slice, "slices,fill_with", 1},
+        {"sort", f_sort, "reverse,case_sensitive,attribute", 0},
+        {"string", f_string, "", 0},
+        {"striptags", f_striptags, "", 0},
+        {"sum", f_sum, "attribute,start", 0},
+        {"title", f_title, "", 0},
+        {"tojson", f_tojson, "ensure_ascii,indent,separators,sort_keys", 0},
+        {"trim", zt_m_strip, "chars", 0},
+        {"truncate", f_truncate, "length,killwords,end,leeway", 0},
+        {"unique", f_unique, "case_sensitive,attribute", 0},
+        {"upper", zt_m_upper, "", 0},
+        {"urlencode", f_urlencode, "", 0},
+        {"wordcount", f_wordcount, "", 0},
+        {"wordwrap", f_wordwrap, "width,break_long_words,wrapstring,break_on_hyphens", 0},
+        {"xmlattr", f_xmlattr, "autospace", 0},
+        {0},
 };
 
 /* ---- tests ----------------------------------------------------------------------------------- */
 
-static struct zt_val t_defined(struct zt_run *r, const struct zt_args *a)
+#define TEST(name, is) static ZT_FN(t_##name, zt_bool(is))
+
+static bool is_one_of(struct zt_val v, unsigned kinds)
 {
-    return zt_bool(a->self.kind != ZT_UNDEF);
+    return kinds >> v.kind & 1;
 }
 
-static struct zt_val t_undefined(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(a->self.kind == ZT_UNDEF);
-}
+enum {
+    NUMBERS = 1 << ZT_BOOL | 1 << ZT_INT | 1 << ZT_BIG | 1 << ZT_FLOAT,
+    SEQUENCES =
+        1 << ZT_UNDEF | 1 << ZT_STR | 1 << ZT_LIST | 1 << ZT_TUPLE | 1 << ZT_RANGE | 1 << ZT_DICT,
+    ITERABLES = SEQUENCES | 1 << ZT_VIEW | 1 << ZT_ITER | 1 << ZT_LOOP,
+    CALLABLES = 1 << ZT_UNDEF | 1 << ZT_FUNC | 1 << ZT_MACRO | 1 << ZT_LOOP | 1 << ZT_JOINER
+};
 
-static struct zt_val t_none(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(a->self.kind == ZT_NONE);
-}
+TEST(defined, a->self.kind != ZT_UNDEF)
+TEST(undefined, a->self.kind == ZT_UNDEF)
+TEST(none, a->self.kind == ZT_NONE)
+TEST(string, a->self.kind == ZT_STR && !a->self.u.s->bytes)
+TEST(mapping, a->self.kind == ZT_DICT)
+TEST(iterable, is_one_of(a->self, ITERABLES))
+TEST(sequence, is_one_of(a->self, SEQUENCES))
+TEST(callable, is_one_of(a->self, CALLABLES))
+TEST(number, is_one_of(a->self, NUMBERS))
+TEST(integer, a->self.kind == ZT_INT || a->self.kind == ZT_BIG)
+TEST(float, a->self.kind == ZT_FLOAT)
+TEST(boolean, a->self.kind == ZT_BOOL)
+TEST(true, a->self.kind == ZT_BOOL && a->self.u.b)
+TEST(false, a->self.kind == ZT_BOOL && !a->self.u.b)
+TEST(escaped, a->self.kind == ZT_STR && a->self.u.s->markup)
+TEST(lower, zt_str_is_case(zt_to_str(e, a->self), false))
+TEST(upper, zt_str_is_case(zt_to_str(e, a->self), true))
+TEST(eq, zt_is_equal(e, a->self, a->v[0]))
+TEST(ne, !zt_is_equal(e, a->self, a->v[0]))
+TEST(lt, zt_is_less(e, a->self, a->v[0]))
+TEST(gt, zt_is_less(e, a->v[0], a->self))
+TEST(le, zt_is_less(e, a->self, a->v[0]) || zt_is_equal(e, a->self, a->v[0]))
+TEST(ge, zt_is_less(e, a->v[0], a->self) || zt_is_equal(e, a->self, a->v[0]))
+TEST(in, zt_is_in(e, a->self, a->v[0]))
+TEST(divisibleby, !zt_is_true(zt_binary(e, '%', a->self, a->v[0])))
+TEST(even, !zt_is_true(zt_binary(e, '%', a->self, zt_int(2, true))))
+TEST(odd, zt_is_true(zt_binary(e, '%', a->self, zt_int(2, true))))
+TEST(filter, zt_find_filter(zt_need_str(e, a->self)) != NULL)
+TEST(test, zt_find_test(zt_need_str(e, a->self)) != NULL)
 
-static struct zt_val t_string(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(a->self.kind == ZT_STR && !a->self.u.s->bytes);
-}
-
-static struct zt_val t_mapping(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(a->self.kind == ZT_DICT);
-}
-
-static struct zt_val t_iterable(struct zt_run *r, const struct zt_args *a)
-{
-    int k = a->self.kind;
-
-    return zt_bool(k == ZT_UNDEF || k == ZT_STR || k == ZT_DICT || k == ZT_LOOP ||
-                   zt_is_list(a->self));
-}
-
-static struct zt_val t_sequence(struct zt_run *r, const struct zt_args *a)
-{
-    int k = a->self.kind;
-
-    return zt_bool(k == ZT_UNDEF || k == ZT_STR || k == ZT_DICT || k == ZT_LIST || k == ZT_TUPLE ||
-                   k == ZT_RANGE);
-}
-
-static struct zt_val t_number(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(a->self.kind == ZT_BOOL || a->self.kind == ZT_INT || a->self.kind == ZT_FLOAT);
-}
-
-static struct zt_val t_integer(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(a->self.kind == ZT_INT);
-}
-
-static struct zt_val t_float(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(a->self.kind == ZT_FLOAT);
-}
-
-static struct zt_val t_boolean(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(a->self.kind == ZT_BOOL);
-}
-
-static struct zt_val t_true(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(a->self.kind == ZT_BOOL && a->self.u.b);
-}
-
-static struct zt_val t_false(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(a->self.kind == ZT_BOOL && !a->self.u.b);
-}
-
-static struct zt_val t_callable(struct zt_run *r, const struct zt_args *a)
-{
-    int k = a->self.kind;
-
-    return zt_bool(k == ZT_FUNC || k == ZT_MACRO || k == ZT_LOOP || k == ZT_JOINER ||
-                   k == ZT_UNDEF);
-}
-
-static struct zt_val t_escaped(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(a->self.kind == ZT_STR && a->self.u.s->markup);
-}
-
-static struct zt_val t_lower(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(zt_str_is_case(zt_to_str(&r->env, a->self), false));
-}
-
-static struct zt_val t_upper(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(zt_str_is_case(zt_to_str(&r->env, a->self), true));
-}
-
-static struct zt_val t_eq(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(zt_is_equal(&r->env, a->self, a->v[0]));
-}
-
-static struct zt_val t_ne(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(!zt_is_equal(&r->env, a->self, a->v[0]));
-}
-
-static struct zt_val t_lt(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(zt_is_less(&r->env, a->self, a->v[0]));
-}
-
-static struct zt_val t_gt(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(zt_is_less(&r->env, a->v[0], a->self));
-}
-
-static struct zt_val t_le(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(zt_is_true(t_lt(r, a)) || zt_is_true(t_eq(r, a)));
-}
-
-static struct zt_val t_ge(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(zt_is_true(t_gt(r, a)) || zt_is_true(t_eq(r, a)));
-}
-
-static struct zt_val t_in(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(zt_is_in(&r->env, a->self, a->v[0]));
-}
-
-static struct zt_val t_sameas(struct zt_run *r, const struct zt_args *a)
+static struct zt_val t_sameas(struct zt_env *e, const struct zt_args *a)
 {
     bool scalar = a->self.kind < ZT_LIST;
 
     return zt_bool(a->self.kind == a->v[0].kind &&
-                   (scalar ? zt_is_equal(&r->env, a->self, a->v[0]) : a->self.u.l == a->v[0].u.l));
-}
-
-static struct zt_val t_divisibleby(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(!zt_is_true(zt_binary(&r->env, '%', a->self, a->v[0])));
-}
-
-static struct zt_val t_even(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(!zt_is_true(zt_binary(&r->env, '%', a->self, zt_int(2, true))));
-}
-
-static struct zt_val t_odd(struct zt_run *r, const struct zt_args *a)
-{
-    struct zt_val rest = zt_binary(&r->env, '%', a->self, zt_int(2, true));
-
-    return zt_bool(zt_is_equal(&r->env, rest, zt_int(1, true)));
-}
-
-static struct zt_val t_filter(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(a->self.kind == ZT_STR && zt_find_filter(zt_c_string(&r->env, a->self.u.s)));
-}
-
-static struct zt_val t_test(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_bool(a->self.kind == ZT_STR && zt_find_test(zt_c_string(&r->env, a->self.u.s)));
+                   (scalar ? zt_is_equal(e, a->self, a->v[0]) : a->self.u.l == a->v[0].u.l));
 }
 
 static const struct zt_builtin tests[] = {
@@ -1014,23 +931,23 @@ static const struct zt_builtin tests[] = {
     {"le", t_le, "other", 1},        {"<=", t_le, "other", 1},
     {"gt", t_gt, "other", 1},        {"greaterthan", t_gt, "other", 1},
     {">", t_gt, "other", 1},         {"ge", t_ge, "other", 1},
-    {">=", t_ge, "other", 1},        {NULL, NULL, NULL, 0},
+    {">=", t_ge, "other", 1},        {0},
 };
 
 /* ---- global functions ------------------------------------------------------------------------ */
 
-static struct zt_val g_range(struct zt_run *r, const struct zt_args *a)
+static struct zt_val g_range(struct zt_env *e, const struct zt_args *a)
 {
     enum { MAX_RANGE = 100000 }; /* the sandbox's */
     bool one = a->v[1].kind == ZT_UNSET;
-    int64_t from = one ? 0 : zt_need_int(&r->env, a->v[0]);
-    int64_t to = zt_need_int(&r->env, a->v[!one]), step = zt_arg_int(r, a, 2, 1);
-    struct zt_list *l = zt_list_new(&r->env, 0);
+    int64_t from = one ? 0 : zt_need_int(e, a->v[0]);
+    int64_t to = zt_need_int(e, a->v[!one]), step = zt_arg_int(e, a, 2, 1);
+    struct zt_list *l = zt_list_new(e, 0);
     struct zt_sb b;
 
     if (step == 0)
-        zt_fail(&r->env, "a range with step 0");
-    zt_sb_init(&b, &r->env);
+        zt_fail(e, "a range with step 0");
+    zt_sb_init(&b, e);
     zt_sb_addf(&b, false, "range(%lld, %lld", (long long)from, (long long)to);
     if (step != 1)
         zt_sb_addf(&b, false, ", %lld", (long long)step);
@@ -1038,8 +955,8 @@ static struct zt_val g_range(struct zt_run *r, const struct zt_args *a)
     l->text = b.p;
     for (int64_t i = from; step > 0 ? i < to : i > to;) {
         if (l->n == MAX_RANGE)
-            zt_fail(&r->env, "a range of more than %d numbers", MAX_RANGE);
-        zt_list_add(&r->env, l, zt_int(i, a->v[0].trusted));
+            zt_fail(e, "a range of more than %d numbers", MAX_RANGE);
+        zt_list_add(e, l, zt_int(i, a->v[0].trusted));
         if (__builtin_add_overflow(i, step, &i))
             break;
     }
@@ -1047,82 +964,70 @@ static struct zt_val g_range(struct zt_run *r, const struct zt_args *a)
 }
 
 /* dict(mapping or pairs, key=value, ...), also the members of a namespace. */
-static struct zt_dict *make_dict(struct zt_run *r, const struct zt_args *a)
+static struct zt_dict *make_dict(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_dict *d = zt_dict_new(&r->env);
+    struct zt_dict *d = zt_dict_new(e);
 
     if (a->n > 1)
-        zt_fail(&r->env, "dict takes one argument and keywords");
+        zt_fail(e, "dict takes one argument and keywords");
     if (a->n && a->v[0].kind == ZT_DICT) {
         for (size_t i = 0; i < a->v[0].u.d->n; i++)
-            zt_dict_set(&r->env, d, a->v[0].u.d->e[i].k, a->v[0].u.d->e[i].v);
+            zt_dict_set(e, d, a->v[0].u.d->e[i].k, a->v[0].u.d->e[i].v);
     } else if (a->n) {
-        struct zt_list *l = zt_items(&r->env, a->v[0]);
+        struct zt_list *l = zt_items(e, a->v[0]);
         for (size_t i = 0; i < l->n; i++) {
-            struct zt_list *pair = zt_items(&r->env, l->v[i]);
+            struct zt_list *pair = zt_items(e, l->v[i]);
             if (pair->n != 2)
-                zt_fail(&r->env, "dict needs pairs");
-            zt_dict_set(&r->env, d, pair->v[0], pair->v[1]);
+                zt_fail(e, "dict needs pairs");
+            zt_dict_set(e, d, pair->v[0], pair->v[1]);
         }
     }
     for (size_t i = 0; a->kw && i < a->kw->n; i++)
-        zt_dict_set(&r->env, d, a->kw->e[i].k, a->kw->e[i].v);
+        zt_dict_set(e, d, a->kw->e[i].k, a->kw->e[i].v);
     return d;
 }
 
-static struct zt_val g_dict(struct zt_run *r, const struct zt_args *a)
+static ZT_FN(g_dict, zt_of_dict(ZT_DICT, make_dict(e, a))) static ZT_FN(
+    g_namespace, zt_of_dict(ZT_NAMESPACE, make_dict(e, a))) static struct zt_val
+    g_cycler(struct zt_env *e, const struct zt_args *a)
 {
-    return zt_of_dict(ZT_DICT, make_dict(r, a));
-}
-
-static struct zt_val g_namespace(struct zt_run *r, const struct zt_args *a)
-{
-    return zt_of_dict(ZT_NAMESPACE, make_dict(r, a));
-}
-
-static struct zt_val g_cycler(struct zt_run *r, const struct zt_args *a)
-{
-    struct zt_list *l = zt_list_new(&r->env, (size_t)a->n);
-
     if (a->n == 0)
-        zt_fail(&r->env, "a cycler needs values");
-    for (int i = 0; i < a->n; i++)
-        zt_list_add(&r->env, l, a->v[i]);
-    return zt_of_list(ZT_CYCLER, l);
+        zt_fail(e, "a cycler needs values");
+    return zt_of_list(ZT_CYCLER, zt_args_tuple(e, a).u.l);
 }
 
-static struct zt_val g_joiner(struct zt_run *r, const struct zt_args *a)
+static struct zt_val g_joiner(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_list *l = zt_list_new(&r->env, 1);
+    struct zt_list *l = zt_list_new(e, 1);
 
-    zt_list_add(&r->env, l, zt_of_str(zt_arg_str(r, a, 0, ", ")));
+    zt_list_add(e, l, zt_of_str(zt_arg_str(e, a, 0, ", ")));
     return zt_of_list(ZT_JOINER, l);
 }
 
-static struct zt_val g_raise_exception(struct zt_run *r, const struct zt_args *a)
+static struct zt_val g_raise_exception(struct zt_env *e, const struct zt_args *a)
 {
-    const struct zt_str *s = zt_to_str(&r->env, a->v[0]);
+    const struct zt_str *s = zt_to_str(e, a->v[0]);
 
-    zt_fail(&r->env, "%.*s", (int)(s->len < 300 ? s->len : 300), s->p);
+    zt_fail(e, "%.*s", ZT_S(s));
 }
 
-static struct zt_val g_strftime_now(struct zt_run *r, const struct zt_args *a)
+static struct zt_val g_strftime_now(struct zt_env *e, const struct zt_args *a)
 {
-    const struct zt_str *format = zt_need_str(&r->env, a->v[0]);
-    time_t now = (time_t)r->now;
+    const struct zt_str *format = zt_need_str(e, a->v[0]);
+    time_t now = (time_t)e->now;
     char text[512];
     struct tm tm;
 
     if (!localtime_r(&now, &tm))
-        zt_fail(&r->env, "a time that is out of range");
-    size_t n = strftime(text, sizeof text, zt_c_string(&r->env, format), &tm);
-    char *p = memcpy(zt_alloc(&r->env, n + 1, 1), text, n);
-    return zt_of_str(zt_str_new(&r->env, p, n, format->trusted && !format->mask));
+        zt_fail(e, "a time that is out of range");
+    size_t n = strftime(text, sizeof text, zt_c_string(e, format), &tm);
+    char *p = memcpy(zt_alloc(e, n + 1, 1), text, n);
+    return zt_of_str(zt_str_new(e, p, n, format->trusted && !format->mask));
 }
 
-static struct zt_val g_lipsum(struct zt_run *r, const struct zt_args *a)
+static struct zt_val g_lipsum(struct zt_env *e, const struct zt_args *a)
 {
-    zt_fail(&r->env, "lipsum makes random text, which no prompt can want");
+    zt_fail(e, "lipsum makes random text, which no prompt can want");
 }
 
 static const struct zt_builtin globals[] = {
@@ -1134,27 +1039,20 @@ static const struct zt_builtin globals[] = {
     {"raise_exception", g_raise_exception, "message", 1},
     {"strftime_now", g_strftime_now, "format", 1},
     {"lipsum", g_lipsum, NULL, 0},
-    {NULL, NULL, NULL, 0},
+    {0},
 };
 
-static const struct zt_builtin *find(const struct zt_builtin *table, const char *name)
+const struct zt_builtin *zt_find_filter(const struct zt_str *name)
 {
-    while (table->name && strcmp(table->name, name) != 0)
-        table++;
-    return table->name ? table : NULL;
+    return zt_find_builtin(filters, name);
 }
 
-const struct zt_builtin *zt_find_filter(const char *name)
+const struct zt_builtin *zt_find_test(const struct zt_str *name)
 {
-    return find(filters, name);
+    return zt_find_builtin(tests, name);
 }
 
-const struct zt_builtin *zt_find_test(const char *name)
+const struct zt_builtin *zt_find_global(const struct zt_str *name)
 {
-    return find(tests, name);
-}
-
-const struct zt_builtin *zt_find_global(const char *name)
-{
-    return find(globals, name);
+    return zt_find_builtin(globals, name);
 }

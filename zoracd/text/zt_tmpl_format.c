@@ -14,7 +14,7 @@
 /* ---- numbers --------------------------------------------------------------------------------- */
 
 /* The shortest digits that give f back, in Python's notation. */
-void zt_add_float(struct zt_sb *b, double f, bool trusted)
+static void add_float(struct zt_sb *b, double f, bool trusted)
 {
     char digits[40];
     int precision = 1;
@@ -38,13 +38,17 @@ static void add_scalar(struct zt_sb *b, struct zt_val v)
 {
     if (v.kind == ZT_INT)
         zt_sb_addf(b, v.trusted, "%lld", (long long)v.u.i);
+    else if (v.kind == ZT_BIG)
+        zt_sb_add_str(b, v.u.s);
     else if (v.kind == ZT_FLOAT)
-        zt_add_float(b, v.u.f, v.trusted);
+        add_float(b, v.u.f, v.trusted);
     else if (v.kind == ZT_BOOL)
         zt_sb_adds(b, v.u.b ? "True" : "False", v.trusted);
     else
         zt_sb_adds(b, "None", v.trusted);
 }
+
+static void add_repr(struct zt_sb *b, struct zt_val v);
 
 /* ---- repr ------------------------------------------------------------------------------------ */
 
@@ -93,7 +97,7 @@ static void add_list(struct zt_sb *b, const struct zt_list *l, const char *open,
     for (size_t i = 0; i < l->n; i++) {
         if (i)
             zt_sb_adds(b, ", ", false);
-        zt_add_repr(b, l->v[i]);
+        add_repr(b, l->v[i]);
     }
     zt_sb_adds(b, close, false);
 }
@@ -104,9 +108,9 @@ static void add_dict(struct zt_sb *b, const struct zt_dict *d)
     for (size_t i = 0; i < d->n; i++) {
         if (i)
             zt_sb_adds(b, ", ", false);
-        zt_add_repr(b, d->e[i].k);
+        add_repr(b, d->e[i].k);
         zt_sb_adds(b, ": ", false);
-        zt_add_repr(b, d->e[i].v);
+        add_repr(b, d->e[i].v);
     }
     zt_sb_adds(b, "}", false);
 }
@@ -122,7 +126,7 @@ static void add_string(struct zt_sb *b, const struct zt_str *s)
         zt_sb_adds(b, ")", false);
 }
 
-void zt_add_repr(struct zt_sb *b, struct zt_val v)
+static void add_repr(struct zt_sb *b, struct zt_val v)
 {
     zt_enter(b->e);
     zt_step(b->e, 1);
@@ -130,6 +134,7 @@ void zt_add_repr(struct zt_sb *b, struct zt_val v)
     case ZT_NONE:
     case ZT_BOOL:
     case ZT_INT:
+    case ZT_BIG:
     case ZT_FLOAT:
         add_scalar(b, v);
         break;
@@ -166,16 +171,22 @@ void zt_add_repr(struct zt_sb *b, struct zt_val v)
     zt_leave(b->e);
 }
 
-const struct zt_str *zt_to_str(struct zt_env *e, struct zt_val v)
+struct zt_val zt_repr(struct zt_env *e, struct zt_val v)
 {
     struct zt_sb b;
 
+    zt_sb_init(&b, e);
+    add_repr(&b, v);
+    return zt_sb_take_val(&b);
+}
+
+const struct zt_str *zt_to_str(struct zt_env *e, struct zt_val v)
+{
     if (v.kind == ZT_STR && !v.u.s->bytes)
         return v.u.s;
-    zt_sb_init(&b, e);
-    if (v.kind != ZT_UNDEF && v.kind != ZT_UNSET)
-        zt_add_repr(&b, v);
-    return zt_sb_take(&b);
+    if (v.kind == ZT_UNDEF || v.kind == ZT_UNSET)
+        return zt_str_of(e, "", true);
+    return zt_repr(e, v).u.s;
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
@@ -298,229 +309,192 @@ void zt_add_json(struct zt_sb *b, struct zt_val v, const struct zt_json_style *s
 
 /* What "%-08.3f" and "{:<8.3f}" have in common. */
 struct spec {
-    const char *fill;
-    char align; /* '<', '>', '^', '=' (between sign and digits) or 0: the type's own */
+    const struct zt_str *fill;
+    char align; /* '<', '>', '^', '=' (between sign and digits); 0: as the type has it */
     char sign;  /* '+', ' ' or 0 */
     bool alternate, thousands;
-    int width, precision; /* -1: not given */
-    char type;            /* 0: none */
+    int64_t width, precision; /* precision -1: not given */
+    char type;                /* 0: none */
 };
 
-enum { MAX_WIDTH = 100000, MAX_PRECISION = 300 };
-
-static int spec_number(struct zt_env *e, const char **p, const char *end)
+static int64_t take_number(struct zt_env *e, const char **p)
 {
-    int n = 0;
+    int64_t n = 0;
 
-    for (; *p < end && **p >= '0' && **p <= '9'; ++*p)
-        if ((n = n * 10 + (**p - '0')) > MAX_WIDTH)
+    for (; **p >= '0' && **p <= '9'; ++*p)
+        if ((n = n * 10 + (**p - '0')) > 100000)
             zt_fail(e, "a format that is too wide");
     return n;
 }
 
 static void add_padded(struct zt_sb *b, const struct spec *sp, const struct zt_str *s, char align)
 {
-    size_t pad = sp->width > 0 && (size_t)sp->width > s->chars ? (size_t)sp->width - s->chars : 0;
+    size_t pad = sp->width > (int64_t)s->chars ? (size_t)sp->width - s->chars : 0;
     size_t left = align == '^' ? pad / 2 : align == '<' ? 0 : pad;
-    size_t sign = align == '=' && s->len && strchr("+- ", s->p[0]) ? 1 : 0;
+    size_t sign = align == '=' && s->len && strchr("+- ", s->p[0]);
 
     zt_sb_add_sub(b, s, 0, sign);
-    zt_sb_pad(b, left, sp->fill, false);
+    zt_sb_pad(b, left, sp->fill);
     zt_sb_add_sub(b, s, sign, s->len - sign);
-    zt_sb_pad(b, pad - left, sp->fill, false);
+    zt_sb_pad(b, pad - left, sp->fill);
 }
 
-/* The digits of a number by the C conversion, with commas if wanted. */
+/* A number by the C conversion of its type, with commas if wanted. */
 static const struct zt_str *number_text(struct zt_env *e, const struct spec *sp, struct zt_val v,
                                         char type)
 {
     char fmt[16], text[700];
-    bool is_int = strchr("dxXob", type) != NULL;
+    int precision = (int)(sp->precision < 0 ? strchr("dxXo", type) ? 1 : 6 : sp->precision);
     struct zt_sb b;
 
-    if (sp->precision > MAX_PRECISION)
+    if (precision > 300)
         zt_fail(e, "a format with too many digits");
-    if (is_int) {
-        unsigned long long u =
-            v.u.i < 0 ? 0 - (unsigned long long)v.u.i : (unsigned long long)v.u.i;
-        char sign[2] = {v.u.i < 0 ? '-' : sp->sign, '\0'}, *p = text + 600;
-        unsigned base = type == 'd' ? 10 : type == 'o' ? 8 : type == 'b' ? 2 : 16;
-        *p = '\0';
-        do
-            *--p = (type == 'X' ? "0123456789ABCDEF" : "0123456789abcdef")[u % base];
-        while ((u /= base) || text + 600 - p < sp->precision);
-        memmove(text + 4, p, (size_t)(text + 601 - p));
-        zt_sb_init(&b, e);
-        zt_sb_adds(&b, sign, v.trusted);
-        if (sp->alternate && base != 10)
-            zt_sb_addf(&b, v.trusted, "0%c", type);
-        memmove(text, text + 4, strlen(text + 4) + 1);
+    if (strchr("dxXo", type)) {
+        bool negative = v.u.i < 0;
+        unsigned long long u = (unsigned long long)v.u.i;
+        snprintf(fmt, sizeof fmt, "%%s%%s%%.*ll%c", type == 'd' ? 'u' : type);
+        snprintf(text, sizeof text, fmt, negative ? "-" : (char[]){sp->sign, '\0'},
+                 !sp->alternate || type == 'd' ? ""
+                 : type == 'o'                 ? "0o"
+                 : type == 'x'                 ? "0x"
+                                               : "0X",
+                 precision, negative ? 0 - u : u);
     } else {
-        snprintf(fmt, sizeof fmt, "%%%s%s.*%c",
-                 sp->sign == '+' ? "+"
-                 : sp->sign      ? " "
-                                 : "",
+        snprintf(fmt, sizeof fmt, "%%%s%s.*%c", sp->sign ? (char[]){sp->sign, '\0'} : "",
                  sp->alternate ? "#" : "", type == '%' ? 'f' : type);
-        snprintf(text, sizeof text, fmt, sp->precision < 0 ? 6 : sp->precision,
-                 type == '%' ? v.u.f * 100 : v.u.f);
-        zt_sb_init(&b, e);
+        snprintf(text, sizeof text, fmt, precision, type == '%' ? v.u.f * 100 : v.u.f);
     }
     size_t whole = strcspn(text, ".e"), start = strspn(text, "+- ");
+    zt_sb_init(&b, e);
     for (size_t i = 0; text[i]; i++) {
         if (sp->thousands && i > start && i < whole && (whole - i) % 3 == 0)
             zt_sb_adds(&b, ",", v.trusted);
         zt_sb_add(&b, &text[i], 1, v.trusted);
     }
-    if (type == '%')
-        zt_sb_adds(&b, "%", v.trusted);
+    zt_sb_adds(&b, type == '%' ? "%" : "", v.trusted);
     return zt_sb_take(&b);
+}
+
+/* A value as the type of the format wants it, cut and padded; align: when the format has none. */
+static void add_formatted(struct zt_sb *b, const struct spec *sp, struct zt_val v)
+{
+    struct zt_env *e = b->e;
+    bool is_text = !sp->type ? v.kind != ZT_INT && v.kind != ZT_FLOAT : sp->type == 's';
+    const struct zt_str *s;
+
+    if (sp->type && strchr("eEfFgG%", sp->type)) {
+        v = v.kind == ZT_FLOAT ? v : zt_float((double)zt_need_int(e, v), v.trusted);
+        s = number_text(e, sp, v, sp->type);
+    } else if (sp->type && strchr("dxXo", sp->type)) {
+        s = number_text(e, sp, zt_int(zt_need_int(e, v), v.trusted), sp->type);
+    } else if (sp->type && sp->type != 's') {
+        zt_fail(e, "unknown format '%c'", sp->type);
+    } else if (v.kind == ZT_INT && !is_text) {
+        s = number_text(e, sp, v, 'd');
+    } else if (v.kind == ZT_FLOAT && sp->precision >= 0 && !is_text) {
+        s = number_text(e, sp, v, 'g');
+    } else {
+        s = zt_to_str(e, v);
+        if (sp->precision >= 0)
+            s = zt_str_sub(e, s, 0, zt_str_offset(s, (size_t)sp->precision));
+    }
+    add_padded(b, sp, s, sp->align ? sp->align : is_text ? '<' : '>');
 }
 
 /* ---- "%" ------------------------------------------------------------------------------------- */
 
 struct percent {
-    struct zt_env *e;
+    const struct zt_str *fmt;
     struct zt_val args;
     size_t used;
-    bool markup;
 };
 
-static struct zt_val percent_arg(struct percent *f)
+static struct zt_val percent_arg(struct zt_env *e, struct percent *f)
 {
-    if (f->args.kind != ZT_TUPLE) {
-        if (f->used++)
-            zt_fail(f->e, "not enough arguments for the format");
-        return f->args;
-    }
-    if (f->used >= f->args.u.l->n)
-        zt_fail(f->e, "not enough arguments for the format");
-    return f->args.u.l->v[f->used++];
+    bool tuple = f->args.kind == ZT_TUPLE;
+
+    if (f->used >= (tuple ? f->args.u.l->n : 1))
+        zt_fail(e, "not enough arguments for the format");
+    f->used++;
+    return tuple ? f->args.u.l->v[f->used - 1] : f->args;
 }
 
-static const struct zt_str *percent_text(struct percent *f, const struct spec *sp, struct zt_val v)
+/* After "%(": the named argument. */
+static struct zt_val percent_named(struct zt_env *e, struct percent *f, const char **p)
 {
-    struct zt_env *e = f->e;
-    char type = sp->type == 'i' || sp->type == 'u' ? 'd' : sp->type;
-    const struct zt_str *s;
-    struct zt_sb b;
+    const char *close = strchr(*p, ')');
+    const struct zt_val *v = NULL;
 
-    switch (type) {
-    case 's':
-    case 'r':
-    case 'a':
-        zt_sb_init(&b, e);
-        if (type != 's')
-            zt_add_repr(&b, v);
-        s = type == 's' ? zt_to_str(e, v) : zt_sb_take(&b);
-        if (f->markup)
-            s = zt_str_escape(e, s);
-        return sp->precision < 0 ? s : zt_str_sub(e, s, 0, zt_str_offset(s, (size_t)sp->precision));
-    case 'c':
-        if (v.kind == ZT_STR && v.u.s->chars == 1)
-            return v.u.s;
-        zt_sb_init(&b, e);
-        zt_sb_add_char(&b, (uint32_t)zt_need_int(e, v) & 0x1fffff, v.trusted);
-        return zt_sb_take(&b);
-    case 'd':
-    case 'x':
-    case 'X':
-    case 'o':
-        if (v.kind == ZT_FLOAT && type == 'd' && fabs(v.u.f) < 0x1p62)
-            v = zt_int((int64_t)v.u.f, v.trusted);
-        return number_text(e, sp, zt_int(zt_need_int(e, v), v.trusted), type);
-    case 'e':
-    case 'E':
-    case 'f':
-    case 'F':
-    case 'g':
-    case 'G':
-        if (v.kind != ZT_FLOAT)
-            v = zt_float((double)zt_need_int(e, v), v.trusted);
-        return number_text(e, sp, v, type);
-    default:
-        zt_fail(e, "unknown format '%%%c'", type);
-    }
+    if (close && f->args.kind == ZT_DICT)
+        v = zt_dict_get(e, f->args.u.d, zt_of_str(zt_str_new(e, *p, (size_t)(close - *p), false)));
+    if (!v)
+        zt_fail(e, "the format has a name that the arguments lack");
+    f->used = 1;
+    *p = close + 1;
+    return *v;
 }
 
-static int percent_width(struct percent *f, const char **p, const char *end)
+/* After '%': one conversion. The format ends with a NUL, so that no look ahead passes its end. */
+static const char *percent_one(struct zt_env *e, struct percent *f, struct zt_sb *b, const char *p)
 {
-    if (*p < end && **p == '*') {
-        ++*p;
-        int64_t n = zt_need_int(f->e, percent_arg(f));
-        if (n > MAX_WIDTH || n < -MAX_WIDTH)
-            zt_fail(f->e, "a format that is too wide");
-        return (int)n;
-    }
-    return spec_number(f->e, p, end);
-}
-
-/* After '%': one conversion. */
-static const char *percent_one(struct percent *f, struct zt_sb *b, const char *p, const char *end)
-{
-    struct spec sp = {.fill = " ", .precision = -1};
+    struct spec sp = {.fill = zt_str_of(e, " ", false), .precision = -1};
     struct zt_val v = {.kind = ZT_UNSET};
-    bool left = false;
+    bool left = false, zero = false;
 
-    if (p < end && *p == '(') {
-        const char *close = memchr(p, ')', (size_t)(end - p));
-        if (!close || f->args.kind != ZT_DICT)
-            zt_fail(f->e, "a format with a name needs a dict");
-        const struct zt_val *at = zt_dict_get(
-            f->e, f->args.u.d, zt_of_str(zt_str_new(f->e, p + 1, (size_t)(close - p - 1), false)));
-        if (!at)
-            zt_fail(f->e, "the dict lacks a name of the format");
-        v = *at;
-        f->used = 1;
-        p = close + 1;
-    }
-    for (; p < end && strchr("-+ 0#", *p); p++) {
-        left |= *p == '-';
-        sp.sign = *p == '+' || (*p == ' ' && !sp.sign) ? *p : sp.sign;
-        sp.fill = *p == '0' ? "0" : sp.fill;
-        sp.alternate |= *p == '#';
-    }
-    sp.width = percent_width(f, &p, end);
-    if (sp.width < 0) {
-        left = true;
-        sp.width = -sp.width;
-    }
-    if (p < end && *p == '.') {
+    if (*p == '(') {
         p++;
-        sp.precision = percent_width(f, &p, end);
-        sp.precision = sp.precision < 0 ? 0 : sp.precision;
+        v = percent_named(e, f, &p);
     }
-    p += p < end && strchr("hlL", *p) != NULL;
-    if (p >= end)
-        zt_fail(f->e, "an incomplete format");
-    sp.type = *p++;
+    for (; *p && strchr("-+ 0#", *p); p++) {
+        left |= *p == '-';
+        zero |= *p == '0';
+        sp.alternate |= *p == '#';
+        sp.sign = *p == '+' || (*p == ' ' && !sp.sign) ? *p : sp.sign;
+    }
+    sp.width = *p == '*' ? (p++, zt_need_int(e, percent_arg(e, f))) : take_number(e, &p);
+    if (*p == '.') {
+        p++;
+        sp.precision = *p == '*' ? (p++, zt_need_int(e, percent_arg(e, f))) : take_number(e, &p);
+    }
+    p += *p && strchr("hlL", *p);
+    sp.type = *p;
     if (sp.type == '%') {
         zt_sb_adds(b, "%", false);
-        return p;
+        return p + 1;
     }
+    if (!sp.type || !strchr("srdiuxXoeEfFgGc", sp.type))
+        zt_fail(e, "unknown format '%%%.1s'", p);
     if (v.kind == ZT_UNSET)
-        v = percent_arg(f);
-    bool is_number = !strchr("srac", sp.type);
-    if (left || !is_number)
-        sp.fill = " ";
-    add_padded(b, &sp, percent_text(f, &sp, v),
-               left                           ? '<'
-               : is_number && *sp.fill == '0' ? '='
-                                              : '>');
-    return p;
+        v = percent_arg(e, f);
+    bool text = strchr("src", sp.type) != NULL;
+    if (sp.type == 'r')
+        v = zt_repr(e, v);
+    if (sp.type == 'i' || sp.type == 'u' || sp.type == 'd') {
+        sp.type = 'd';
+        v = v.kind == ZT_FLOAT && fabs(v.u.f) < 0x1p63 ? zt_int((int64_t)v.u.f, v.trusted) : v;
+    } else if (text) {
+        v = zt_of_str(f->fmt->markup ? zt_str_escape(e, zt_to_str(e, v)) : zt_to_str(e, v));
+        sp.type = 's';
+    }
+    if (zero && !left && !text)
+        sp.fill = zt_str_of(e, "0", false);
+    sp.align = left ? '<' : zero && !text ? '=' : '>';
+    add_formatted(b, &sp, v);
+    return p + 1;
 }
 
 struct zt_val zt_format_percent(struct zt_env *e, const struct zt_str *fmt, struct zt_val args)
 {
-    struct percent f = {.e = e, .args = args, .markup = fmt->markup};
-    const char *p = fmt->p, *end = fmt->p + fmt->len;
+    struct percent f = {.fmt = fmt, .args = args};
+    const char *start = zt_c_string(e, fmt), *p = start, *end = start + fmt->len;
     struct zt_sb b;
 
     zt_sb_init(&b, e);
     while (p < end) {
         const char *at = memchr(p, '%', (size_t)(end - p));
         at = at ? at : end;
-        zt_sb_add_sub(&b, fmt, (size_t)(p - fmt->p), (size_t)(at - p));
-        p = at < end ? percent_one(&f, &b, at + 1, end) : end;
+        zt_sb_add_sub(&b, fmt, (size_t)(p - start), (size_t)(at - p));
+        p = at < end ? percent_one(e, &f, &b, at + 1) : end;
     }
     if (args.kind == ZT_TUPLE ? f.used < args.u.l->n
                               : f.used == 0 && args.kind != ZT_DICT && args.kind != ZT_LIST)
@@ -530,133 +504,107 @@ struct zt_val zt_format_percent(struct zt_env *e, const struct zt_str *fmt, stru
 
 /* ---- "{}" ------------------------------------------------------------------------------------ */
 
-static struct spec parse_spec(struct zt_env *e, const char *p, const char *end)
+static bool is_align(char c)
 {
-    struct spec sp = {.fill = " ", .precision = -1};
+    return c && strchr("<>=^", c);
+}
+
+/* "[[fill]align][sign][#][0][width][,][.precision][type]" */
+static struct spec parse_spec(struct zt_env *e, const char *p)
+{
+    struct spec sp = {.fill = zt_str_of(e, " ", false), .precision = -1};
     size_t n = 1;
 
-    if (p < end)
-        zt_char_at(p, (size_t)(end - p), &n);
-    if (p + n < end && strchr("<>=^", p[n])) {
-        char *fill = zt_alloc(e, 1, n + 1);
-        sp.fill = memcpy(fill, p, n);
-        sp.align = p[n];
-        p += n + 1;
-    } else if (p < end && strchr("<>=^", *p)) {
+    if (*p)
+        zt_char_at(p, strlen(p), &n);
+    if (*p && is_align(p[n])) {
+        sp.fill = zt_str_new(e, p, n, false);
+        p += n;
+    }
+    if (is_align(*p))
         sp.align = *p++;
-    }
-    if (p < end && strchr("+- ", *p))
-        sp.sign = *p == '-' ? (p++, 0) : *p++;
-    sp.alternate = p < end && *p == '#' && p++;
-    if (p < end && *p == '0') {
-        sp.fill = sp.align ? sp.fill : "0";
-        sp.align = sp.align ? sp.align : '=';
+    if (*p && strchr("+- ", *p)) {
+        sp.sign = *p == '-' ? 0 : *p;
         p++;
     }
-    sp.width = spec_number(e, &p, end);
-    sp.thousands = p < end && *p == ',' && p++;
-    if (p < end && *p == '.') {
-        p++;
-        sp.precision = spec_number(e, &p, end);
+    sp.alternate = *p == '#';
+    p += sp.alternate;
+    if (*p == '0' && !sp.align) {
+        sp.fill = zt_str_of(e, "0", false);
+        sp.align = '=';
     }
-    sp.type = p < end ? *p++ : 0;
-    if (p < end)
+    sp.width = take_number(e, &p);
+    sp.thousands = *p == ',';
+    p += sp.thousands;
+    if (*p == '.') {
+        p++;
+        sp.precision = take_number(e, &p);
+    }
+    sp.type = *p;
+    if (*p && p[1])
         zt_fail(e, "a bad format specification");
     return sp;
 }
 
-static void add_with_spec(struct zt_sb *b, struct zt_val v, const struct spec *sp)
-{
-    const struct zt_str *s;
-    struct zt_env *e = b->e;
-    char type = sp->type;
-
-    if (v.kind == ZT_FLOAT ||
-        ((v.kind == ZT_INT || v.kind == ZT_BOOL) && type && strchr("eEfFgG%", type))) {
-        if (v.kind != ZT_FLOAT)
-            v = zt_float((double)zt_need_int(e, v), v.trusted);
-        if (type && !strchr("eEfFgG%", type))
-            zt_fail(e, "unknown format '%c' for a float", type);
-        struct zt_sb plain;
-        zt_sb_init(&plain, e);
-        zt_add_float(&plain, v.u.f, v.trusted);
-        s = type || sp->precision >= 0 ? number_text(e, sp, v, type ? type : 'g')
-                                       : zt_sb_take(&plain);
-    } else if (v.kind == ZT_INT || (v.kind == ZT_BOOL && type)) {
-        if (type && !strchr("dxXob", type))
-            zt_fail(e, "unknown format '%c' for an integer", type);
-        s = number_text(e, sp, zt_int(zt_need_int(e, v), v.trusted), type ? type : 'd');
-    } else {
-        if (type && type != 's')
-            zt_fail(e, "unknown format '%c' for %s", type, zt_type_name(v));
-        s = zt_to_str(e, v);
-        if (sp->precision >= 0)
-            s = zt_str_sub(e, s, 0, zt_str_offset(s, (size_t)sp->precision));
-        add_padded(b, sp, s, sp->align ? sp->align : '<');
-        return;
-    }
-    add_padded(b, sp, s, sp->align ? sp->align : '>');
-}
-
 /* The argument that a field's name means: "", "0" or "name". */
-static struct zt_val field_arg(struct zt_env *e, const struct zt_args *a, const char *p, size_t n,
-                               int *next)
+static struct zt_val field_arg(struct zt_env *e, const struct zt_args *a, const char *name,
+                               int64_t *next)
 {
     const struct zt_val *v = NULL;
+    bool is_number = strspn(name, "0123456789") == strlen(name);
+    const char *p = name;
 
-    if (n == 0 || strspn(p, "0123456789") >= n) {
-        const char *at = p;
-        int i = n ? spec_number(e, &at, p + n) : (*next)++;
+    if (is_number) {
+        int64_t i = *name ? take_number(e, &p) : (*next)++;
         v = i < a->n ? &a->v[i] : NULL;
     } else if (a->kw) {
-        v = zt_dict_get(e, a->kw, zt_of_str(zt_str_new(e, p, n, false)));
+        v = zt_dict_get(e, a->kw, zt_text_of(e, name, false));
     }
     if (!v)
-        zt_fail(e, "the format has no argument '%.*s'", (int)n, p);
+        zt_fail(e, "the format has no argument '%.40s'", name);
     return *v;
+}
+
+/* "name!r:spec" */
+static void add_field(struct zt_sb *b, const struct zt_str *fmt, const struct zt_args *a,
+                      char *field, int64_t *next)
+{
+    struct zt_env *e = b->e;
+    char *spec = strchr(field, ':');
+    if (spec)
+        *spec++ = '\0';
+    char *conversion = strchr(field, '!');
+    if (conversion)
+        *conversion++ = '\0';
+    struct zt_val v = field_arg(e, a, field, next);
+
+    if (conversion)
+        v = *conversion == 'r' ? zt_repr(e, v) : zt_of_str(zt_to_str(e, v));
+    if (fmt->markup)
+        v = zt_of_str(zt_str_escape(e, zt_to_str(e, v)));
+    struct spec sp = parse_spec(e, spec ? spec : "");
+    add_formatted(b, &sp, v);
 }
 
 struct zt_val zt_format_braces(struct zt_env *e, const struct zt_str *fmt, const struct zt_args *a)
 {
-    const char *p = fmt->p, *end = fmt->p + fmt->len;
     struct zt_sb b;
-    int next = 0;
+    int64_t next = 0;
 
     zt_sb_init(&b, e);
-    while (p < end) {
-        if ((*p == '{' || *p == '}') && p + 1 < end && p[1] == *p) {
-            zt_sb_add_sub(&b, fmt, (size_t)(p - fmt->p), 1);
-            p += 2;
-        } else if (*p == '{') {
-            const char *close = memchr(p, '}', (size_t)(end - p));
-            if (!close)
-                zt_fail(e, "a format with '{' and no '}'");
-            size_t name = 1 + strcspn(p + 1, "}:!");
-            struct zt_val v = field_arg(e, a, p + 1, name - 1, &next);
-            const char *at = p + name;
-            if (*at == '!') {
-                if (at[1] == 'r') {
-                    struct zt_sb repr;
-                    zt_sb_init(&repr, e);
-                    zt_add_repr(&repr, v);
-                    v = zt_sb_take_val(&repr);
-                } else {
-                    v = zt_of_str(zt_to_str(e, v));
-                }
-                at += 2;
-            }
-            if (at < close && *at != ':')
-                zt_fail(e, "a field of a format that is not supported");
-            struct spec sp = parse_spec(e, at < close ? at + 1 : close, close);
-            if (fmt->markup && v.kind == ZT_STR)
-                v = zt_of_str(zt_str_escape(e, v.u.s));
-            add_with_spec(&b, v, &sp);
-            p = close + 1;
-        } else if (*p == '}') {
-            zt_fail(e, "a format with a single '}'");
-        } else {
-            zt_sb_add_sub(&b, fmt, (size_t)(p++ - fmt->p), 1);
+    for (size_t i = 0, n; i < fmt->len; i += n) {
+        char c = fmt->p[i];
+        bool doubled = i + 1 < fmt->len && fmt->p[i + 1] == c;
+        n = 1 + ((c == '{' || c == '}') && doubled);
+        if (n == 2 || (c != '{' && c != '}')) {
+            zt_sb_add_sub(&b, fmt, i, 1);
+            continue;
         }
+        const char *close = memchr(fmt->p + i, '}', fmt->len - i);
+        if (c == '}' || !close)
+            zt_fail(e, "a format with a single '%c'", c);
+        n = (size_t)(close - fmt->p) - i + 1;
+        add_field(&b, fmt, a, zt_c_string(e, zt_str_sub(e, fmt, i + 1, n - 2)), &next);
     }
     return zt_of_str(zt_str_markup(e, zt_sb_take(&b), fmt->markup));
 }

@@ -14,7 +14,8 @@ const char *zt_type_name(struct zt_val v)
     static const char *const names[ZT_N_KINDS] = {
         [ZT_UNSET] = "nothing",    [ZT_UNDEF] = "Undefined",
         [ZT_NONE] = "None",        [ZT_BOOL] = "bool",
-        [ZT_INT] = "int",          [ZT_FLOAT] = "float",
+        [ZT_INT] = "int",          [ZT_BIG] = "int",
+        [ZT_FLOAT] = "float",      [ZT_SELF] = "TemplateReference None",
         [ZT_STR] = "str",          [ZT_LIST] = "list",
         [ZT_TUPLE] = "tuple",      [ZT_RANGE] = "range",
         [ZT_VIEW] = "dict view",   [ZT_ITER] = "generator",
@@ -137,7 +138,7 @@ bool zt_is_equal(struct zt_env *e, struct zt_val a, struct zt_val b)
         return compare_numbers(a, b) == 0;
     if (a.kind != b.kind)
         return false;
-    if (a.kind == ZT_STR)
+    if (a.kind == ZT_STR || a.kind == ZT_BIG)
         return a.u.s->len == b.u.s->len && a.u.s->bytes == b.u.s->bytes &&
                memcmp(a.u.s->p, b.u.s->p, a.u.s->len) == 0;
     zt_enter(e);

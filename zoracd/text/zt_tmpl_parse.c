@@ -52,7 +52,7 @@ static const char *here(struct parser *p)
     if (p->at->type != ZT_LEX_NAME)
         return types[p->at->type];
     s = zt_alloc(p->e, 1, p->at->val.u.s->len + 3);
-    snprintf(s, p->at->val.u.s->len + 3, "'%.*s'", (int)p->at->val.u.s->len, p->at->val.u.s->p);
+    sprintf(s, "'%.*s'", ZT_S(p->at->val.u.s));
     return s;
 }
 
@@ -369,7 +369,7 @@ static struct zt_node *parse_postfix(struct parser *p, struct zt_node *n)
 /* The name of a filter or test, which may have dots. One that is unknown is an error at once only
  * where no if can avoid it, as in jinja2. */
 static void parse_fn(struct parser *p, struct zt_node *n,
-                     const struct zt_builtin *(*find)(const char *))
+                     const struct zt_builtin *(*find)(const struct zt_str *))
 {
     struct zt_sb name;
 
@@ -379,9 +379,8 @@ static void parse_fn(struct parser *p, struct zt_node *n,
         zt_sb_adds(&name, ".", true);
         zt_sb_add_str(&name, expect_name(p));
     }
-    zt_sb_add(&name, "", 1, true); /* a C string */
-    n->fn = find(name.p);
-    n->val = zt_text_of(p->e, name.p, true);
+    n->val = zt_sb_take_val(&name);
+    n->fn = find(n->val.u.s);
     if (!n->fn)
         p->unknown = n;
 }
@@ -448,48 +447,20 @@ static struct zt_node *parse_unary(struct parser *p, bool filters)
     return filters ? parse_filters(p, n) : n;
 }
 
-static struct zt_node *parse_pow(struct parser *p)
+/* Left-associative operators from the loosest level to the tightest. */
+static struct zt_node *parse_binary(struct parser *p, int level)
 {
-    struct zt_node *n = parse_unary(p, true);
+    static const char levels[][4] = {
+        {'+', '-'}, {'~'}, {'*', '/', ZT_OP_FLOORDIV, '%'}, {ZT_OP_POW}};
+    enum { N_LEVELS = sizeof levels / sizeof *levels };
 
-    while (took_op(p, ZT_OP_POW))
-        n = binary(p, ZT_N_BINARY, ZT_OP_POW, n, parse_unary(p, true));
-    return n;
-}
-
-static struct zt_node *parse_product(struct parser *p)
-{
-    struct zt_node *n = parse_pow(p);
-
-    while (is_op(p, '*') || is_op(p, '/') || is_op(p, ZT_OP_FLOORDIV) || is_op(p, '%')) {
+    if (level == N_LEVELS)
+        return parse_unary(p, true);
+    struct zt_node *n = parse_binary(p, level + 1);
+    while (p->at->type == ZT_LEX_OP && memchr(levels[level], p->at->op, sizeof *levels)) {
         char op = p->at->op;
         next(p);
-        n = binary(p, ZT_N_BINARY, op, n, parse_pow(p));
-    }
-    return n;
-}
-
-static struct zt_node *parse_concat(struct parser *p)
-{
-    struct zt_node *first = parse_product(p);
-
-    if (!is_op(p, '~'))
-        return first;
-    struct zt_node *n = node(p, ZT_N_CONCAT), **tail = &n->a;
-    append(&tail, first);
-    while (took_op(p, '~'))
-        append(&tail, parse_product(p));
-    return n;
-}
-
-static struct zt_node *parse_sum(struct parser *p)
-{
-    struct zt_node *n = parse_concat(p);
-
-    while (is_op(p, '+') || is_op(p, '-')) {
-        char op = p->at->op;
-        next(p);
-        n = binary(p, ZT_N_BINARY, op, n, parse_concat(p));
+        n = binary(p, ZT_N_BINARY, op, n, parse_binary(p, level + 1));
     }
     return n;
 }
@@ -514,14 +485,14 @@ static char took_comparison(struct parser *p)
 
 static struct zt_node *parse_comparison(struct parser *p)
 {
-    struct zt_node *first = parse_sum(p), *n = NULL, **tail = NULL;
+    struct zt_node *first = parse_binary(p, 0), *n = NULL, **tail = NULL;
 
     for (char op; (op = took_comparison(p));) {
         if (!n) {
             n = binary(p, ZT_N_COMPARE, 0, first, NULL);
             tail = &n->b;
         }
-        append(&tail, binary(p, ZT_N_ARG, op, parse_sum(p), NULL));
+        append(&tail, binary(p, ZT_N_ARG, op, parse_binary(p, 0), NULL));
     }
     return n ? n : first;
 }

@@ -4,10 +4,13 @@
 #include "zoracd/text/zt_tmpl_internal.h"
 
 #include <stdarg.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/zc_mem.h"
+#include "zoracd/text/zt_json.h"
 
 /* ---- arena and failure ----------------------------------------------------------------------- */
 
@@ -72,6 +75,7 @@ void zt_env_release(struct zt_env *e)
     }
     e->chunks = NULL;
     e->at = e->end = NULL;
+    zc_buf_release(&e->scratch);
 }
 
 void zt_fail_err(struct zt_env *e, int err, const char *what)
@@ -146,9 +150,14 @@ struct zt_str *zt_str_new(struct zt_env *e, const char *p, size_t len, bool trus
     return s;
 }
 
+const struct zt_str *zt_str_of(struct zt_env *e, const char *literal, bool trusted)
+{
+    return zt_str_new(e, literal, strlen(literal), trusted);
+}
+
 struct zt_val zt_text_of(struct zt_env *e, const char *literal, bool trusted)
 {
-    return zt_of_str(zt_str_new(e, literal, strlen(literal), trusted));
+    return zt_of_str(zt_str_of(e, literal, trusted));
 }
 
 const struct zt_str *zt_str_sub(struct zt_env *e, const struct zt_str *s, size_t off, size_t len)
@@ -335,11 +344,11 @@ void zt_sb_add_char(struct zt_sb *b, uint32_t c, bool trusted)
     zt_sb_add(b, u, n, trusted);
 }
 
-void zt_sb_pad(struct zt_sb *b, size_t n, const char *fill, bool trusted)
+void zt_sb_pad(struct zt_sb *b, size_t n, const struct zt_str *fill)
 {
     for (size_t i = 0; i < n; i++) {
         zt_step(b->e, 1);
-        zt_sb_adds(b, fill, trusted);
+        zt_sb_add_str(b, fill);
     }
 }
 
@@ -386,6 +395,15 @@ struct zt_val zt_tuple2(struct zt_env *e, struct zt_val a, struct zt_val b)
 
     zt_list_add(e, l, a);
     zt_list_add(e, l, b);
+    return zt_of_list(ZT_TUPLE, l);
+}
+
+struct zt_val zt_args_tuple(struct zt_env *e, const struct zt_args *a)
+{
+    struct zt_list *l = zt_list_new(e, (size_t)a->n);
+
+    for (int i = 0; i < a->n; i++)
+        zt_list_add(e, l, a->v[i]);
     return zt_of_list(ZT_TUPLE, l);
 }
 
@@ -544,5 +562,86 @@ struct zt_val zt_of_json(struct zt_env *e, json_t *j, bool trusted)
         break;
     }
     zt_leave(e);
+    return v;
+}
+
+/* ---- from JSON text -------------------------------------------------------------------------- */
+
+_Noreturn static void fail_json(struct zt_env *e)
+{
+    zt_fail_err(e, ZC_EFORMAT, "the variables are not valid JSON");
+}
+
+static struct zt_val text_string(struct zt_env *e, struct zt_json *j)
+{
+    if (zt_json_string(j, &e->scratch) < 0)
+        fail_json(e);
+    size_t len = e->scratch.len;
+    return zt_of_str(zt_str_new(
+        e, zt_c_string(e, &(struct zt_str){.p = zc_buf_str(&e->scratch), .len = len}), len, false));
+}
+
+static struct zt_val text_scalar(struct zt_env *e, struct zt_json *j)
+{
+    const char *start = j->p;
+    char *end;
+
+    if (zt_json_skip(j) < 0 || j->p == start)
+        fail_json(e);
+    const struct zt_str *s = zt_str_new(e, start, (size_t)(j->p - start), false);
+    const char *text = zt_c_string(e, s);
+    if (zt_str_is(s, "null"))
+        return zt_none();
+    if (zt_str_is(s, "true") || zt_str_is(s, "false"))
+        return zt_bool(s->len == 4);
+    errno = 0;
+    long long i = strtoll(text, &end, 10);
+    if (*end == '\0' && errno == ERANGE)
+        return (struct zt_val){.kind = ZT_BIG, .u.s = s};
+    if (*end == '\0')
+        return zt_int(i, false);
+    double f = strtod(text, &end);
+    if (*end != '\0' || !strchr("-0123456789", text[0]))
+        fail_json(e);
+    return zt_float(f, false);
+}
+
+static struct zt_val text_value(struct zt_env *e, struct zt_json *j)
+{
+    struct zt_val v;
+    int first = 1, more, c = zt_json_peek(j);
+
+    if (c == '"')
+        return text_string(e, j);
+    if (c != '{' && c != '[')
+        return text_scalar(e, j);
+    zt_enter(e);
+    v = c == '{' ? zt_of_dict(ZT_DICT, zt_dict_new(e)) : zt_of_list(ZT_LIST, zt_list_new(e, 4));
+    zt_json_enter(j, (char)c);
+    while ((more = zt_json_next(j, c == '{' ? '}' : ']', &first)) > 0) {
+        if (c == '{') {
+            struct zt_val key = text_string(e, j);
+            if (zt_json_peek(j) != ':')
+                fail_json(e);
+            j->p++;
+            zt_dict_set(e, v.u.d, key, text_value(e, j));
+        } else {
+            zt_list_add(e, v.u.l, text_value(e, j));
+        }
+    }
+    if (more < 0)
+        fail_json(e);
+    zt_leave(e);
+    return v;
+}
+
+struct zt_val zt_of_json_text(struct zt_env *e, const char *text, size_t len)
+{
+    struct zt_json j;
+
+    zt_json_init(&j, text, len, NULL);
+    struct zt_val v = text_value(e, &j);
+    if (zt_json_end(&j) < 0 || v.kind != ZT_DICT)
+        fail_json(e);
     return v;
 }
