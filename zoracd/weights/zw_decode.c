@@ -37,11 +37,7 @@ void zw_canon_release(struct zw_canon *c)
 
 static int alloc(void **ret_p, struct decode *d, size_t n, size_t size)
 {
-    int r = zc_try_malloc(ret_p, n, size, SIZE_MAX);
-
-    if (r < 0)
-        zc_diag(d->dg, r, "no memory for %zu x %zu bytes of %s", n, size, d->l->name);
-    return r;
+    return zw_read_alloc(ret_p, n, size, d->l->name, d->dg);
 }
 
 static size_t min_size(size_t a, size_t b)
@@ -245,8 +241,8 @@ static int decode_ct(struct decode *d)
 /* Nibble i of a word is column 8c + awq_order[i]. */
 static const uint8_t awq_order[8] = {0, 2, 4, 6, 1, 3, 5, 7};
 
-#define TILE_WORDS 16 /* words of a file row (a cache line) per tile: 128 columns n */
-#define TILE_K     128
+#define TILE_WORDS 16  /* words of a file row (a cache line) per tile: 128 columns n */
+#define TILE_K     512 /* rows k per tile: wide runs of the canonical rows, which lie far apart */
 
 /* Exchanges the bits of *b under mask with those of *a under mask << shift. */
 static inline void swap_bits(uint32_t *a, uint32_t *b, unsigned shift, uint32_t mask)

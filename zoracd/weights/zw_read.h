@@ -24,6 +24,10 @@ struct zw_reader {
 int zw_read_range(const struct zw_reader *rd, const struct zw_tensor *t, uint64_t off, void *dst,
                   uint64_t len, struct zc_diag *dg);
 
+/* n * size bytes for weights on their way, in huge pages where the system has them (zc_free).
+ * `what` is named if there is no memory. */
+int zw_read_alloc(void **ret_p, size_t n, size_t size, const char *what, struct zc_diag *dg);
+
 /* The whole tensor into memory that is the caller's (zc_free). */
 int zw_read_all(const struct zw_reader *rd, const struct zw_tensor *t, void **ret_p,
                 struct zc_diag *dg);
