@@ -140,13 +140,15 @@ static bool is_single_word(const char *p, size_t start, size_t end, const struct
     return true;
 }
 
-/* Takes in the white space beside the token that its flags ask for. */
-static void strip(const char *p, size_t start, size_t end, struct zt_added_hit *hit)
+/* Takes in the white space beside the token that its flags ask for, from done on. */
+static void strip(const char *p, size_t done, size_t end, struct zt_added_hit *hit)
 {
     uint32_t cp;
 
-    while (hit->token->lstrip && hit->start > start) {
-        size_t len = before(p, start, hit->start, &cp);
+    if (hit->token->lstrip && hit->start < done)
+        hit->start = done;
+    while (hit->token->lstrip && hit->start > done) {
+        size_t len = before(p, done, hit->start, &cp);
         if (!zt_utf8_is_space(cp))
             break;
         hit->start -= len;
@@ -160,7 +162,7 @@ static void strip(const char *p, size_t start, size_t end, struct zt_added_hit *
 }
 
 int zt_added_find(const struct zt_added_set *set, const struct zt_text *text, size_t start,
-                  size_t from, size_t end, bool all, struct zt_added_hit *ret_hit)
+                  size_t done, size_t from, size_t end, bool all, struct zt_added_hit *ret_hit)
 {
     const char *p = text->buf.data;
 
@@ -173,12 +175,12 @@ int zt_added_find(const struct zt_added_set *set, const struct zt_text *text, si
         const struct zt_added_token *t = longest(set, text, i, end, all);
         if (!t)
             continue;
-        struct zt_added_hit hit = {t, i, i + t->n_pattern};
+        struct zt_added_hit hit = {t, i, i + t->n_pattern, i + t->n_pattern};
         if (t->single_word && !is_single_word(p, start, end, &hit)) {
             i = hit.end - 1; /* the reference goes on behind it, too */
             continue;
         }
-        strip(p, from, end, &hit);
+        strip(p, done, end, &hit);
         *ret_hit = hit;
         return 1;
     }

@@ -40,12 +40,14 @@ void zt_added_set_release(struct zt_added_set *set);
 /* Where a token was found: its own bytes and the white space it takes with it. */
 struct zt_added_hit {
     const struct zt_added_token *token;
-    size_t start, end;
+    size_t start, end; /* start is not before end where lstrip and rstrip met */
+    size_t next;       /* where to go on looking: behind its own bytes */
 };
 
-/* The next token in bytes from .. end of text, whose piece begins at start (for single_word and
- * lstrip). all: control tokens match in untrusted text too. 1 if there is one, else 0. */
+/* The next token in bytes from .. end of text, whose piece begins at start (for single_word); none
+ * takes white space before done. all: control tokens match in untrusted text too. 1 if there is
+ * one, else 0. */
 int zt_added_find(const struct zt_added_set *set, const struct zt_text *text, size_t start,
-                  size_t from, size_t end, bool all, struct zt_added_hit *ret_hit);
+                  size_t done, size_t from, size_t end, bool all, struct zt_added_hit *ret_hit);
 
 #endif

@@ -19,6 +19,8 @@
 #define KNOWN_LEN   64             /* longer words do not come again */
 #define META        "\xe2\x96\x81" /* U+2581, SentencePiece's sign for a space */
 
+#define N_CHARS (sizeof((struct zt_bpe *)0)->char_ids / sizeof((struct zt_bpe *)0)->char_ids[0])
+
 struct zt_bpe_pair {
     int32_t left, right;
     uint32_t rank;
@@ -97,14 +99,30 @@ static int grow_pairs(struct zt_bpe *b)
     return ZC_OK;
 }
 
-/* The id of left and right written together. */
+/* Whether a token is left and right written together. */
+static bool is_joined(const struct zt_vocab *v, int32_t id, const char *left, size_t n_left,
+                      const char *right, size_t n_right)
+{
+    size_t n;
+    const char *p = zt_vocab_get(v, id, &n);
+
+    return p && n == n_left + n_right && memcmp(p, left, n_left) == 0 &&
+           memcmp(p + n_left, right, n_right) == 0;
+}
+
+/* The id of left and right written together. Files list merges in the order of the tokens they
+ * make, so it is nearly always the last one's or the next: neither copying nor hashing then. */
 static int32_t find_joined(const struct zt_bpe *b, const char *left, size_t n_left,
                            const char *right, size_t n_right)
 {
     char small[512];
     size_t n = n_left + n_right;
-    char *joined = n <= sizeof small ? small : zc_xmalloc(n);
 
+    for (int32_t id = b->last_joined; id <= b->last_joined + 1; id++) {
+        if (is_joined(&b->vocab, id, left, n_left, right, n_right))
+            return id;
+    }
+    char *joined = n <= sizeof small ? small : zc_xmalloc(n);
     memcpy(joined, left, n_left);
     memcpy(joined + n_left, right, n_right);
     int32_t id = zt_vocab_find(&b->vocab, joined, n);
@@ -132,6 +150,7 @@ int zt_bpe_merge(struct zt_bpe *b, const char *left, size_t n_left, const char *
     if (e < 0)
         return zc_diag(dg, e, "no memory for the merges");
     *slot_of(b, l, r) = (struct zt_bpe_pair){l, r, b->n_pairs++, id};
+    b->last_joined = id;
     return ZC_OK;
 }
 
@@ -173,7 +192,7 @@ void zt_bpe_finish(struct zt_bpe *b)
         snprintf(text, sizeof text, "<0x%02X>", (unsigned)i);
         b->byte_ids[i] = zt_vocab_find(&b->vocab, text, 6);
     }
-    for (uint32_t cp = 0; cp < sizeof b->char_ids / sizeof b->char_ids[0]; cp++)
+    for (uint32_t cp = 0; cp < N_CHARS; cp++)
         b->char_ids[cp] = zt_vocab_find(&b->vocab, text, (size_t)zt_utf8_put(text, cp));
     b->words_only = has_words(b);
 }
@@ -198,62 +217,58 @@ static int reserve_symbols(struct zt_bpe_work *w, size_t n)
     return ZC_OK;
 }
 
-/* The token of one character of len bytes, the suffix of a word's end included. */
-static int32_t find_char(const struct zt_bpe *b, const char *p, size_t len, bool is_last)
+/* The token of n bytes, which are one character or one with the suffix. */
+static int32_t find_char(const struct zt_bpe *b, const char *p, size_t n)
 {
-    char text[64];
     uint32_t cp;
 
-    if (is_last && b->suffix) {
-        size_t n = strlen(b->suffix); /* at most 32, see zt_tok_load.c */
-        memcpy(text, p, len);
-        memcpy(text + len, b->suffix, n);
-        return zt_vocab_find(&b->vocab, text, len + n);
-    }
-    if (len <= 2) {
-        zt_utf8_get(p, &cp);
-        if (cp < sizeof b->char_ids / sizeof b->char_ids[0])
-            return b->char_ids[cp];
-    }
-    return zt_vocab_find(&b->vocab, p, len);
+    if (n <= 2 && (size_t)zt_utf8_get(p, &cp) == n && cp < N_CHARS)
+        return b->char_ids[cp];
+    return zt_vocab_find(&b->vocab, p, n);
 }
 
 /* The byte tokens of a character; 0 if one of them is missing. */
-static size_t fall_back(const struct zt_bpe *b, const char *p, size_t len,
-                        struct zt_bpe_symbol *out)
+static size_t fall_back(const struct zt_bpe *b, const char *p, size_t n, struct zt_bpe_symbol *out)
 {
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < n; i++) {
         out[i].id = b->byte_ids[(unsigned char)p[i]];
         if (out[i].id < 0)
             return 0;
     }
-    return len;
+    return n;
 }
 
 /* Fills the symbols' ids; how many. An unknown token is written when the next known character
  * comes, after bytes that fell back in between, as the reference does. */
 static size_t fill_symbols(const struct zt_bpe *b, struct zt_bpe_symbol *s, const char *p, size_t n)
 {
-    size_t m = 0;
+    char last[4 + ZT_BPE_MAX_SUFFIX];
+    size_t m = 0, bytes;
     bool pending = false; /* an unknown token, not written yet */
 
     for (size_t i = 0; i < n;) {
-        size_t len = (size_t)zt_utf8_step(p + i, n - i);
-        int32_t id = find_char(b, p + i, len, i + len == n);
-        size_t bytes;
+        const char *c = p + i;
+        size_t len = (size_t)zt_utf8_step(c, n - i);
+        i += len;
+        if (i == n && b->suffix) { /* the last character has the suffix in its token */
+            memcpy(last, c, len);
+            memcpy(last + len, b->suffix, strlen(b->suffix));
+            c = last;
+            len += strlen(b->suffix);
+        }
+        int32_t id = find_char(b, c, len);
         if (id >= 0) {
             if (pending)
                 s[m++].id = b->unk;
             pending = false;
             s[m++].id = id;
-        } else if (b->byte_fallback && (bytes = fall_back(b, p + i, len, s + m)) > 0) {
+        } else if (b->byte_fallback && (bytes = fall_back(b, c, len, s + m)) > 0) {
             m += bytes;
         } else if (b->unk >= 0) {
             if (pending && !b->fuse_unk)
                 s[m++].id = b->unk;
             pending = true;
         }
-        i += len;
     }
     if (pending)
         s[m++].id = b->unk;
@@ -406,7 +421,7 @@ static size_t merge_scan(const struct zt_bpe *b, struct zt_bpe_symbol *s, size_t
 static int encode_word(const struct zt_bpe *b, struct zt_bpe_work *w, const char *p, size_t n,
                        struct zt_ids *ids)
 {
-    int r = reserve_symbols(w, n + 1);
+    int r = reserve_symbols(w, n + ZT_BPE_MAX_SUFFIX);
     if (r < 0)
         return r;
     size_t m = fill_symbols(b, w->symbols, p, n);

@@ -18,18 +18,21 @@ struct zc_diag;
 /* In flags: no piece of text becomes this token as a whole (ignore_merges). */
 #define ZT_BPE_HIDDEN 0x80
 
+#define ZT_BPE_MAX_SUFFIX 32 /* bytes */
+
 struct zt_bpe {
     struct zt_vocab vocab;
     struct zt_bpe_pair *pairs; /* open addressing by (left, right) */
     uint32_t mask;
-    uint32_t n_pairs;
+    uint32_t n_pairs;    /* merges so far: the next one's rank */
+    int32_t last_joined; /* what the last merge made */
     uint64_t seed;
     int32_t unk;            /* -1: a character without a token is dropped */
     bool fuse_unk;          /* neighbouring unknown characters are one unknown token */
     bool byte_fallback;     /* an unknown character becomes its bytes' tokens <0x00>..<0xFF> */
     bool ignore_merges;     /* a piece that is a token is that token */
     bool words_only;        /* no token goes across the beginning of a word; see zt_bpe_finish */
-    char *suffix;           /* end_of_word_suffix, NULL if there is none */
+    char *suffix;           /* end_of_word_suffix of at most ZT_BPE_MAX_SUFFIX, or NULL */
     int32_t byte_ids[256];  /* <0x00>..<0xFF>, -1 where missing */
     int32_t char_ids[1024]; /* tokens of the first code points, -1 where missing */
     const uint8_t *flags;   /* by id, or NULL; borrowed */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A pull reader over JSON text for the two arrays of tokenizer.json that are too big for a tree:
- * a tree of Nemo's 9 MB takes 0.2 s and 90 MB, this reads them in place. Everything small goes to
+ * a tree of Nemo's 9 MB takes 0.2 s and 40 MB, this reads them in place. Everything small goes to
  * jansson through zt_json_tree. The text is borrowed; any thread. */
 #ifndef ZORACD_TEXT_ZT_JSON_H
 #define ZORACD_TEXT_ZT_JSON_H

@@ -209,25 +209,17 @@ static int run_prepend(const struct zt_norm_step *s, struct zt_text *out, const 
 static int run_replace(const struct zt_norm_step *s, struct zt_regex_work *w, struct zt_text *out,
                        const struct zt_text *in, struct zc_diag *dg)
 {
-    size_t copied = 0, from = 0, start, end, n = in->buf.len;
+    struct zt_regex_scan scan = {.re = s->pattern, .p = in->buf.data, .n = in->buf.len};
+    size_t copied = 0;
     int r = ZC_OK;
 
-    while (from <= n && n > 0) {
-        int hit = zt_regex_find(s->pattern, w, in->buf.data, n, from, &start, &end, dg);
-        if (hit < 0)
-            return hit;
-        if (!hit)
-            break;
-        bool trusted = zt_text_is_trusted(in, start, end - start);
-        if ((r = zt_text_copy(out, in, copied, start - copied)) < 0 ||
-            (r = zt_text_add(out, s->content, s->n_content, trusted)) < 0)
-            return r;
-        copied = end;
-        from = end;
-        if (end == start) /* an empty match: on to the next character */
-            from += end < n ? (size_t)zt_utf8_step(in->buf.data + end, n - end) : 1;
+    while (r >= 0 && scan.n > 0 && (r = zt_regex_next(&scan, w, dg)) > 0) {
+        bool trusted = zt_text_is_trusted(in, scan.start, scan.end - scan.start);
+        if ((r = zt_text_copy(out, in, copied, scan.start - copied)) >= 0)
+            r = zt_text_add(out, s->content, s->n_content, trusted);
+        copied = scan.end;
     }
-    return zt_text_copy(out, in, copied, n - copied);
+    return r < 0 ? r : zt_text_copy(out, in, copied, in->buf.len - copied);
 }
 
 static int run_strip(const struct zt_norm_step *s, struct zt_text *out, const struct zt_text *in)

@@ -14,6 +14,7 @@
 #define GPT2                  \
     "'s|'t|'re|'ve|'m|'ll|'d" \
     "| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+#define WORDS       "[\\w\\x{200C}\\x{200D}]+|[^\\w\\x{200C}\\x{200D}\\s]+"
 #define PUNCTUATION "[\\p{P}$+<=>^`|~]"
 
 enum step_kind {
@@ -189,8 +190,7 @@ static int read_step(struct zt_pre *pre, const json_t *spec, const char *type, s
     if (strcmp(type, "WhitespaceSplit") == 0)
         return add_plain_split(pre, "\\s", REMOVED, dg);
     if (strcmp(type, "Whitespace") == 0)
-        return add_split(pre, "\\w+|[^\\w\\s]+", strlen("\\w+|[^\\w\\s]+"), false, REMOVED, true,
-                         dg);
+        return add_split(pre, WORDS, strlen(WORDS), false, REMOVED, true, dg);
     return zc_diag(dg, ZC_EUNSUPPORTED, "pre_tokenizer '%s' is not supported", type);
 }
 
@@ -264,8 +264,9 @@ struct splitter {
     const char *p;
     enum behavior behavior;
     bool at_start;
-    size_t start, end; /* held back; empty: nothing */
-    bool was_match;    /* the part before, false at the beginning */
+    bool has_held; /* start .. end is held back */
+    size_t start, end;
+    bool was_match; /* the part before, false at the beginning */
 };
 
 static int emit(struct splitter *s, size_t start, size_t end)
@@ -275,44 +276,46 @@ static int emit(struct splitter *s, size_t start, size_t end)
     return run_from(s->run, s->next, s->p + start, end - start, s->at_start && start == 0);
 }
 
-/* Gives out what is held back and holds back the new part. */
-static int hold(struct splitter *s, size_t start, size_t end)
+/* Gives out what is held back. */
+static int let_go(struct splitter *s)
 {
-    int r = emit(s, s->start, s->end);
-    s->start = start;
-    s->end = end;
-    return r;
+    bool had_held = s->has_held;
+
+    s->has_held = false;
+    return had_held ? emit(s, s->start, s->end) : ZC_OK;
 }
 
-/* The next part of the text: a match or what is between two. */
+/* Whether a part belongs to the one that is held back. */
+static bool is_joined(const struct splitter *s, bool is_match)
+{
+    switch (s->behavior) {
+    case CONTIGUOUS:
+        return s->has_held && is_match == s->was_match;
+    case MERGED_WITH_PREVIOUS:
+        return s->has_held && is_match && !s->was_match;
+    case MERGED_WITH_NEXT:
+        return s->has_held && !is_match && s->was_match;
+    default:
+        return false;
+    }
+}
+
+/* The next part of the text: a match, which may be empty, or what is between two. */
 static int part(struct splitter *s, size_t start, size_t end, bool is_match)
 {
-    bool was_match = s->was_match, has_held = s->end > s->start, joins = false;
+    bool joins = is_joined(s, is_match);
 
-    if (start == end)
-        return ZC_OK;
     s->was_match = is_match;
-    switch (s->behavior) {
-    case REMOVED:
+    if (s->behavior == REMOVED)
         return is_match ? ZC_OK : emit(s, start, end);
-    case ISOLATED:
+    if (s->behavior == ISOLATED)
         return emit(s, start, end);
-    case CONTIGUOUS:
-        joins = has_held && is_match == was_match;
-        break;
-    case MERGED_WITH_PREVIOUS:
-        joins = has_held && is_match && !was_match;
-        break;
-    case MERGED_WITH_NEXT:
-        joins = has_held && !is_match && was_match;
-        break;
-    case N_BEHAVIORS:
-        return ZC_EINTERNAL;
-    }
+    int r = joins ? ZC_OK : let_go(s);
     if (!joins)
-        return hold(s, start, end);
+        s->start = start;
+    s->has_held = true;
     s->end = end;
-    return ZC_OK;
+    return r;
 }
 
 static int run_split(const struct run *run, size_t i, const char *p, size_t n, bool at_start)
@@ -320,26 +323,20 @@ static int run_split(const struct run *run, size_t i, const char *p, size_t n, b
     const struct zt_pre_step *step = &run->pre->steps[i];
     struct splitter s = {
         .run = run, .next = i + 1, .p = p, .behavior = step->behavior, .at_start = at_start};
-    size_t done = 0, from = 0, start, end;
-    int r = ZC_OK;
+    struct zt_regex_scan scan = {.re = step->pattern, .p = p, .n = n};
+    size_t done = 0;
+    int r;
 
-    while (from < n && r >= 0) {
-        int hit = zt_regex_find(step->pattern, run->w->regex, p, n, from, &start, &end, run->dg);
-        if (hit < 0)
-            return hit;
-        if (!hit)
-            break;
-        if ((r = part(&s, done, start, step->invert)) >= 0)
-            r = part(&s, start, end, !step->invert);
-        done = from = end;
-        if (end == start && end < n) /* an empty match cuts; the search goes on behind it */
-            from += (size_t)zt_utf8_step(p + end, n - end);
-        else if (end == start)
-            break;
+    while ((r = zt_regex_next(&scan, run->w->regex, run->dg)) > 0) {
+        if (done < scan.start && (r = part(&s, done, scan.start, step->invert)) < 0)
+            return r;
+        if ((r = part(&s, scan.start, scan.end, !step->invert)) < 0)
+            return r;
+        done = scan.end;
     }
-    if (r >= 0)
+    if (r >= 0 && done < n)
         r = part(&s, done, n, step->invert);
-    return r < 0 ? r : emit(&s, s.start, s.end);
+    return r < 0 ? r : let_go(&s);
 }
 
 static int run_bytes(struct zc_buf *out, const char *p, size_t n)

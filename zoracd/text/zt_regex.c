@@ -12,6 +12,7 @@
 #include "common/zc_buf.h"
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
+#include "zoracd/text/zt_utf8.h"
 
 #define MAX_PATTERN  (64 * 1024)
 #define MIN_STEPS    1000000           /* of one match, and so many more per byte of text: */
@@ -191,28 +192,49 @@ static int prepare(struct zt_regex_work *w, struct zc_diag *dg)
     return ZC_OK;
 }
 
-int zt_regex_find(const struct zt_regex *re, struct zt_regex_work *w, const char *p, size_t n,
-                  size_t from, size_t *ret_start, size_t *ret_end, struct zc_diag *dg)
+/* One match at or after scan->from: 1, 0 or an error. */
+static int find(const struct zt_regex_scan *scan, struct zt_regex_work *w, size_t *ret_start,
+                size_t *ret_end, struct zc_diag *dg)
 {
+    const struct zt_regex *re = scan->re;
+    size_t steps = MIN_STEPS + BYTE_STEPS * (scan->n - scan->from);
     PCRE2_UCHAR text[128];
 
-    int r = prepare(w, dg);
-    if (r < 0)
-        return r;
-    size_t steps = MIN_STEPS + BYTE_STEPS * (n - from);
     pcre2_set_match_limit(w->context, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
-    r = pcre2_match(re->code, (PCRE2_SPTR)p, n, from, PCRE2_NO_UTF_CHECK, w->data, w->context);
+    int r = pcre2_match(re->code, (PCRE2_SPTR)scan->p, scan->n, scan->from, PCRE2_NO_UTF_CHECK,
+                        w->data, w->context);
     if (r == PCRE2_ERROR_NOMATCH)
         return 0;
     if (r < 0) {
         pcre2_get_error_message(r, text, sizeof text);
         return zc_diag(dg, ZC_ELIMIT, "regular expression '%.80s': %s at byte %zu of a text",
-                       re->pattern, (const char *)text, from);
+                       re->pattern, (const char *)text, scan->from);
     }
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(w->data);
     *ret_start = at[0];
-    *ret_end = at[1] < at[0] ? at[0] : at[1]; /* \K in a lookahead can turn them around */
+    *ret_end = at[1];
     return 1;
+}
+
+int zt_regex_next(struct zt_regex_scan *scan, struct zt_regex_work *w, struct zc_diag *dg)
+{
+    size_t start = 0, end = 0;
+
+    int r = prepare(w, dg);
+    while (r >= 0 && scan->from <= scan->n) {
+        if ((r = find(scan, w, &start, &end, dg)) <= 0)
+            return r;
+        if (start < end || !scan->has_match || end != scan->end) {
+            scan->has_match = true;
+            scan->start = start;
+            scan->end = scan->from = end;
+            return 1;
+        }
+        scan->from += scan->from < scan->n
+                          ? (size_t)zt_utf8_step(scan->p + scan->from, scan->n - scan->from)
+                          : 1;
+    }
+    return r < 0 ? r : 0;
 }
 
 void zt_regex_work_release(struct zt_regex_work *w)

@@ -25,10 +25,20 @@ int zt_regex_new(struct zt_regex **ret_re, const char *pattern, size_t len, bool
                  struct zc_diag *dg);
 void zt_regex_free(struct zt_regex *re);
 
-/* The next match in n bytes of valid UTF-8 at or after from, empty ones included: 1 and its bytes
- * [*ret_start, *ret_end), 0 for none, ZC_ELIMIT if it takes too many steps. */
-int zt_regex_find(const struct zt_regex *re, struct zt_regex_work *w, const char *p, size_t n,
-                  size_t from, size_t *ret_start, size_t *ret_end, struct zc_diag *dg);
+/* Where a search through a text is. */
+struct zt_regex_scan {
+    const struct zt_regex *re;
+    const char *p; /* n bytes of valid UTF-8 */
+    size_t n;
+    size_t from;       /* where the next match may begin */
+    size_t start, end; /* the match */
+    bool has_match;    /* there was one before */
+};
+
+/* The next match in a text, from left to right; an empty one at the end of the last is passed over.
+ * scan begins as {.re, .p, .n}. 1 and scan->start, scan->end; 0 for none; ZC_ELIMIT if it takes too
+ * many steps. */
+int zt_regex_next(struct zt_regex_scan *scan, struct zt_regex_work *w, struct zc_diag *dg);
 void zt_regex_work_release(struct zt_regex_work *w);
 
 #endif

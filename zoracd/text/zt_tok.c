@@ -119,19 +119,21 @@ typedef int (*segment_fn)(struct work *w, const struct zt_text *t, size_t start,
 static int cut(struct work *w, const struct zt_added_set *set, const struct zt_text *t,
                size_t start, size_t end, segment_fn fn)
 {
-    struct zt_added_hit hit;
-    size_t from = start;
+    struct zt_added_hit hit = {.next = start};
+    size_t done = start;
     int r = ZC_OK;
 
-    while (r >= 0 && from < end && zt_added_find(set, t, start, from, end, w->all, &hit)) {
-        if (hit.start > from)
-            r = fn(w, t, from, hit.start);
-        if (r >= 0)
+    while (r >= 0 && zt_added_find(set, t, start, done, hit.next, end, w->all, &hit)) {
+        if (hit.start > done)
+            r = fn(w, t, done, hit.start);
+        /* A token in white space that the one before took (rstrip) counts, too, unless it is left
+         * without a byte. */
+        if (r >= 0 && hit.start < hit.end)
             r = add_ids(w, &hit.token->id, 1);
         w->at_start = false;
-        from = hit.end;
+        done = hit.end;
     }
-    return r >= 0 && from < end ? fn(w, t, from, end) : r;
+    return r >= 0 && done < end ? fn(w, t, done, end) : r;
 }
 
 static int pre_tokenize(struct work *w, const struct zt_text *t, size_t start, size_t end)

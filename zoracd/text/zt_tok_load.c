@@ -16,9 +16,8 @@
 #include "zoracd/text/zt_tok_internal.h"
 #include "zoracd/text/zt_utf8.h"
 
-#define MAX_FILE   ((size_t)256 << 20)
-#define MAX_ADDED  (1 << 20)
-#define MAX_SUFFIX 32
+#define MAX_FILE  ((size_t)256 << 20)
+#define MAX_ADDED (1 << 20)
 
 /* The parts of the file. */
 struct parts {
@@ -186,8 +185,9 @@ static int read_model(struct zt_tok *tok, const struct parts *parts, struct zc_d
         return r;
     if (!parts->vocab.p || !parts->merges.p)
         return zc_diag(dg, ZC_EFORMAT, "model: no '%s'", parts->vocab.p ? "merges" : "vocab");
-    if (json_string_length(suffix) > MAX_SUFFIX)
-        return zc_diag(dg, ZC_ELIMIT, "model: end_of_word_suffix is longer than %d", MAX_SUFFIX);
+    if (json_string_length(suffix) > ZT_BPE_MAX_SUFFIX)
+        return zc_diag(dg, ZC_ELIMIT, "model: end_of_word_suffix is longer than %d",
+                       ZT_BPE_MAX_SUFFIX);
     if (json_string_length(suffix) > 0)
         bpe->suffix = zc_xstrdup(json_string_value(suffix));
     bpe->fuse_unk = json_is_true(json_object_get(model, "fuse_unk"));

@@ -61,13 +61,30 @@ uint64_t zt_vocab_hash(uint64_t seed, const char *p, size_t n)
     return zt_vocab_mix(zt_vocab_mix(a ^ K0 ^ h, b ^ K1 ^ seed), K0);
 }
 
-/* The slot where a string is, or the empty one where it would be. */
-static uint32_t find_slot(const struct zt_vocab *v, const char *p, size_t n)
-{
-    uint32_t i = (uint32_t)zt_vocab_hash(v->seed, p, n) & v->mask;
+/* A slot has the id below ID_BITS and a tag of the hash above, which tells nearly all strings that
+ * are not the one without looking at them; looking costs two cache misses. */
+#define ID_BITS 22
+#define NO_SLOT UINT32_MAX
 
-    for (; v->slots[i] >= 0; i = (i + 1) & v->mask) {
-        const struct zt_vocab_entry *e = &v->entries[v->slots[i]];
+static int32_t id_of(uint32_t slot)
+{
+    return (int32_t)(slot & ((1u << ID_BITS) - 1));
+}
+
+static uint32_t slot_for(uint64_t hash, int32_t id)
+{
+    return (uint32_t)(hash >> 32) >> ID_BITS << ID_BITS | (uint32_t)id;
+}
+
+/* Where a string is, or the empty slot where it would be. */
+static uint32_t find_slot(const struct zt_vocab *v, uint64_t hash, const char *p, size_t n)
+{
+    uint32_t i = (uint32_t)hash & v->mask, tag = slot_for(hash, 0);
+
+    for (; v->slots[i] != NO_SLOT; i = (i + 1) & v->mask) {
+        if ((v->slots[i] ^ tag) >> ID_BITS)
+            continue;
+        const struct zt_vocab_entry *e = &v->entries[id_of(v->slots[i])];
         if (e->len_plus_1 == n + 1 && memcmp(v->bytes + e->off, p, n) == 0)
             break;
     }
@@ -76,7 +93,10 @@ static uint32_t find_slot(const struct zt_vocab *v, const char *p, size_t n)
 
 int32_t zt_vocab_find(const struct zt_vocab *v, const char *p, size_t n)
 {
-    return v->slots ? v->slots[find_slot(v, p, n)] : -1;
+    if (!v->slots)
+        return -1;
+    uint32_t slot = v->slots[find_slot(v, zt_vocab_hash(v->seed, p, n), p, n)];
+    return slot == NO_SLOT ? -1 : id_of(slot);
 }
 
 const char *zt_vocab_get(const struct zt_vocab *v, int32_t id, size_t *ret_len)
@@ -98,16 +118,20 @@ static int grow_slots(struct zt_vocab *v)
     int r = zc_try_malloc(&p, n, sizeof *v->slots, ZT_VOCAB_MAX_BYTES);
     if (r < 0)
         return r;
-    int32_t *old = v->slots;
+    uint32_t *old = v->slots;
     size_t n_old = old ? (size_t)v->mask + 1 : 0;
     memset(p, 0xff, n * sizeof *v->slots);
     v->slots = p;
     v->mask = (uint32_t)(n - 1);
     for (size_t i = 0; i < n_old; i++) {
-        if (old[i] < 0)
+        if (old[i] == NO_SLOT)
             continue;
-        const struct zt_vocab_entry *e = &v->entries[old[i]];
-        v->slots[find_slot(v, v->bytes + e->off, e->len_plus_1 - 1)] = old[i];
+        const struct zt_vocab_entry *e = &v->entries[id_of(old[i])];
+        uint64_t hash = zt_vocab_hash(v->seed, v->bytes + e->off, e->len_plus_1 - 1);
+        uint32_t at = (uint32_t)hash & v->mask; /* all are different: the first free one */
+        while (v->slots[at] != NO_SLOT)
+            at = (at + 1) & v->mask;
+        v->slots[at] = old[i];
     }
     zc_free(old);
     return ZC_OK;
@@ -182,11 +206,13 @@ int zt_vocab_add(struct zt_vocab *v, const char *p, size_t n, int64_t id, struct
 
     if (r < 0)
         return zc_diag(dg, r, "no memory for the vocabulary");
-    if (zt_vocab_find(v, p, n) >= 0)
+    uint64_t hash = zt_vocab_hash(v->seed, p, n);
+    uint32_t at = find_slot(v, hash, p, n);
+    if (v->slots[at] != NO_SLOT)
         return zc_diag(dg, ZC_EFORMAT, "token '%.*s' is there twice", (int)(n < 60 ? n : 60), p);
     if ((r = zt_vocab_name(v, p, n, id, dg)) < 0)
         return r;
-    v->slots[find_slot(v, p, n)] = (int32_t)id;
+    v->slots[at] = slot_for(hash, (int32_t)id);
     v->count++;
     return ZC_OK;
 }

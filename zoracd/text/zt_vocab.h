@@ -18,9 +18,9 @@ struct zt_vocab {
     int32_t count; /* strings */
     char *bytes;   /* the strings, one after another */
     size_t n_bytes, cap_bytes;
-    int32_t *slots; /* open addressing: id, or -1 */
-    uint32_t mask;  /* slots - 1 */
-    uint64_t seed;  /* so that no file can choose colliding strings */
+    uint32_t *slots; /* open addressing: id and ten bits of the hash; see zt_vocab.c */
+    uint32_t mask;   /* slots - 1 */
+    uint64_t seed;   /* so that no file can choose colliding strings */
 };
 
 struct zt_vocab_entry {
