@@ -12,3 +12,10 @@ EXTRA_DIST += tests/golden/demo/heldout.txt tests/golden/demo/reference.jsonl \
 	tests/golden/demo-fp16/config.json tests/golden/demo-fp16/generation_config.json \
 	tests/golden/demo-fp16/model.safetensors tests/golden/demo-fp16/tokenizer.json \
 	tests/golden/demo-fp16/tokenizer_config.json
+
+# A daemon started from the build tree finds its demo model beside itself.
+all-local:
+	@test -e zoracd/demo/model || { $(MKDIR_P) zoracd/demo && \
+	  ln -s "$(abs_top_srcdir)/zoracd/demo/model" zoracd/demo/model; }
+clean-local:
+	@test ! -L zoracd/demo/model || rm -f zoracd/demo/model
