@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/libcommon.a
 %C%_libcommon_a_SOURCES = \
   %D%/zc_buf.c %D%/zc_buf.h \
   %D%/zc_err.c %D%/zc_err.h \
+  %D%/zc_file.c %D%/zc_file.h \
   %D%/zc_json.c %D%/zc_json.h \
   %D%/zc_log.c %D%/zc_log.h \
   %D%/zc_mem.c %D%/zc_mem.h \

@@ -16,6 +16,7 @@
 struct ref_dev {
     struct zk_dev dev;
     int status; /* the first failure since the last sync */
+    float row[ZK_MAX_DIM];
 };
 
 /* ---- sizes and matrices ------------------------------------------------------------------ */
@@ -127,19 +128,16 @@ static int ref_embed(struct zk_dev *dev, float *y, const void *table, enum zk_ty
     return ZC_OK;
 }
 
-/* A row of floats that lives as long as the call; NULL without memory. */
-static float *row_new(int n)
+/* Room for one row of floats, for the length of an operation. */
+static float *row_of(struct zk_dev *dev)
 {
-    void *p;
-    return zc_try_malloc(&p, (size_t)n, sizeof(float), SIZE_MAX) == ZC_OK ? p : NULL;
+    return ((struct ref_dev *)dev)->row;
 }
 
 static int ref_rms_norm(struct zk_dev *dev, struct zk_act *y, const float *x, const float *w,
                         float eps, int rows, int C, const int32_t *perm)
 {
-    float *row = row_new(C);
-    if (row == NULL)
-        return ZC_ENOMEM;
+    float *row = row_of(dev);
     y->rows = rows;
     for (int r = 0; r < rows; r++, x += C) {
         double sum = 0;
@@ -150,7 +148,6 @@ static int ref_rms_norm(struct zk_dev *dev, struct zk_act *y, const float *x, co
             row[i] = (float)((double)w[i] * ((double)x[i] * inv));
         put_act(y, r, row, perm);
     }
-    zc_free(row);
     return ZC_OK;
 }
 
@@ -171,16 +168,13 @@ static double silu(double v)
 static int ref_swiglu(struct zk_dev *dev, struct zk_act *y, const float *g, const float *u, int ld,
                       int rows, int F, const int32_t *perm)
 {
-    float *row = row_new(F);
-    if (row == NULL)
-        return ZC_ENOMEM;
+    float *row = row_of(dev);
     y->rows = rows;
     for (int r = 0; r < rows; r++, g += ld, u += ld) {
         for (int i = 0; i < F; i++)
             row[i] = (float)(silu((double)g[i]) * (double)u[i]);
         put_act(y, r, row, perm);
     }
-    zc_free(row);
     return ZC_OK;
 }
 
@@ -218,9 +212,7 @@ static int ref_matmul_swiglu(struct zk_dev *dev, struct zk_act *y, const struct 
     if (x->k != w->d.k || x->kind != w->act || x->rows != rows || w->d.join != ZK_JOIN_PAIRS ||
         y->k != F)
         return ZC_EINVAL;
-    float *row = row_new(F);
-    if (row == NULL)
-        return ZC_ENOMEM;
+    float *row = row_of(dev);
     y->rows = rows;
     for (int r = 0; r < rows; r++) {
         for (int i = 0; i < F; i++) {
@@ -230,7 +222,6 @@ static int ref_matmul_swiglu(struct zk_dev *dev, struct zk_act *y, const struct 
         }
         put_act(y, r, row, perm);
     }
-    zc_free(row);
     return ZC_OK;
 }
 

@@ -503,9 +503,9 @@ START_TEST(wrong_shapes_name_the_tensor_and_both)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char changed[2000];
         const char *at = strstr(text, cases[i].from);
-        snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, cases[i].to,
-                 at + strlen(cases[i].from));
-        changed[n] = '\0';
+        const char *rest = at + strlen(cases[i].from);
+        snprintf(changed, sizeof changed, "%.*s%s%.*s", (int)(at - text), text, cases[i].to,
+                 (int)(text + n - rest), rest);
         t_dir_write_text(dir, "config.json", changed);
         t_assert_err(ze_engine_check(&o, NULL, &dg), ZC_EFORMAT, &dg);
         ck_assert_msg(strstr(dg.text, cases[i].tensor) && strstr(dg.text, cases[i].shapes[0]) &&

@@ -5,15 +5,12 @@
  * part is in ze_rope.c. Any thread. */
 #include "zoracd/engine/ze_config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/zc_err.h"
+#include "common/zc_file.h"
 #include "common/zc_mem.h"
 #include "kernels/zk.h"
 #include "zoracd/engine/ze_internal.h"
@@ -458,43 +455,16 @@ int ze_config_json(json_t **ret_json, const char *bytes, size_t len, const char 
     return ZC_OK;
 }
 
-static int read_all(int fd, char *p, size_t n, const char *path, struct zc_diag *dg)
-{
-    for (size_t got = 0; got < n;) {
-        ssize_t r = read(fd, p + got, n - got);
-        if (r < 0 && errno == EINTR)
-            continue;
-        if (r < 0)
-            return zc_diag_sys(dg, "%s: cannot read", path);
-        if (r == 0)
-            return zc_diag(dg, ZC_EFORMAT, "%s: became shorter while it was read", path);
-        got += (size_t)r;
-    }
-    return ZC_OK;
-}
-
 int ze_config_json_file(json_t **ret_json, const char *path, struct zc_diag *dg)
 {
-    struct stat st;
-    void *bytes = NULL;
-    int r;
+    char *bytes;
+    size_t len;
 
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT)
-        return zc_diag(dg, ZC_ENOTFOUND, "%s: no such file", path);
-    if (fd < 0)
-        return zc_diag_sys(dg, "%s: cannot open", path);
-    if (fstat(fd, &st) < 0) {
-        r = zc_diag_sys(dg, "%s: cannot stat", path);
-    } else if (!S_ISREG(st.st_mode)) {
-        r = zc_diag(dg, ZC_EFORMAT, "%s: not a regular file", path);
-    } else if ((r = zc_try_malloc(&bytes, (size_t)st.st_size, 1, MAX_FILE)) < 0) {
-        r = zc_diag(dg, r, "%s: %lld bytes are too many", path, (long long)st.st_size);
-    } else if ((r = read_all(fd, bytes, (size_t)st.st_size, path, dg)) == ZC_OK) {
-        r = ze_config_json(ret_json, bytes, (size_t)st.st_size, path, dg);
-    }
+    int r = zc_file_read(&bytes, &len, path, MAX_FILE, dg);
+    if (r < 0)
+        return r;
+    r = ze_config_json(ret_json, bytes, len, path, dg);
     zc_free(bytes);
-    close(fd);
     return r;
 }
 

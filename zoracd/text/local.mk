@@ -5,6 +5,7 @@ noinst_LIBRARIES += %D%/libtext.a
   %D%/zt_text.c %D%/zt_text.h \
   %D%/zt_added.c %D%/zt_added.h \
   %D%/zt_bpe.c %D%/zt_bpe.h \
+  %D%/zt_chat.c %D%/zt_chat.h \
   %D%/zt_decoder.c %D%/zt_decoder.h \
   %D%/zt_detok.c \
   %D%/zt_json.c %D%/zt_json.h \
@@ -18,3 +19,5 @@ noinst_LIBRARIES += %D%/libtext.a
   %D%/zt_tmpl.h %D%/zt_tmpl_internal.h %D%/zt_tmpl_value.c %D%/zt_tmpl_ops.c \
   %D%/zt_tmpl_format.c %D%/zt_tmpl_lex.c %D%/zt_tmpl_parse.c %D%/zt_tmpl_eval.c \
   %D%/zt_tmpl_methods.c %D%/zt_tmpl_filters.c
+# What a program needs that reads or writes text of a model.
+text_libs = %D%/libtext.a common/libcommon.a $(JANSSON_LIBS) $(PCRE2_LIBS) $(UTF8PROC_LIBS)

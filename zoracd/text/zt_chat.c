@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* Which file the template comes from, and which strings of tokenizer_config.json are trusted: the
+ * special tokens, which the model's maker wrote. */
+#include "zoracd/text/zt_chat.h"
+
+#include <string.h>
+
+#include "common/zc_err.h"
+#include "common/zc_file.h"
+#include "common/zc_mem.h"
+
+#define MAX_FILE (64u << 20)
+
+/* ---- trusted variables -------------------------------------------------------------------- */
+
+/* A special token is written as its text, or as an object with the text in content. */
+static const char *token_text(const json_t *v)
+{
+    return json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
+}
+
+static json_t *trusted_tokens(const json_t *config)
+{
+    static const char *const keys[] = {"bos_token", "eos_token", "unk_token", "pad_token",
+                                       "sep_token", "cls_token", "mask_token"};
+    json_t *trusted = json_object(), *list = json_array(), *v;
+    size_t i;
+
+    for (i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *text = token_text(json_object_get(config, keys[i]));
+        if (text)
+            json_object_set_new(trusted, keys[i], json_string(text));
+    }
+    json_array_foreach(json_object_get(config, "additional_special_tokens"), i,
+                       v) if (token_text(v))
+        json_array_append_new(list, json_string(token_text(v)));
+    json_object_set_new(trusted, "additional_special_tokens", list);
+    return trusted;
+}
+
+/* ---- template ----------------------------------------------------------------------------- */
+
+/* A string, or a list of {name, template} of which "default" is meant. */
+static const json_t *default_template(const json_t *v)
+{
+    const json_t *entry;
+    size_t i;
+
+    json_array_foreach(v, i, entry)
+    {
+        const char *name = json_string_value(json_object_get(entry, "name"));
+        if (name && strcmp(name, "default") == 0)
+            return json_object_get(entry, "template");
+    }
+    return v;
+}
+
+static int compile(struct zt_tmpl **ret_tmpl, const char *dir, const json_t *config,
+                   struct zc_diag *dg)
+{
+    const json_t *v = default_template(json_object_get(config, "chat_template"));
+    char *path = zc_xasprintf("%s/chat_template.jinja", dir);
+    char *src = NULL;
+    size_t len;
+
+    int r = zc_file_read(&src, &len, path, MAX_FILE, dg);
+    if (r == ZC_OK)
+        r = zt_tmpl_new(ret_tmpl, "chat_template.jinja", src, len, dg);
+    else if (r == ZC_ENOTFOUND && json_is_string(v))
+        r = zt_tmpl_new(ret_tmpl, "chat_template", json_string_value(v), json_string_length(v), dg);
+    else if (r == ZC_ENOTFOUND)
+        r = zc_diag(dg, ZC_EUNSUPPORTED,
+                    "no chat template: there is no chat_template.jinja and no chat_template in "
+                    "tokenizer_config.json");
+    zc_free(src);
+    zc_free(path);
+    return r;
+}
+
+/* ---- whole -------------------------------------------------------------------------------- */
+
+/* tokenizer_config.json; NULL where there is none. */
+static int read_config(json_t **ret_config, const char *dir, struct zc_diag *dg)
+{
+    char *path = zc_xasprintf("%s/tokenizer_config.json", dir);
+    char *text = NULL;
+    json_error_t e;
+    size_t len;
+
+    int r = zc_file_read(&text, &len, path, MAX_FILE, dg);
+    if (r == ZC_OK) {
+        *ret_config = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
+        if (!*ret_config)
+            r = zc_diag(dg, ZC_EFORMAT, "tokenizer_config.json:%d:%d: %s", e.line, e.column,
+                        e.text);
+    }
+    zc_free(text);
+    zc_free(path);
+    return r == ZC_ENOTFOUND ? ZC_OK : r;
+}
+
+int zt_chat_open(struct zt_chat *ret_c, const char *dir, struct zc_diag *dg)
+{
+    struct zt_chat c = {0};
+    json_t *config = NULL;
+    int r;
+
+    if ((r = read_config(&config, dir, dg)) < 0 || (r = zt_tok_open(&c.tok, dir, dg)) < 0)
+        goto out;
+    c.trusted = trusted_tokens(config);
+    if ((r = compile(&c.tmpl, dir, config, dg)) == ZC_OK)
+        *ret_c = c;
+out:
+    json_decref(config);
+    if (r < 0)
+        zt_chat_release(&c);
+    return r;
+}
+
+void zt_chat_release(struct zt_chat *c)
+{
+    zt_tok_free(c->tok);
+    zt_tmpl_free(c->tmpl);
+    json_decref(c->trusted);
+    *c = (struct zt_chat){0};
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs about text: tokenize, detokenize, render. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/zc_buf.h"
+#include "common/zc_file.h"
+#include "common/zc_mem.h"
+#include "zoracd/text/zt_chat.h"
+#include "zoracd/text/zt_tmpl.h"
+#include "zoracd/text/zt_tok.h"
+#include "zoracd/tools/zi.h"
+
+#define MAX_TEXT (256u << 20)
+#define MAX_IDS  (1u << 26)
+
+/* ---- tokenize ------------------------------------------------------------------------------ */
+
+struct tokenizer {
+    struct zt_tok *tok;
+    const struct zi_options *o;
+};
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* "text", or the bytes of "hex". */
+static int input_bytes(struct zc_buf *b, const json_t *line, struct zc_diag *dg)
+{
+    const json_t *text = json_object_get(line, "text"), *hex = json_object_get(line, "hex");
+
+    if (json_is_string(text))
+        return zc_buf_add(b, json_string_value(text), json_string_length(text));
+    if (!json_is_string(hex) || json_string_length(hex) % 2 != 0)
+        return zc_diag(dg, ZC_EFORMAT, "neither \"text\" nor \"hex\"");
+    const char *p = json_string_value(hex);
+    for (size_t i = 0; i < json_string_length(hex); i += 2) {
+        int high = hex_digit(p[i]), low = hex_digit(p[i + 1]);
+        if (high < 0 || low < 0)
+            return zc_diag(dg, ZC_EFORMAT, "\"hex\" is not hexadecimal at %zu", i);
+        zc_buf_addc(b, (char)(high << 4 | low));
+    }
+    return zc_buf_error(b);
+}
+
+static int tokenize(void *state, const json_t *line, json_t **ret_answer, struct zc_diag *dg)
+{
+    const struct tokenizer *t = state;
+    unsigned flags = (t->o->parse_special ? ZT_TOK_PARSE_SPECIAL : 0) |
+                     (t->o->add_special ? ZT_TOK_ADD_SPECIAL : 0);
+    struct zc_buf bytes;
+    struct zt_ids ids;
+
+    zc_buf_init(&bytes, MAX_TEXT);
+    zt_ids_init(&ids, MAX_IDS);
+    int r = input_bytes(&bytes, line, dg);
+    if (r == ZC_OK)
+        r = zt_tok_encode_bytes(t->tok, zc_buf_str(&bytes), bytes.len, flags, &ids, dg);
+    if (r == ZC_OK) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < ids.len; i++)
+            json_array_append_new(list, json_integer(ids.data[i]));
+        *ret_answer = json_pack("{s:o}", "ids", list);
+    }
+    zt_ids_release(&ids);
+    zc_buf_release(&bytes);
+    return r;
+}
+
+static int detokenize(void *state, const json_t *line, json_t **ret_answer, struct zc_diag *dg)
+{
+    const struct tokenizer *t = state;
+    struct zc_buf text;
+    int32_t *ids;
+    size_t n;
+    int r;
+
+    if ((r = zi_ids(line, &ids, &n, dg)) < 0)
+        return r;
+    zc_buf_init(&text, MAX_TEXT);
+    r = zt_tok_decode(t->tok, ids, n, t->o->skip_special, &text, dg);
+    if (r == ZC_OK)
+        *ret_answer = json_pack("{s:s%}", "text", zc_buf_str(&text), text.len);
+    zc_buf_release(&text);
+    zc_free(ids);
+    return r;
+}
+
+static int run(const struct zi_options *o, zi_answer *answer)
+{
+    struct tokenizer t = {.o = o};
+    struct zc_diag dg = {""};
+    int r = zt_tok_open(&t.tok, o->model, &dg);
+
+    if (r < 0)
+        return zi_fail(r, o->model, &dg);
+    int status = zi_each_line(answer, &t);
+    zt_tok_free(t.tok);
+    return status;
+}
+
+int zi_tokenize(const struct zi_options *o)
+{
+    return run(o, tokenize);
+}
+
+int zi_detokenize(const struct zi_options *o)
+{
+    return run(o, detokenize);
+}
+
+/* ---- render -------------------------------------------------------------------------------- */
+
+struct renderer {
+    const struct zt_tmpl *tmpl;
+    json_t *trusted; /* or NULL */
+    int64_t now;
+};
+
+static int render(void *state, const json_t *line, json_t **ret_answer, struct zc_diag *dg)
+{
+    const struct renderer *s = state;
+    struct zt_text text;
+    struct zt_tmpl_in in = {
+        .vars = json_copy((json_t *)(uintptr_t)line),
+        .trusted_vars = s->trusted,
+        .now = s->now,
+    };
+
+    zt_text_init(&text, MAX_TEXT);
+    int r = zt_tmpl_render(s->tmpl, &in, &text, dg);
+    if (r == ZC_OK)
+        *ret_answer = json_pack("{s:s%}", "text", zc_buf_str(&text.buf), text.buf.len);
+    zt_text_release(&text);
+    json_decref(in.vars);
+    return r;
+}
+
+static int render_file(const struct zi_options *o)
+{
+    struct zc_diag dg = {""};
+    struct zt_tmpl *tmpl;
+    char *src = NULL;
+    size_t len;
+    int r;
+
+    if ((r = zc_file_read(&src, &len, o->template_file, MAX_TEXT, &dg)) == ZC_OK)
+        r = zt_tmpl_new(&tmpl, o->template_file, src, len, &dg);
+    zc_free(src);
+    if (r < 0)
+        return zi_fail(r, "--template", &dg);
+    struct renderer s = {.tmpl = tmpl, .now = o->now};
+    int status = zi_each_line(render, &s);
+    zt_tmpl_free(tmpl);
+    return status;
+}
+
+int zi_render(const struct zi_options *o)
+{
+    struct zc_diag dg = {""};
+    struct zt_chat chat;
+
+    if (o->template_file)
+        return render_file(o);
+    int r = zt_chat_open(&chat, o->model, &dg);
+    if (r < 0)
+        return zi_fail(r, o->model, &dg);
+    struct renderer s = {.tmpl = chat.tmpl, .trusted = chat.trusted, .now = o->now};
+    int status = zi_each_line(render, &s);
+    zt_chat_release(&chat);
+    return status;
+}
