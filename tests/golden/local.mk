@@ -5,3 +5,10 @@ TESTS += %D%/t_stories
 %C%_t_stories_SOURCES = %D%/t_stories.c
 %C%_t_stories_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_t_stories_LDADD = $(engine_libs)
+if HAVE_CHECK
+check_PROGRAMS += %D%/t_int8
+TESTS += %D%/t_int8
+%C%_t_int8_SOURCES = %D%/t_int8.c
+%C%_t_int8_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(CHECK_CFLAGS)
+%C%_t_int8_LDADD = tests/unit/libsafetensors.a $(engine_libs) $(CHECK_LIBS)
+endif
