@@ -46,19 +46,19 @@ static int desc_check(const struct zk_mat_desc *d, struct zc_diag *dg)
     return ZC_OK;
 }
 
-/* Offsets inside a panel, after the codes. */
+/* Offsets inside a panel: it is read from its beginning to its end. */
 static void affine_offsets(struct zk_layout *lo, const struct zk_mat_desc *d, size_t codes)
 {
     lo->group = d->group < d->k ? d->group : lo->kp;
     lo->groups = (lo->kp + lo->group - 1) / lo->group;
     lo->scale_size = (int)zk_type_size(d->type);
-    lo->scales = codes;
-    size_t end = lo->scales + (size_t)lo->groups * ZK_TILE * (size_t)lo->scale_size;
+    size_t end = (size_t)lo->groups * ZK_TILE * (size_t)lo->scale_size;
     if (d->has_zero) {
         lo->zeros = end;
         end += (size_t)lo->groups * (d->form == ZK_W4A ? ZK_TILE / 2 : ZK_TILE);
     }
-    lo->panel = round_up(end, 64);
+    lo->codes = round_up(end, 64);
+    lo->panel = lo->codes + codes;
 }
 
 int zk_layout_init(struct zk_layout *lo, const struct zk_mat_desc *d, struct zc_diag *dg)
@@ -182,7 +182,7 @@ static uint32_t spread(const uint8_t *s)
     return (x & 0xf) | (x & 0xf0) << 4 | (x & 0xf00) << 8 | (x & 0xf000) << 12;
 }
 
-static void pack_row_w4(uint8_t *panel, const struct zk_canon *c, int i, int lane, int kp)
+static void pack_row_w4(uint8_t *codes, const struct zk_canon *c, int i, int lane, int kp)
 {
     const uint8_t *src = c->q + (size_t)i * (size_t)((c->k + 1) / 2);
     for (int k0 = 0; k0 < kp; k0 += 32) {
@@ -196,16 +196,16 @@ static void pack_row_w4(uint8_t *panel, const struct zk_canon *c, int i, int lan
         }
         for (int q = 0; q < 4; q++) {
             uint32_t w = spread(s + 2 * q) | spread(s + 2 * q + 8) << 4;
-            memcpy(panel + (size_t)k0 * 8 + (size_t)q * 64 + (size_t)lane * 4, &w, 4);
+            memcpy(codes + (size_t)k0 * 8 + (size_t)q * 64 + (size_t)lane * 4, &w, 4);
         }
     }
 }
 
-static void pack_row_w8(uint8_t *panel, const struct zk_canon *c, int i, int lane)
+static void pack_row_w8(uint8_t *codes, const struct zk_canon *c, int i, int lane)
 {
     const uint8_t *src = c->q + (size_t)i * (size_t)c->k;
     for (int j = 0; j < c->k; j++)
-        panel[(size_t)(j / 4) * 64 + (size_t)lane * 4 + (size_t)(j % 4)] = src[j];
+        codes[(size_t)(j / 4) * 64 + (size_t)lane * 4 + (size_t)(j % 4)] = src[j];
 }
 
 static void pack_row_plain(uint8_t *panel, const struct zk_canon *c, int i, int lane)
@@ -221,7 +221,7 @@ static void pack_scales(uint8_t *panel, const struct zk_layout *lo, const struct
 {
     size_t size = (size_t)lo->scale_size, row = (size_t)i * (size_t)lo->groups;
     for (size_t g = 0; g < (size_t)lo->groups; g++) {
-        memcpy(panel + lo->scales + (g * ZK_TILE + (size_t)lane) * size,
+        memcpy(panel + (g * ZK_TILE + (size_t)lane) * size,
                (const uint8_t *)c->scale + (row + g) * size, size);
         if (lo->zeros == 0)
             continue;
@@ -263,9 +263,9 @@ int zk_pack(struct zk_mat *m, const struct zk_canon *parts, int n_parts, struct 
         const struct zk_canon *c = zk_parts_row(parts, row, &i);
         uint8_t *panel = row_panel(m, &lo, row, &lane);
         if (c->form == ZK_W4A)
-            pack_row_w4(panel, c, i, lane, lo.kp);
+            pack_row_w4(panel + lo.codes, c, i, lane, lo.kp);
         else if (c->form == ZK_W8A)
-            pack_row_w8(panel, c, i, lane);
+            pack_row_w8(panel + lo.codes, c, i, lane);
         else
             pack_row_plain(panel, c, i, lane);
         if (is_affine(c->form))
@@ -281,13 +281,13 @@ int zk_pack(struct zk_mat *m, const struct zk_canon *parts, int n_parts, struct 
 
 /* ---- and back ---------------------------------------------------------------------------- */
 
-static int code_at(const struct zk_mat *m, const uint8_t *panel, int lane, int j)
+static int code_at(const struct zk_mat *m, const uint8_t *codes, int lane, int j)
 {
     if (m->d.form == ZK_W8A)
-        return panel[(size_t)(j / 4) * 64 + (size_t)lane * 4 + (size_t)(j % 4)];
+        return codes[(size_t)(j / 4) * 64 + (size_t)lane * 4 + (size_t)(j % 4)];
     int q = j % 32 / 4;
     uint8_t b =
-        panel[(size_t)(j / 32) * 256 + (size_t)(q % 4) * 64 + (size_t)lane * 4 + (size_t)(j % 4)];
+        codes[(size_t)(j / 32) * 256 + (size_t)(q % 4) * 64 + (size_t)lane * 4 + (size_t)(j % 4)];
     return q < 4 ? b & 15 : b >> 4;
 }
 
@@ -315,8 +315,8 @@ int zk_unpack_row(const struct zk_mat *m, int row, float *w)
         float v;
         if (is_affine(m->d.form)) {
             int g = j / lo.group;
-            v = (float)(code_at(m, panel, lane, j) - zero_at(m, &lo, panel, lane, g)) *
-                zk_load(panel + lo.scales, m->d.type, (size_t)g * ZK_TILE + (size_t)lane);
+            v = (float)(code_at(m, panel + lo.codes, lane, j) - zero_at(m, &lo, panel, lane, g)) *
+                zk_load(panel, m->d.type, (size_t)g * ZK_TILE + (size_t)lane);
         } else {
             v = zk_load(panel, m->d.type, (size_t)j * ZK_TILE + (size_t)lane);
         }

@@ -3,11 +3,11 @@
  * every CPU variant shares. Internal to the kernels.
  *
  * Packed layout. Rows are cut into tiles of 16; a tile is one contiguous panel, aligned to 64:
- *   W4A  codes [kp/32][4][16][4]: byte (c, i, e) of a block of 32 columns holds column 4c+e of row
- *        i in its low nibble and column 4(c+4)+e in its high one, so that a 32-bit lane is four
- *        consecutive columns of one row; then scales [G][16]; then, with has_zero, zeros
- *        [G][8]: row j low, row j+8 high
- *   W8A  codes [kp/32][8][16][4]: column 4c+e of row i; scales [G][16]; zeros [G][16]
+ *   W4A  scales [G][16]; with has_zero, zeros [G][8]: row j low, row j+8 high; then, at a multiple
+ *        of 64, codes [kp/32][4][16][4]: byte (c, i, e) of a block of 32 columns holds column
+ *        4c+e of row i in its low nibble and column 4(c+4)+e in its high one, so that a 32-bit
+ *        lane is four consecutive columns of one row
+ *   W8A  scales [G][16]; zeros [G][16]; codes [kp/32][8][16][4]: column 4c+e of row i
  *   W16  [k][16] halves; W32 [k][16] floats
  * kp is k rounded up to 32. What is not there (rows past n, columns past k) has code 0 and scale 0.
  * JOIN_PAIRS: tiles alternate, 16 rows of the first part, the same 16 of the second. */
@@ -24,8 +24,8 @@ struct zk_layout {
     int group;  /* columns per scale, at most kp */
     int tiles;
     int scale_size; /* bytes of one scale */
-    size_t scales;  /* offset in the panel */
-    size_t zeros;   /* offset in the panel; 0: constant */
+    size_t zeros;   /* offset in the panel, after the scales; 0: constant */
+    size_t codes;   /* offset in the panel */
     size_t panel;   /* bytes of a panel */
     size_t perm;    /* offset in data, 0: none */
     size_t bytes;   /* of everything */

@@ -34,24 +34,31 @@ static inline __attribute__((always_inline)) void score_page(const int n, float 
 {
     vf acc[MQ][NV];
     const float *q[MQ];
+    ZK_UNROLL
     for (int a = 0; a < n; a++) {
         q[a] = t->q[m + a];
+        ZK_UNROLL
         for (int i = 0; i < NV; i++)
             acc[a][i] = v_zero();
     }
     for (int d = 0; d < t->D; d++) {
         vf k[NV];
+        ZK_UNROLL
         for (int i = 0; i < NV; i++)
             k[i] = load_kv(keys, (size_t)(d * ZK_PAGE + i * ZK_VL), type);
+        ZK_UNROLL
         for (int a = 0; a < n; a++) {
             vf qd = v_set1(q[a][d]);
+            ZK_UNROLL
             for (int i = 0; i < NV; i++)
                 acc[a][i] = v_fma(k[i], qd, acc[a][i]);
         }
     }
+    ZK_UNROLL
     for (int a = 0; a < n; a++)
-        for (int i = 0; i < NV; i++)
-            v_store(scores + (m + a) * ZK_STRETCH + i * ZK_VL, v_mul(acc[a][i], v_set1(t->scale)));
+        ZK_UNROLL
+    for (int i = 0; i < NV; i++)
+        v_store(scores + (m + a) * ZK_STRETCH + i * ZK_VL, v_mul(acc[a][i], v_set1(t->scale)));
 }
 
 static inline __attribute__((always_inline)) void score_pages(float *scores,
@@ -91,14 +98,16 @@ static inline void softmax(struct zk_attn_part *part, const struct zk_attn_tile 
         max = v_max(max, v_load(s + j));
     part->m[m] = v_hmax(max);
     max = v_set1(part->m[m]);
+    ZK_UNROLL
     for (int i = 0; i < NV; i++)
         sum[i] = v_zero();
     for (int j = 0; j < n; j += ZK_PAGE)
-        for (int i = 0; i < NV; i++) {
-            vf e = v_exp(v_sub(v_load(s + j + i * ZK_VL), max));
-            v_store(s + j + i * ZK_VL, e);
-            sum[i] = v_add(sum[i], e);
-        }
+        ZK_UNROLL
+    for (int i = 0; i < NV; i++) {
+        vf e = v_exp(v_sub(v_load(s + j + i * ZK_VL), max));
+        v_store(s + j + i * ZK_VL, e);
+        sum[i] = v_add(sum[i], e);
+    }
     for (int i = 1; i < NV; i++)
         sum[0] = v_add(sum[0], sum[i]);
     part->l[m] = v_hsum(sum[0]);
@@ -112,26 +121,33 @@ static inline __attribute__((always_inline)) void weigh(const int n, const int n
                                                         enum zk_kv_type type)
 {
     vf acc[PQ][PV];
+    ZK_UNROLL
     for (int a = 0; a < n; a++)
-        for (int i = 0; i < nv; i++)
-            acc[a][i] = v_zero();
+        ZK_UNROLL
+    for (int i = 0; i < nv; i++)
+        acc[a][i] = v_zero();
     for (int p = 0; p < n_pages; p++) {
         const uint8_t *page = page_at(t, page0 + p);
         const float *w = s + m * ZK_STRETCH + p * ZK_PAGE;
         for (int j = 0; j < ZK_PAGE; j++, w++) {
             vf v[PV];
+            ZK_UNROLL
             for (int i = 0; i < nv; i++)
                 v[i] = load_kv(page, (size_t)(t->D * ZK_PAGE + j * t->Dp + d + i * ZK_VL), type);
+            ZK_UNROLL
             for (int a = 0; a < n; a++) {
                 vf wj = v_set1(w[a * ZK_STRETCH]);
+                ZK_UNROLL
                 for (int i = 0; i < nv; i++)
                     acc[a][i] = v_fma(wj, v[i], acc[a][i]);
             }
         }
     }
+    ZK_UNROLL
     for (int a = 0; a < n; a++)
-        for (int i = 0; i < nv; i++)
-            v_store(part->o + (m + a) * t->Dp + d + i * ZK_VL, acc[a][i]);
+        ZK_UNROLL
+    for (int i = 0; i < nv; i++)
+        v_store(part->o + (m + a) * t->Dp + d + i * ZK_VL, acc[a][i]);
 }
 
 static inline __attribute__((always_inline)) void weigh_all(struct zk_attn_part *part,

@@ -26,7 +26,7 @@
 #define ZK_ATTN_TILE 16  /* queries (rows x heads of a kv head) that are */
 
 struct zk_panel {
-    const uint8_t *data;
+    const uint8_t *scales, *zeros, *codes; /* zeros: NULL for a constant */
     const struct zk_layout *lo;
     enum zk_form form;
     enum zk_type type;

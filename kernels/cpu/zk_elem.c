@@ -104,10 +104,11 @@ void ZK_V(rope)(float *x, const float *cs, const struct zk_attn *a, const float 
     int h = a->rot_dim / 2;
     if (norm != NULL)
         ZK_V(scale)(x, x, norm, ZK_V(rms_inv)(x, a->norm_eps, a->head_dim), a->head_dim);
+    float *restrict lo = x, *restrict hi = x + h;
     for (int i = 0; i < h; i++) {
-        float lo = x[i], hi = x[i + h], c = cs[i], s = cs[h + i];
-        x[i] = lo * c - hi * s;
-        x[i + h] = hi * c + lo * s;
+        float l = lo[i], u = hi[i], c = cs[i], s = cs[h + i];
+        lo[i] = l * c - u * s;
+        hi[i] = u * c + l * s;
     }
 }
 

@@ -14,6 +14,7 @@
 
 static inline void load16(vf *v, const void *p, enum zk_type type)
 {
+    ZK_UNROLL
     for (int i = 0; i < NV; i++)
         v[i] = type == ZK_F32    ? v_load((const float *)p + i * ZK_VL)
                : type == ZK_BF16 ? v_load_bf16((const uint16_t *)p + i * ZK_VL)
@@ -22,9 +23,9 @@ static inline void load16(vf *v, const void *p, enum zk_type type)
 
 static inline void zeros16(float *z, const struct zk_panel *p, int g)
 {
-    const uint8_t *src = p->data + p->lo->zeros;
+    const uint8_t *src = p->zeros;
     for (int i = 0; i < ZK_TILE; i++) {
-        if (p->lo->zeros == 0)
+        if (p->zeros == NULL)
             z[i] = p->form == ZK_W4A ? 8 : 128;
         else if (p->form == ZK_W8A)
             z[i] = src[g * ZK_TILE + i];
@@ -33,30 +34,32 @@ static inline void zeros16(float *z, const struct zk_panel *p, int g)
     }
 }
 
-/* Columns k0 .. k0 + n of a panel of codes, a multiple of 32 from 32 on, as [n][16] code - zero. */
+/* Columns k0 .. k0 + n of a panel of codes as [n][16] code - zero; k0 is a multiple of 32. A lane
+ * of 32 bits holds four columns of a row, 4-bit codes those sixteen columns further on too. */
 static void strip_codes(float *w, const struct zk_panel *p, int k0, int n)
 {
-    float z[ZK_TILE];
-    zeros16(z, p, k0 / p->lo->group);
-    for (int j = 0; j < n; j += 4) {
-        uint8_t codes[4][ZK_TILE];
-        int q = j % 32 / 4, b = (k0 + j) / 32, shift = p->form == ZK_W4A && q >= 4 ? 4 : 0;
-        const uint8_t *src =
-            p->form == ZK_W8A ? p->data + b * 512 + q * 64 : p->data + b * 256 + q % 4 * 64;
-        uint8_t mask = p->form == ZK_W8A ? 255 : 15;
-        for (int i = 0; i < ZK_TILE; i++)
+    const bool w4 = p->form == ZK_W4A;
+    const int mask = w4 ? 15 : 255;
+    float zeros[ZK_TILE];
+    vf z[NV];
+    zeros16(zeros, p, k0 / p->lo->group);
+    for (int i = 0; i < NV; i++)
+        z[i] = v_load(zeros + i * ZK_VL);
+    for (int j = 0; j < n; j += 4, w += 4 * ZK_TILE) {
+        int q = j % 32 / 4, b = (k0 + j) / 32, shift = w4 && q >= 4 ? 4 : 0;
+        const uint8_t *src = p->codes + (w4 ? b * 256 + q % 4 * 64 : b * 512 + q * 64);
+        for (int i = 0; i < NV; i++, src += 4 * ZK_VL) {
+            ZK_UNROLL
             for (int e = 0; e < 4; e++)
-                codes[e][i] = src[i * 4 + e] >> shift & mask;
-        for (int e = 0; e < 4; e++)
-            for (int i = 0; i < NV; i++)
-                v_store(w + (j + e) * ZK_TILE + i * ZK_VL,
-                        v_sub(v_load_u8(codes[e] + i * ZK_VL), v_load(z + i * ZK_VL)));
+                v_store(w + e * ZK_TILE + i * ZK_VL,
+                        v_sub(v_load_bits(src, 8 * e + shift, mask), z[i]));
+        }
     }
 }
 
 static void strip_halves(float *w, const struct zk_panel *p, int k0, int n)
 {
-    const uint16_t *src = (const uint16_t *)(const void *)p->data + (size_t)k0 * ZK_TILE;
+    const uint16_t *src = (const uint16_t *)(const void *)p->codes + (size_t)k0 * ZK_TILE;
     for (int j = 0; j < n * ZK_TILE; j += ZK_TILE)
         for (int i = 0; i < ZK_TILE; i += ZK_VL)
             v_store(w + j + i,
@@ -69,24 +72,31 @@ static inline __attribute__((always_inline)) void rows_strip(const int T, float 
                                                              const float *x, size_t ldx, int n)
 {
     vf acc[ROWS][NV];
+    ZK_UNROLL
     for (int t = 0; t < T; t++)
-        for (int i = 0; i < NV; i++)
-            acc[t][i] = v_zero();
+        ZK_UNROLL
+    for (int i = 0; i < NV; i++)
+        acc[t][i] = v_zero();
     for (int j = 0; j < n; j++, w += ZK_TILE) {
         vf wj[NV];
+        ZK_UNROLL
         for (int i = 0; i < NV; i++)
             wj[i] = v_load(w + i * ZK_VL);
+        ZK_UNROLL
         for (int t = 0; t < T; t++) {
             vf xj = v_set1(x[(size_t)t * ldx + (size_t)j]);
+            ZK_UNROLL
             for (int i = 0; i < NV; i++)
                 acc[t][i] = v_fma(wj[i], xj, acc[t][i]);
         }
     }
+    ZK_UNROLL
     for (int t = 0; t < T; t++)
-        for (int i = 0; i < NV; i++) {
-            float *o = out + t * ZK_TILE + i * ZK_VL;
-            v_store(o, v_fma(s[i], acc[t][i], v_load(o)));
-        }
+        ZK_UNROLL
+    for (int i = 0; i < NV; i++) {
+        float *o = out + t * ZK_TILE + i * ZK_VL;
+        v_store(o, v_fma(s[i], acc[t][i], v_load(o)));
+    }
 }
 
 static void all_rows(float *out, const float *w, const vf *s, const float *x, size_t ldx, int n,
@@ -112,16 +122,16 @@ void ZK_V(mm_f32)(float *out, const struct zk_panel *p, const float *x, size_t l
         len = len < p->k - k0 ? len : p->k - k0;
         const float *w = strip;
         vf s[NV];
+        ZK_UNROLL
         for (int i = 0; i < NV; i++)
             s[i] = v_set1(1.0f);
         if (codes) {
             strip_codes(strip, p, k0, len);
-            load16(s, p->data + p->lo->scales + (size_t)(k0 / group * ZK_TILE * p->lo->scale_size),
-                   p->type);
+            load16(s, p->scales + (size_t)(k0 / group * ZK_TILE * p->lo->scale_size), p->type);
         } else if (p->form == ZK_W16) {
             strip_halves(strip, p, k0, len);
         } else {
-            w = (const float *)(const void *)p->data + (size_t)k0 * ZK_TILE;
+            w = (const float *)(const void *)p->codes + (size_t)k0 * ZK_TILE;
         }
         all_rows(out, w, s, x + k0, ldx, n, len);
     }

@@ -23,12 +23,15 @@ double ZK_V(probe_read)(const void *p, size_t bytes)
 {
     const float *f = p;
     vf s[8];
+    ZK_UNROLL
     for (int i = 0; i < 8; i++)
         s[i] = v_zero();
     for (size_t n = bytes / sizeof(float) / (8 * ZK_VL); n > 0; n--, f += 8 * ZK_VL)
-        for (int i = 0; i < 8; i++)
-            s[i] = v_add(s[i], v_load(f + i * ZK_VL));
+        ZK_UNROLL
+    for (int i = 0; i < 8; i++)
+        s[i] = v_add(s[i], v_load(f + i * ZK_VL));
     float sum = 0;
+    ZK_UNROLL
     for (int i = 0; i < 8; i++)
         sum += v_hsum(s[i]);
     return (double)sum;
@@ -38,12 +41,15 @@ double ZK_V(probe_read)(const void *p, size_t bytes)
 static double peak_f32(long n)
 {
     vf s[12], a = v_set1(0.999f), b = v_set1(1e-3f);
+    ZK_UNROLL
     for (int i = 0; i < 12; i++)
         s[i] = v_set1((float)i);
     for (long r = 0; r < n; r++)
-        for (int i = 0; i < 12; i++)
-            s[i] = v_fma(s[i], a, b);
+        ZK_UNROLL
+    for (int i = 0; i < 12; i++)
+        s[i] = v_fma(s[i], a, b);
     float sum = 0;
+    ZK_UNROLL
     for (int i = 0; i < 12; i++)
         sum += v_hsum(s[i]);
     return sum > 1e30f ? 0 : (double)n * 12 * ZK_VL;

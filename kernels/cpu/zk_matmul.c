@@ -36,8 +36,14 @@ static void my_range(int n, int unit, int th, int nth, int *ret_a, int *ret_b)
 /* Multiplies rows r0 .. r0 + n with a panel. */
 static void product(const struct mm_job *j, float *out, int tile, int r0, int n)
 {
-    struct zk_panel p = {(const uint8_t *)j->w->data + (size_t)tile * j->lo.panel, &j->lo,
-                         j->w->d.form, j->w->d.type, j->w->d.k};
+    const uint8_t *data = (const uint8_t *)j->w->data + (size_t)tile * j->lo.panel;
+    struct zk_panel p = {.scales = data,
+                         .zeros = j->lo.zeros > 0 ? data + j->lo.zeros : NULL,
+                         .codes = data + j->lo.codes,
+                         .lo = &j->lo,
+                         .form = j->w->d.form,
+                         .type = j->w->d.type,
+                         .k = j->w->d.k};
     if (j->x->kind == ZK_ACT_Q8) {
         j->c->isa->mm_q8(out, &p, j->x->data, j->x->rows, r0, n);
     } else {

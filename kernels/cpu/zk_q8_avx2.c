@@ -18,11 +18,18 @@
 
 #define STRIP    4    /* blocks */
 #define SPAN     64   /* rows whose sums stay in the first-level cache */
-#define PREFETCH 2048 /* bytes ahead, when a panel comes from memory */
+#define PREFETCH 4096 /* bytes ahead, when a panel comes from memory */
+
+static inline void prefetch(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i += 64)
+        _mm_prefetch((const char *)p + i, _MM_HINT_T0);
+}
 
 static inline void load_scales(__m256 *s, const struct zk_panel *p, int g)
 {
-    const uint8_t *src = p->data + p->lo->scales + (size_t)(g * ZK_TILE * p->lo->scale_size);
+    const uint8_t *src = p->scales + (size_t)(g * ZK_TILE * p->lo->scale_size);
+    ZK_UNROLL
     for (int h = 0; h < 2; h++) {
         const uint8_t *at = src + h * 8 * p->lo->scale_size;
         s[h] = p->type == ZK_F16    ? v_load_f16((const uint16_t *)(const void *)at)
@@ -34,10 +41,11 @@ static inline void load_scales(__m256 *s, const struct zk_panel *p, int g)
 /* Of 8-bit codes: minus 128, as the codes are. */
 static inline void load_zeros(__m256 *z, const struct zk_panel *p, int g)
 {
-    const uint8_t *src = p->data + p->lo->zeros;
-    if (p->lo->zeros == 0) {
+    const uint8_t *src = p->zeros;
+    if (p->zeros == NULL) {
         z[0] = z[1] = _mm256_set1_ps(p->form == ZK_W4A ? 8 : 0);
     } else if (p->form == ZK_W8A) {
+        ZK_UNROLL
         for (int h = 0; h < 2; h++)
             z[h] = _mm256_sub_ps(v_load_u8(src + g * ZK_TILE + h * 8), _mm256_set1_ps(128));
     } else {
@@ -61,6 +69,15 @@ static inline __m256i four(const int8_t *q)
     return _mm256_set1_epi32(x);
 }
 
+/* sum + x, in this order: left alone, the compiler makes a tree of a block's additions, and every
+ * product of it must be kept until then. */
+static inline __m256i add16(__m256i sum, __m256i x)
+{
+    sum = _mm256_add_epi16(sum, x);
+    __asm__("" : "+x"(sum));
+    return sum;
+}
+
 static inline __m256 widen16(__m256i sum)
 {
     return _mm256_cvtepi32_ps(_mm256_madd_epi16(sum, _mm256_set1_epi16(1)));
@@ -70,11 +87,14 @@ static inline __m256 widen16(__m256i sum)
 static inline __m256i add_signed(__m256i sum, __m256i w, __m256i x)
 {
     __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    __asm__("" : "+x"(sum));
+    return sum;
 }
 
 static inline void finish(float *out, const float *sum, const __m256 *s, const __m256 *z, float S)
 {
+    ZK_UNROLL
     for (int h = 0; h < 2; h++) {
         __m256 v = _mm256_fnmadd_ps(z[h], _mm256_set1_ps(S), _mm256_loadu_ps(sum + h * 8));
         float *o = out + h * 8;
@@ -88,16 +108,19 @@ static inline void block_w4(__m256 *dot, const uint8_t *w, const int8_t *q)
 {
     const __m256i low = _mm256_set1_epi8(15);
     __m256i sum[2][2];
+    ZK_UNROLL
     for (int c = 0; c < 4; c++) {
         __m256i x = four(q + 4 * c), y = four(q + 4 * c + 16);
+        ZK_UNROLL
         for (int h = 0; h < 2; h++) {
             __m256i b = load32(w + c * 64 + h * 32);
             __m256i lo = _mm256_maddubs_epi16(_mm256_and_si256(b, low), x);
             __m256i hi = _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(b, 4), low), y);
-            sum[h][0] = c == 0 ? lo : _mm256_add_epi16(sum[h][0], lo);
-            sum[h][1] = c == 0 ? hi : _mm256_add_epi16(sum[h][1], hi);
+            sum[h][0] = c == 0 ? lo : add16(sum[h][0], lo);
+            sum[h][1] = c == 0 ? hi : add16(sum[h][1], hi);
         }
     }
+    ZK_UNROLL
     for (int h = 0; h < 2; h++)
         dot[h] = widen16(_mm256_add_epi16(sum[h][0], sum[h][1]));
 }
@@ -106,11 +129,14 @@ static inline void block_w8(__m256 *dot, const uint8_t *w, const int8_t *q)
 {
     const __m256i flip = _mm256_set1_epi8(-128);
     __m256i sum[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    ZK_UNROLL
     for (int c = 0; c < 8; c++) {
         __m256i x = four(q + 4 * c);
+        ZK_UNROLL
         for (int h = 0; h < 2; h++)
             sum[h] = add_signed(sum[h], _mm256_xor_si256(load32(w + c * 64 + h * 32), flip), x);
     }
+    ZK_UNROLL
     for (int h = 0; h < 2; h++)
         dot[h] = _mm256_cvtepi32_ps(sum[h]);
 }
@@ -120,10 +146,12 @@ static inline __attribute__((always_inline)) void one_row(const bool w4, float *
                                                           const uint8_t *chunk, int w, int t)
 {
     const struct zk_layout *lo = p->lo;
-    const uint8_t *src = p->data;
+    const uint8_t *src = p->codes;
     const int bytes = w4 ? 256 : 512, blocks = lo->kp / 32, per_group = lo->group / 32;
 
     memset(out, 0, ZK_TILE * sizeof(float));
+    /* what the panel before did not reach, by as much as this one's head is long */
+    prefetch(src + PREFETCH - lo->codes, lo->codes);
     for (int g = 0, b = 0; g < lo->groups; g++) {
         int end = b + per_group < blocks ? b + per_group : blocks;
         __m256 sum[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()}, dot[2], s[2], z[2];
@@ -131,12 +159,12 @@ static inline __attribute__((always_inline)) void one_row(const bool w4, float *
         for (; b < end; b++, src += bytes, chunk += w * ZK_Q8_BYTES) {
             const int8_t *q = (const int8_t *)chunk + t * ZK_ACT_BLOCK;
             const float *d = (const float *)(const void *)(chunk + w * ZK_ACT_BLOCK) + t;
-            for (int i = 0; i < bytes; i += 64)
-                _mm_prefetch((const char *)src + PREFETCH + i, _MM_HINT_T0);
+            prefetch(src + PREFETCH, (size_t)bytes);
             if (w4)
                 block_w4(dot, src, q);
             else
                 block_w8(dot, src, q);
+            ZK_UNROLL
             for (int h = 0; h < 2; h++)
                 sum[h] = _mm256_fmadd_ps(dot[h], _mm256_set1_ps(d[0]), sum[h]);
             S += d[w];
@@ -176,22 +204,27 @@ static inline __attribute__((always_inline)) void strip_rows(const int T, const 
         const int8_t *q = (const int8_t *)chunk + t0 * ZK_ACT_BLOCK;
         const float *d = (const float *)(const void *)(chunk + w * ZK_ACT_BLOCK) + t0;
         __m256i acc[4][2];
+        ZK_UNROLL
         for (int t = 0; t < T; t++)
             acc[t][0] = acc[t][1] = _mm256_setzero_si256();
+        ZK_UNROLL
         for (int c = 0; c < 8; c++) {
             __m256i w0 = load32(strip + c * 64), w1 = load32(strip + c * 64 + 32);
+            ZK_UNROLL
             for (int t = 0; t < T; t++) {
                 __m256i x = four(q + t * ZK_ACT_BLOCK + 4 * c);
                 if (w4) {
-                    acc[t][0] = _mm256_add_epi16(acc[t][0], _mm256_maddubs_epi16(w0, x));
-                    acc[t][1] = _mm256_add_epi16(acc[t][1], _mm256_maddubs_epi16(w1, x));
+                    acc[t][0] = add16(acc[t][0], _mm256_maddubs_epi16(w0, x));
+                    acc[t][1] = add16(acc[t][1], _mm256_maddubs_epi16(w1, x));
                 } else {
                     acc[t][0] = add_signed(acc[t][0], w0, x);
                     acc[t][1] = add_signed(acc[t][1], w1, x);
                 }
             }
         }
+        ZK_UNROLL
         for (int t = 0; t < T; t++) {
+            ZK_UNROLL
             for (int h = 0; h < 2; h++) {
                 float *at = sum + t * ZK_TILE + h * 8;
                 __m256 dot = w4 ? widen16(acc[t][h]) : _mm256_cvtepi32_ps(acc[t][h]);
@@ -200,6 +233,8 @@ static inline __attribute__((always_inline)) void strip_rows(const int T, const 
             }
             S[t] += d[w + t];
         }
+        /* the sums stay in memory: in registers they would push out the block's */
+        __asm__ volatile("" ::: "memory");
     }
 }
 
@@ -232,7 +267,7 @@ static inline __attribute__((always_inline)) void span(const bool w4, float *out
         memset(S, 0, (size_t)n * sizeof(float));
         for (; b < end; b += m) {
             m = end - b < STRIP ? end - b : STRIP;
-            unpack(strip, p->data + (size_t)b * (w4 ? 256 : 512), m, w4);
+            unpack(strip, p->codes + (size_t)b * (w4 ? 256 : 512), m, w4);
             for (int i = 0, T, w, t; i < n; i += T) {
                 const uint8_t *chunk = chunk_of(x, row_bytes, rows, r0 + i, b, &w, &t);
                 T = w - t >= 4 && n - i >= 4 ? 4 : 1;
@@ -279,13 +314,16 @@ double ZK_V(probe_q8)(long n)
     __m256i w = _mm256_set1_epi8(3), x = _mm256_set1_epi8(1), total = _mm256_setzero_si256();
     for (long r = 0; r < n; r++) {
         __m256i a[8];
+        ZK_UNROLL
         for (int i = 0; i < 8; i++)
             a[i] = _mm256_maddubs_epi16(w, x);
         for (int k = 0; k < 7; k++)
-            for (int i = 0; i < 8; i++) {
-                __asm__("" : "+x"(x)); /* or the compiler would multiply once */
-                a[i] = _mm256_add_epi16(a[i], _mm256_maddubs_epi16(w, x));
-            }
+            ZK_UNROLL
+        for (int i = 0; i < 8; i++) {
+            __asm__("" : "+x"(x)); /* or the compiler would multiply once */
+            a[i] = _mm256_add_epi16(a[i], _mm256_maddubs_epi16(w, x));
+        }
+        ZK_UNROLL
         for (int i = 0; i < 8; i++)
             total = _mm256_add_epi32(total, _mm256_madd_epi16(a[i], _mm256_set1_epi16(1)));
     }

@@ -14,6 +14,12 @@
 
 #define PREFETCH 4096 /* bytes ahead, when a panel is read for one row and comes from memory */
 
+static inline void prefetch(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i += 64)
+        _mm_prefetch((const char *)p + i, _MM_HINT_T0);
+}
+
 /* Rows that are multiplied together: where their part of the first chunk is. */
 struct rows {
     const int8_t *q; /* [T][32] */
@@ -24,7 +30,7 @@ struct rows {
 
 static inline __m512 load_scales(const struct zk_panel *p, int g)
 {
-    const uint8_t *s = p->data + p->lo->scales + (size_t)(g * ZK_TILE * p->lo->scale_size);
+    const uint8_t *s = p->scales + (size_t)(g * ZK_TILE * p->lo->scale_size);
     if (p->type == ZK_F16)
         return v_load_f16((const uint16_t *)(const void *)s);
     if (p->type == ZK_BF16)
@@ -34,8 +40,8 @@ static inline __m512 load_scales(const struct zk_panel *p, int g)
 
 static inline __m512 load_zeros(const struct zk_panel *p, int g)
 {
-    const uint8_t *z = p->data + p->lo->zeros;
-    if (p->lo->zeros == 0)
+    const uint8_t *z = p->zeros;
+    if (p->zeros == NULL)
         return _mm512_set1_ps(p->form == ZK_W4A ? 8 : 128);
     if (p->form == ZK_W8A)
         return v_load_u8(z + g * ZK_TILE);
@@ -49,11 +55,13 @@ static inline __m512 load_zeros(const struct zk_panel *p, int g)
 static inline void load_codes(__m512i *w, const uint8_t *src, bool w4)
 {
     if (!w4) {
+        ZK_UNROLL
         for (int c = 0; c < 8; c++)
             w[c] = _mm512_load_si512(src + c * 64);
         return;
     }
     const __m512i low = _mm512_set1_epi8(15);
+    ZK_UNROLL
     for (int c = 0; c < 4; c++) {
         __m512i b = _mm512_load_si512(src + c * 64);
         w[c] = _mm512_and_si512(b, low);
@@ -64,6 +72,7 @@ static inline void load_codes(__m512i *w, const uint8_t *src, bool w4)
 static inline __m512i dot32(const __m512i *w, const int8_t *q)
 {
     __m512i a = _mm512_setzero_si512(), b = a;
+    ZK_UNROLL
     for (int c = 0; c < 8; c += 2) {
         int32_t lo, hi;
         memcpy(&lo, q + 4 * c, 4);
@@ -77,6 +86,7 @@ static inline __m512i dot32(const __m512i *w, const int8_t *q)
 static inline __m512i dot32_chain(const __m512i *w, const int8_t *q)
 {
     __m512i a = _mm512_setzero_si512();
+    ZK_UNROLL
     for (int c = 0; c < 8; c++) {
         int32_t x;
         memcpy(&x, q + 4 * c, 4);
@@ -90,24 +100,28 @@ static inline __attribute__((always_inline)) void tile(const int T, const bool w
                                                        const struct zk_panel *p, struct rows x)
 {
     const struct zk_layout *lo = p->lo;
-    const uint8_t *src = p->data;
+    const uint8_t *src = p->codes;
     const int bytes = w4 ? 256 : 512, blocks = lo->kp / 32, per_group = lo->group / 32;
     const __mmask16 mask = (__mmask16)((1u << T) - 1);
 
+    ZK_UNROLL
     for (int t = 0; t < T; t++)
         _mm512_storeu_ps(out + t * ZK_TILE, _mm512_setzero_ps());
+    if (T == 1) /* what the panel before did not reach, by as much as this one's head is long */
+        prefetch(src + PREFETCH - lo->codes, lo->codes);
     for (int g = 0, b = 0; g < lo->groups; g++) {
         int end = b + per_group < blocks ? b + per_group : blocks;
         __m512 sum[16], sums = _mm512_setzero_ps();
         float S[16];
+        ZK_UNROLL
         for (int t = 0; t < T; t++)
             sum[t] = _mm512_setzero_ps();
         for (; b < end; b++, src += bytes) {
             __m512i w[8];
             load_codes(w, src, w4);
             if (T == 1)
-                for (int i = 0; i < bytes; i += 64)
-                    _mm_prefetch((const char *)src + PREFETCH + i, _MM_HINT_T0);
+                prefetch(src + PREFETCH, (size_t)bytes);
+            ZK_UNROLL
             for (int t = 0; t < T; t++) {
                 __m512i dot = T < 8 ? dot32(w, x.q + t * 32) : dot32_chain(w, x.q + t * 32);
                 sum[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), _mm512_set1_ps(x.d[t]), sum[t]);
@@ -119,6 +133,7 @@ static inline __attribute__((always_inline)) void tile(const int T, const bool w
         }
         __m512 s = load_scales(p, g), z = load_zeros(p, g);
         _mm512_storeu_ps(S, sums);
+        ZK_UNROLL
         for (int t = 0; t < T; t++) {
             __m512 v = _mm512_fnmadd_ps(z, _mm512_set1_ps(S[t]), sum[t]);
             float *o = out + t * ZK_TILE;
@@ -166,11 +181,13 @@ void ZK_V(mm_q8)(float *out, const struct zk_panel *p, const uint8_t *x, int row
 double ZK_V(probe_q8)(long n)
 {
     __m512i a[16], w = _mm512_set1_epi8(3), x = _mm512_set1_epi8(1);
+    ZK_UNROLL
     for (int i = 0; i < 16; i++)
         a[i] = _mm512_set1_epi32(i);
     for (long r = 0; r < n; r++)
-        for (int i = 0; i < 16; i++)
-            a[i] = _mm512_dpbusd_epi32(a[i], w, x);
+        ZK_UNROLL
+    for (int i = 0; i < 16; i++)
+        a[i] = _mm512_dpbusd_epi32(a[i], w, x);
     __m512i s = a[0];
     for (int i = 1; i < 16; i++)
         s = _mm512_xor_si512(s, a[i]);

@@ -6,12 +6,12 @@
 static void group_ends(float *out, const struct zk_panel *p, const float *sum, float ds, int g)
 {
     for (int i = 0; i < ZK_TILE; i++) {
-        const uint8_t *zeros = p->data + p->lo->zeros;
+        const uint8_t *zeros = p->zeros;
         int zero = p->form == ZK_W4A ? 8 : 128;
-        if (p->lo->zeros != 0)
+        if (p->zeros != NULL)
             zero = p->form == ZK_W8A ? zeros[g * ZK_TILE + i]
                                      : zeros[g * 8 + (i & 7)] >> (i & 8 ? 4 : 0) & 15;
-        float s = zk_load(p->data + p->lo->scales, p->type, (size_t)(g * ZK_TILE + i));
+        float s = zk_load(p->scales, p->type, (size_t)(g * ZK_TILE + i));
         out[i] += s * (sum[i] - (float)zero * ds);
     }
 }
@@ -48,7 +48,7 @@ static void one_row(float *out, const struct zk_panel *p, const uint8_t *x, cons
         for (; b * 32 < lo->kp && b * 32 < (g + 1) * lo->group; b++) {
             int32_t dot[ZK_TILE] = {0};
             float db, dsb;
-            const uint8_t *w = p->data + (size_t)b * (size_t)bytes;
+            const uint8_t *w = p->codes + (size_t)b * (size_t)bytes;
             if (p->form == ZK_W4A)
                 block_w4(dot, w, (const int8_t *)x + (size_t)b * stride);
             else

@@ -17,6 +17,13 @@
 #include "kernels/cpu/zk_simd_c.h"
 #endif
 
+/* Before a loop of few and constant turns whose array is to stay in registers. */
+#ifdef __clang__
+#define ZK_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define ZK_UNROLL _Pragma("GCC unroll 32")
+#endif
+
 /* e^x to 2 ulp for x <= 88; 0 below -87; exactly 1 at 0. Cut as 2^n e^r, |r| <= ln 2 / 2, the
  * polynomial for (e^r - 1 - r) / r^2 fitted for least relative error on that stretch. */
 static inline vf v_exp(vf x)

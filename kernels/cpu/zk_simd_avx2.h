@@ -108,6 +108,12 @@ static inline vf v_load_u8(const uint8_t *p)
 {
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 }
+/* of each 32-bit lane, bits from shift on, as a number */
+static inline vf v_load_bits(const uint8_t *p, int shift, int mask)
+{
+    __m256i u = _mm256_srli_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p), shift);
+    return _mm256_cvtepi32_ps(_mm256_and_si256(u, _mm256_set1_epi32(mask)));
+}
 static inline void v_store_f16(uint16_t *p, vf a)
 {
     _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));

@@ -103,6 +103,12 @@ static inline vf v_load_u8(const uint8_t *p)
 {
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
 }
+/* of each 32-bit lane, bits from shift on, as a number */
+static inline vf v_load_bits(const uint8_t *p, int shift, int mask)
+{
+    __m512i u = _mm512_srli_epi32(_mm512_loadu_si512(p), (unsigned)shift);
+    return _mm512_cvtepi32_ps(_mm512_and_si512(u, _mm512_set1_epi32(mask)));
+}
 static inline void v_store_f16(uint16_t *p, vf a)
 {
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));

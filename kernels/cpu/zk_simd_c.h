@@ -114,9 +114,14 @@ static inline vf v_load_bf16(const uint16_t *p)
     vi h = {p[0], p[1], p[2], p[3]};
     return (vf)(h << 16);
 }
-static inline vf v_load_u8(const uint8_t *p)
+/* of each 32-bit lane, bits from shift on, as a number */
+static inline vf v_load_bits(const uint8_t *p, int shift, int mask)
 {
-    return (vf){(float)p[0], (float)p[1], (float)p[2], (float)p[3]};
+    uint32_t u[4];
+    memcpy(u, p, sizeof u);
+    for (int i = 0; i < 4; i++)
+        u[i] = u[i] >> shift & (uint32_t)mask;
+    return (vf){(float)(int)u[0], (float)(int)u[1], (float)(int)u[2], (float)(int)u[3]};
 }
 static inline void v_store_f16(uint16_t *p, vf a)
 {
