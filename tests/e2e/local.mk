@@ -1,1 +1,21 @@
 # SPDX-License-Identifier: MIT
+# Each script starts a daemon of its own at a socket of its own (lib.sh).
+check_PROGRAMS += %D%/rpc
+%C%_rpc_SOURCES = %D%/rpc.c
+%C%_rpc_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MSGPACK_CFLAGS)
+%C%_rpc_LDADD = common/libcommon.a $(JANSSON_LIBS) $(MSGPACK_LIBS)
+
+e2e_scripts = \
+  %D%/cancel.sh \
+  %D%/clients.sh \
+  %D%/generate.sh \
+  %D%/loading.sh \
+  %D%/malformed.sh \
+  %D%/options.sh \
+  %D%/reader.sh \
+  %D%/second.sh \
+  %D%/stop.sh \
+  %D%/users.sh
+dist_check_SCRIPTS += $(e2e_scripts)
+TESTS += $(e2e_scripts)
+EXTRA_DIST += %D%/lib.sh

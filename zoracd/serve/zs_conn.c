@@ -187,18 +187,19 @@ static void apply_mark(struct zs_conn *c)
 {
     bool over = unsent(c) > c->front->config->limits.unsent_bytes;
 
-    if (!over) {
-        zs_jobs_give_credit(c);
-        if (c->state == ZS_CONN_OPEN && has_unread(c))
-            event_active(c->read_ev, 0, 0);
+    if (over != c->is_paused && c->state == ZS_CONN_OPEN && !c->half_closed) {
+        c->is_paused = over;
+        if (over)
+            event_del(c->read_ev);
+        else
+            event_add(c->read_ev, NULL);
     }
-    if (over == c->is_paused || c->state != ZS_CONN_OPEN || c->half_closed)
-        return;
-    c->is_paused = over;
     if (over)
-        event_del(c->read_ev);
-    else
-        event_add(c->read_ev, NULL);
+        return;
+    zs_jobs_give_credit(c);
+    /* Last: libevent does not watch the descriptor of an event that is active when it is added. */
+    if (c->state == ZS_CONN_OPEN && has_unread(c))
+        event_active(c->read_ev, 0, 0);
 }
 
 /* Nothing is owed and nothing more will come. */

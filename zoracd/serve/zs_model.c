@@ -196,6 +196,14 @@ static int new_model(struct zs_model **ret_m, const struct zs_model_opts *opts, 
     return r;
 }
 
+/* A sentence that does not say which model it is about does so then. */
+static int name_model(const struct zs_model_opts *opts, int err, struct zc_diag *dg)
+{
+    if (dg && strstr(dg->text, opts->engine.dir))
+        return err;
+    return zc_diag_prefix(dg, err, "%s", opts->engine.dir);
+}
+
 int zs_model_open(struct zs_model **ret_m, const struct zs_model_opts *opts,
                   ze_progress_cb *progress, void *arg, const atomic_bool *cancel,
                   struct zc_diag *dg)
@@ -207,7 +215,7 @@ int zs_model_open(struct zs_model **ret_m, const struct zs_model_opts *opts,
         r = ze_engine_open(&m->engine, &opts->engine, progress, arg, cancel, dg);
     if (r < 0) {
         zs_model_free(m);
-        return zc_diag_prefix(dg, r, "%s", opts->engine.dir);
+        return name_model(opts, r, dg);
     }
     if (strcmp(opts->engine.backend, "auto") == 0)
         m->notice = zc_xstrdup("backend auto: this build has no CUDA back-end, so the CPU is used");
@@ -256,5 +264,5 @@ int zs_model_check(const struct zs_model_opts *opts, struct zc_buf *report, stru
             report_plan(report, m, &plan);
     }
     zs_model_free(m);
-    return r < 0 ? zc_diag_prefix(dg, r, "%s", opts->engine.dir) : r;
+    return r < 0 ? name_model(opts, r, dg) : r;
 }

@@ -101,6 +101,7 @@ static void accept_job(struct zs_sched *s, struct zs_job *job)
     sj->n_live = job->params.n;
     sj->next = s->jobs;
     s->jobs = sj;
+    job->context = s->context;
     zs_job_make_replies(job);
     for (int i = 0; i < job->params.n; i++) {
         job->replies[i].ids_are_text = true;
@@ -178,7 +179,6 @@ static void tell_started(struct zs_sched *s, struct zs_choice *c)
         return;
     job->admitted = zs_now();
     job->cached_tokens = ze_seq_cached(c->seq);
-    job->context = s->context;
     job->max_tokens = c->limit - job->ids.len;
     s->now.prompt_tokens += job->ids.len;
     s->now.cached_tokens += job->cached_tokens;

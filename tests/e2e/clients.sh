@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# 64 clients at once: each gets the text that it gets alone, whatever runs beside it; two that stream
+# at the same time get their tokens in turn.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+start
+
+request() {
+    echo "{\"id\":1,\"method\":\"generate\",\"params\":{\"prompt\":\"Story $1\",\"seed\":$1,\"max_tokens\":$((16 + $1 % 7 * 8)),\"temperature\":1,\"ignore_eos\":true,\"stream\":$2}}"
+}
+for i in 1 2 3 4 5 6 7 8; do
+    request $i false | ask | field text >"$dir/alone.$i"
+done
+pids=
+for i in $(seq 64); do
+    request $((i % 8 + 1)) true | ask -q >"$dir/out.$i" &
+    pids="$pids $!"
+done
+for p in $pids; do
+    wait "$p" || fail "a client failed"
+done
+for i in $(seq 64); do
+    response 1 <"$dir/out.$i" | field text | cmp -s - "$dir/alone.$((i % 8 + 1))" ||
+        fail "client $i got $(field text <"$dir/out.$i"), alone it was $(cat "$dir/alone.$((i % 8 + 1))")"
+done
+
+# many requests on one connection, each under its id
+for i in $(seq 32); do
+    request $((i % 8 + 1)) true | sed "s/\"id\":1/\"id\":$i/"
+done | ask >"$dir/out"
+for i in $(seq 32); do
+    response "$i" <"$dir/out" | field text | cmp -s - "$dir/alone.$((i % 8 + 1))" || fail "request $i"
+done
+
+# two streams run at the same time: events of both are mixed
+{
+    request 1 true | sed 's/"max_tokens":[0-9]*/"max_tokens":200/'
+    request 2 true | sed 's/"max_tokens":[0-9]*/"max_tokens":200/;s/"id":1/"id":2/'
+} | ask | sed -n 's/.*"event":"delta".*"id":\([0-9]*\).*/\1/p' | uniq | wc -l >"$dir/turns"
+[ "$(cat "$dir/turns")" -gt 20 ] || fail "one stream waited for the other"
+
+# an id that is in use
+{
+    request 1 true
+    request 1 true
+} | ask -q -t 10 >"$dir/out" || true
+grep -q 'a request with id 1 is running' "$dir/out" || fail "an id was used twice"

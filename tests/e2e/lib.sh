@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh disable=SC2034 # variables are for the scripts that read this
+# What every end-to-end script needs: a daemon of its own at a socket of its own, in a folder that
+# goes away. ZORAC_E2E_SOCKET points at a daemon that is already running, in a debugger say.
+set -eu
+src=$(cd "${top_srcdir:-.}" && pwd)
+build=$(cd "${top_builddir:-.}" && pwd)
+zoracd=$build/zoracd/zoracd
+rpc=$build/tests/e2e/rpc
+export ZORAC_DEMO_MODEL="${ZORAC_DEMO_MODEL:-$src/zoracd/demo/model}"
+export LC_ALL=C
+unset NOTIFY_SOCKET LISTEN_FDS XDG_CONFIG_HOME || true
+
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+[ -f "$ZORAC_DEMO_MODEL/config.json" ] || skip "the demo model is not there"
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/zorac-e2e-XXXXXX")
+sock=${ZORAC_E2E_SOCKET:-$dir/s}
+log=$dir/log
+conf=$dir/zoracd.conf
+pid=
+: >"$conf"
+: >"$log"
+
+cleanup() {
+    status=$?
+    [ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true
+    if [ $status -ne 0 ] && [ $status -ne 77 ]; then
+        echo "--- log of the daemon"
+        cat "$log"
+    fi
+    rm -rf "$dir"
+    exit $status
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+
+# launch [options]: starts a daemon and does not wait for it
+launch() {
+    [ -z "${ZORAC_E2E_SOCKET-}" ] || return 0
+    "$zoracd" -c "$conf" -S "$sock" -b cpu --threads 2 "$@" 2>>"$log" &
+    pid=$!
+}
+
+# ask [options of rpc]: requests from standard input, answers to standard output
+ask() {
+    timeout 60 "$rpc" -S "$sock" "$@"
+}
+
+# until_true SECONDS COMMAND...: until it succeeds
+until_true() {
+    n=$(($1 * 20))
+    shift
+    while ! "$@" >/dev/null 2>&1; do
+        n=$((n - 1))
+        [ $n -gt 0 ] || fail "in vain: $*"
+        sleep 0.05
+    done
+}
+
+is_state() {
+    echo '{"id":1,"method":"hello"}' | ask 2>/dev/null | grep -q "\"state\":\"$1\""
+}
+
+# start [options]: a daemon that is ready
+start() {
+    launch "$@"
+    until_true 40 is_state ready
+}
+
+# stopped STATUS: waits for the daemon's end
+stopped() {
+    status=0
+    wait "$pid" || status=$?
+    pid=
+    [ "$status" = "$1" ] || fail "the daemon ended with status $status, not $1"
+}
+
+# field NAME: the last value of that key in the lines of standard input
+field() {
+    sed -n "s/.*\"$1\":\\(\"\\([^\"\\\\]\\|\\\\.\\)*\"\\|[^,}]*\\).*/\\1/p" | tail -n 1
+}
+
+stat_of() {
+    echo '{"id":1,"method":"stats"}' | ask | field "$1"
+}
+
+running() {
+    echo '{"id":1,"method":"status"}' | ask | sed 's/.*"requests":\({[^}]*}\).*/\1/' | field all
+}
+is_busy() {
+    [ "$(running)" != 0 ]
+}
+is_idle() {
+    [ "$(running)" = 0 ]
+}
+
+# response ID: that response among the lines of standard input
+response() {
+    grep "\"id\":$1[,}]" | grep -v '"event"' || fail "no response to request $1"
+}
+
+user() {
+    printf '[{"role":"user","content":"%s"}]' "$1"
+}

@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# While the model loads: hello and status answer, a request waits and is told so, can be canceled, and
+# runs when the model is there. A pipe in the place of a file makes loading wait for us.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+[ -z "${ZORAC_E2E_SOCKET-}" ] || skip "it needs a daemon of its own"
+mkdir "$dir/model"
+cp "$ZORAC_DEMO_MODEL"/* "$dir/model"
+rm "$dir/model/tokenizer_config.json"
+mkfifo "$dir/model/tokenizer_config.json"
+
+launch -m "$dir/model"
+until_true 40 is_state loading
+echo '{"id":1,"method":"status"}' | ask | grep -q '"load":{"done":' || fail "no load in status"
+{
+    echo "{\"id\":1,\"method\":\"generate\",\"params\":{\"messages\":$(user hi)}}"
+    echo "{\"id\":2,\"method\":\"generate\",\"params\":{\"messages\":$(user hi)}}"
+    echo '{"id":3,"method":"tokenize","params":{"text":"a"}}'
+    echo '{"id":4,"method":"generate","params":{"prmpt":1}}'
+    echo '{"wait":4}'
+    echo '{"event":"progress","of":1}'
+    echo '{"id":5,"method":"cancel","params":{"id":2}}'
+    echo '{"wait":2}'
+} | ask >"$dir/out" &
+client=$!
+until_true 40 grep -q '"id":5,"result"' "$dir/out"
+grep '"event":"progress"' "$dir/out" | grep -q '"phase":"load"' || fail "no progress"
+cat "$ZORAC_DEMO_MODEL/tokenizer_config.json" >"$dir/model/tokenizer_config.json"
+wait $client || fail "the waiting request was not answered"
+response 1 <"$dir/out" | grep -q '"finish_reason":"stop"' || fail "not answered after loading"
+response 2 <"$dir/out" | grep -q '"finish_reason":"canceled"' || fail "not canceled while loading"
+response 3 <"$dir/out" | grep -q '"ids":\[' || fail "no ids"
+kill "$pid"
+stopped 0
+
+# stopped while loading
+launch -m "$dir/model"
+until_true 40 is_state loading
+kill "$pid"
+sleep 0.2
+: >"$dir/model/tokenizer_config.json" &
+stopped 0
+
+# a model that can't be served: said to the waiting client, in the log, by the status
+rm "$dir/model/tokenizer_config.json"
+printf '%s' '{"chat_template": "{% for m in messages %}\n{{ m.content | frobnicate }}{% endfor %}"}' \
+    >"$dir/model/tokenizer_config.json"
+: >"$log"
+launch -m "$dir/model"
+stopped 1
+grep -q 'chat_template:2' "$log" || fail "the template's line is not named: $(cat "$log")"
+grep -q 'frobnicate' "$log" || fail "the filter is not named"
+rm "$dir/model/tokenizer_config.json"
+: >"$log"
+launch -m "$dir/model"
+stopped 1
+grep -q 'no chat template' "$log" || fail "a missing template: $(cat "$log")"
+: >"$log"
+launch -m "$dir/nowhere"
+stopped 1
+[ "$(wc -l <"$log")" = 1 ] && grep -q "$dir/nowhere" "$log" || fail "an unreadable model: $(cat "$log")"

@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Options and configuration: each that is taken works or is refused with a reason; the exit statuses
+# that --help promises; SIGHUP.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+[ -z "${ZORAC_E2E_SOCKET-}" ] || skip "it needs a daemon of its own"
+
+# expect STATUS SAYS OPTIONS...
+expect() {
+    want=$1
+    says=$2
+    shift 2
+    st=0
+    timeout 20 "$zoracd" "$@" >"$dir/out" 2>"$dir/err" || st=$?
+    [ $st = "$want" ] || fail "zoracd $*: status $st, not $want: $(cat "$dir/err")"
+    cat "$dir/out" "$dir/err" | grep -q -e "$says" || fail "zoracd $*: $(cat "$dir/out" "$dir/err")"
+}
+expect 0 'Exit status' --help
+expect 0 '^zoracd [0-9]' --version
+expect 2 "no option '--bogus'" --bogus
+expect 2 '-m needs a value' -m
+expect 2 "'x' is not an option" x
+expect 2 "'x' is not an option" -- x
+expect 2 'this build has no CUDA back-end' -b cuda
+expect 2 "backend is auto, cuda or cpu, not 'tpu'" -b tpu
+expect 2 'it chooses a GPU' --device 0
+expect 2 'kv-type fp8' --kv-type fp8
+expect 2 "kv-type is f16 or fp8, not 'x'" --kv-type x
+expect 2 'lm-head is 8 or 16' --lm-head 12
+expect 2 "memory-limit is a size as 6GiB, not 'lots'" --memory-limit lots
+expect 2 'threads is a number from 0 to 1024' --threads -1
+expect 2 'log-level is one of' --log-level loud
+expect 2 'caps: "nonsense" is none of' --caps nonsense
+expect 2 'does not exist' -c "$dir/nowhere.conf"
+expect 1 'no such file' --check -m "$dir/nowhere"
+expect 0 'the model can be served' --check -c "$conf"
+expect 1 'the model does not fit' --check -c "$conf" --memory-limit 1MiB
+expect 1 'longer than' -c "$conf" -S "$(printf '/%0200d' 1)"
+
+# file LINE SAYS: the file, the line, the key
+file() {
+    printf 'log-level = info\n%s\n' "$1" >"$dir/bad.conf"
+    expect 2 "$dir/bad.conf:2: $2" -c "$dir/bad.conf"
+}
+file 'modle = x' "unknown key 'modle'"
+file 'context = many' 'context is a number from'
+printf '[server]\nmodel = x\n' >"$dir/bad.conf"
+expect 2 'bad.conf:2: there are no sections' -c "$dir/bad.conf"
+file 'exact = perhaps' 'exact is yes or no'
+file 'nonsense' "not 'key = value'"
+file 'log-level = debug' 'log-level is there twice'
+
+# every resource option at work
+printf 'max-sequences = 4\ncontext = 512\nexact = yes\nmemory-limit = 2GiB\nsocket-mode = 660\n' >"$conf"
+start --caps portable --lm-head 16 --strict
+echo '{"id":1,"method":"status"}' | ask >"$dir/out"
+grep -q '"context":512' "$dir/out" || fail "context"
+grep -q '"kv_type":"f32"' "$dir/out" || fail "exact"
+grep -q 'cpu portable' "$dir/out" || fail "caps: $(cat "$dir/out")"
+[ "$(stat -c %a "$sock")" = 660 ] || fail "socket-mode"
+
+# SIGHUP: what can change does, what can't is said, a broken file changes nothing
+printf 'max-sequences = 8\ncontext = 512\nexact = yes\nmemory-limit = 2GiB\nsocket-mode = 660\nlog-level = debug\nlimit-requests_per_connection = 3\n' >"$conf"
+kill -HUP "$pid"
+until_true 40 grep -q 'configuration reread; only a restart changes max-sequences' "$log"
+echo '{"id":1,"method":"hello"}' | ask | grep -q '"requests_per_connection":3' || fail "the limit has not changed"
+grep -q 'connection [0-9]*: closed' "$log" || fail "the log level has not changed"
+for i in 1 2 3 4; do
+    echo "{\"id\":$i,\"method\":\"generate\",\"params\":{\"prompt\":\"x\",\"max_tokens\":100,\"ignore_eos\":true}}"
+done | ask -q | response 4 | grep -q 'which is the limit' || fail "the limit is not enforced"
+echo 'bogus = 1' >"$conf"
+kill -HUP "$pid"
+until_true 40 grep -q "configuration not reread: $conf:1: unknown key 'bogus'" "$log"
+is_state ready || fail "a broken file stopped the daemon"
+kill "$pid"
+stopped 0
+
+# another protocol version is refused with a sentence
+: >"$conf"
+start
+echo '{"id":1,"method":"hello","params":{"version_min":2,"version_max":3}}' | ask |
+    grep -q '"code":"version".*speaks protocol version 1, the client 2 to 3' || fail "version"
+grep -q 'no model is configured: serving the demo model' "$log" || fail "the demo model is not announced"

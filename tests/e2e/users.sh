@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Two users at one daemon: neither sees the other's sessions, requests or cache; only the owner may
+# stop it. Needs root, to be somebody else.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+[ "$(id -u)" = 0 ] || skip "needs root"
+command -v setpriv >/dev/null || skip "needs setpriv"
+start --socket-mode 666
+chmod 755 "$dir"
+cp "$rpc" "$dir/rpc"
+chmod 755 "$dir/rpc"
+other() {
+    setpriv --reuid 65534 --regid 65534 --clear-groups timeout 60 "$dir/rpc" -S "$sock" "$@"
+}
+echo '{"id":1,"method":"hello"}' | other >/dev/null 2>&1 || skip "another user can't run programs here"
+
+prompt='"prompt":"A long enough prompt that fills more than one page of the cache: one two three four five six seven eight nine ten","max_tokens":4,"stream":false'
+{
+    echo '{"id":1,"method":"session.open","params":{"session":"mine","messages":[{"role":"user","content":"secret"}]}}'
+    echo "{\"id\":2,\"method\":\"generate\",\"params\":{$prompt}}"
+    echo '{"wait":2}'
+    echo "{\"id\":3,\"method\":\"generate\",\"params\":{$prompt}}"
+} | ask >"$dir/out"
+[ "$(response 3 <"$dir/out" | field cached_tokens)" -gt 0 ] || fail "the user's own prefix is not cached"
+{
+    echo '{"id":1,"method":"session.list"}'
+    echo '{"id":2,"method":"render","params":{"session":"mine"}}'
+    echo '{"id":3,"method":"session.close","params":{"session":"mine"}}'
+    echo "{\"id\":4,\"method\":\"generate\",\"params\":{$prompt}}"
+    echo '{"id":5,"method":"shutdown"}'
+    echo '{"id":6,"method":"cancel","params":{"id":2}}'
+} | other >"$dir/out"
+response 1 <"$dir/out" | grep -q '"sessions":\[\]' || fail "another user's sessions are listed"
+response 2 <"$dir/out" | grep -q '"code":"unknown_session"' || fail "another user's session is read"
+response 3 <"$dir/out" | grep -q '"code":"unknown_session"' || fail "another user's session is closed"
+[ "$(response 4 <"$dir/out" | field cached_tokens)" = 0 ] || fail "another user's cache answers"
+response 5 <"$dir/out" | grep -q '"code":"permission"' || fail "another user stops the daemon"
+response 6 <"$dir/out" | grep -q '"canceled":false' || fail "another user's request is found"
+echo '{"id":1,"method":"session.list"}' | ask | grep -q '"session":"mine"' || fail "the session is gone"
