@@ -231,15 +231,14 @@ static void bind_extras(struct zt_env *e, const struct zt_node *n, struct zt_sco
     if (n->uses & ZT_USES_KWARGS)
         set_name(e, s, t->id_kwargs, zt_of_dict(ZT_DICT, rest));
     else if (rest->n)
-        zt_fail(e, "the macro '%.*s' takes no argument '%.*s'", ZT_S(n->val.u.s),
-                ZT_S(rest->e[0].k.u.s));
+        zt_fail(e, "the macro takes no argument '%.*s'", ZT_S(rest->e[0].k.u.s));
     if (n->uses & ZT_USES_VARARGS) {
         struct zt_list *more = zt_list_new(e, 0);
         for (int i = n_params; i < a->n; i++)
             zt_list_add(e, more, a->v[i]);
         set_name(e, s, t->id_varargs, zt_of_list(ZT_TUPLE, more));
     } else if (a->n > n_params) {
-        zt_fail(e, "the macro '%.*s' takes no more than %d arguments", ZT_S(n->val.u.s), n_params);
+        zt_fail(e, "the macro takes no more than %d arguments", n_params);
     }
 }
 
@@ -275,8 +274,10 @@ static bool loop_has(struct zt_env *e, struct zt_loop *loop, size_t i)
         struct zt_val v = loop->source->v[loop->pos++];
         e->scope = scope_new(e, loop->scope);
         assign(e, loop->node->a, v);
-        if (zt_is_true(eval(e, loop->node->c)))
-            zt_list_add(e, loop->items, v);
+        if (zt_is_true(eval(e, loop->node->c))) {
+            bool tuple = loop->node->a->type == ZT_N_TUPLE; /* as it was unpacked */
+            zt_list_add(e, loop->items, tuple ? zt_of_list(ZT_TUPLE, zt_items(e, v)) : v);
+        }
         e->scope = outer;
     }
     return i < loop->items->n;
@@ -293,6 +294,8 @@ static enum flow run_loop(struct zt_env *e, const struct zt_node *n, struct zt_v
 {
     struct zt_loop *loop = zt_alloc(e, 1, sizeof *loop);
     struct zt_scope *outer = e->scope, *s = scope_new(e, around);
+    enum flow flow = FLOW_NEXT;
+    bool completed = false;
 
     *loop = (struct zt_loop){.node = n, .scope = around, .depth0 = depth0};
     loop->source = zt_items(e, over);
@@ -306,11 +309,13 @@ static enum flow run_loop(struct zt_env *e, const struct zt_node *n, struct zt_v
         e->scope = s;
         set_name(e, s, e->tmpl->id_loop, (struct zt_val){.kind = ZT_LOOP, .u.loop = loop});
         assign(e, n->a, loop->items->v[loop->i]);
-        if (exec(e, n->d) == FLOW_BREAK)
+        flow = exec(e, n->d);
+        completed |= flow == FLOW_NEXT;
+        if (flow == FLOW_BREAK)
             break;
     }
-    enum flow flow = FLOW_NEXT;
-    if (loop->i == 0 && !loop_has(e, loop, 0) && n->f) {
+    flow = FLOW_NEXT;
+    if (!completed && n->f) { /* as in jinja2: also when no turn came to its end */
         e->scope = scope_new(e, around);
         flow = exec(e, n->f);
     }
@@ -612,7 +617,7 @@ static void exec_call_block(struct zt_env *e, const struct zt_node *n)
     struct zt_val callee = eval(e, n->a->a);
     struct zt_args a = eval_args(e, n->a->b);
 
-    add_keyword(e, &a, n->b->val, macro_value(e, n->b));
+    add_keyword(e, &a, zt_text_of(e, "caller", true), macro_value(e, n->b));
     print(e, zt_call(e, callee, &a));
 }
 

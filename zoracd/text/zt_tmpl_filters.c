@@ -213,9 +213,9 @@ static struct zt_val extreme(struct zt_env *e, const struct zt_args *a, bool max
     return best;
 }
 
-static ZT_FN(f_min, extreme(e, a, false)) static ZT_FN(f_max,
-                                                       extreme(e, a, true)) static struct zt_val
-    f_sum(struct zt_env *e, const struct zt_args *a)
+static ZT_FN(f_min, extreme(e, a, false));
+static ZT_FN(f_max, extreme(e, a, true));
+static struct zt_val f_sum(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_list *l = zt_items(e, a->self);
     struct zt_val sum = a->v[1].kind == ZT_UNSET ? zt_int(0, true) : a->v[1];
@@ -234,9 +234,15 @@ static struct zt_args rest_of(const struct zt_args *a, int i)
     return (struct zt_args){.v = a->v + i, .n = a->n > i ? a->n - i : 0, .kw = a->kw};
 }
 
+/* These filters do not look at what is false: none|map(...) is empty. */
+static struct zt_list *items_if_true(struct zt_env *e, struct zt_val v)
+{
+    return zt_is_true(v) ? zt_items(e, v) : zt_list_new(e, 0);
+}
+
 static struct zt_val choose(struct zt_env *e, const struct zt_args *a, bool by_attr, bool keep)
 {
-    struct zt_list *l = zt_items(e, a->self), *out = zt_list_new(e, 0);
+    struct zt_list *l = items_if_true(e, a->self), *out = zt_list_new(e, 0);
     struct zt_args args = rest_of(a, by_attr + 1);
     const struct zt_builtin *test = NULL;
 
@@ -253,15 +259,11 @@ static struct zt_val choose(struct zt_env *e, const struct zt_args *a, bool by_a
     return zt_of_list(ZT_ITER, out);
 }
 
-static ZT_FN(f_select, choose(e, a, false, true)) static ZT_FN(
-    f_reject,
-    choose(e, a, false,
-           false)) static ZT_FN(f_selectattr,
-                                choose(e, a, true,
-                                       true)) static ZT_FN(f_rejectattr,
-                                                           choose(e, a, true,
-                                                                  false)) static struct zt_val
-    keyword(struct zt_env *e, const struct zt_args *a, const char *name)
+static ZT_FN(f_select, choose(e, a, false, true));
+static ZT_FN(f_reject, choose(e, a, false, false));
+static ZT_FN(f_selectattr, choose(e, a, true, true));
+static ZT_FN(f_rejectattr, choose(e, a, true, false));
+static struct zt_val keyword(struct zt_env *e, const struct zt_args *a, const char *name)
 {
     const struct zt_val *v = a->kw ? zt_dict_get(e, a->kw, zt_text_of(e, name, true)) : NULL;
 
@@ -270,7 +272,7 @@ static ZT_FN(f_select, choose(e, a, false, true)) static ZT_FN(
 
 static struct zt_val f_map(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_list *l = zt_items(e, a->self), *out = zt_list_new(e, l->n);
+    struct zt_list *l = items_if_true(e, a->self), *out = zt_list_new(e, l->n);
     struct zt_val attr = keyword(e, a, "attribute"), dflt = keyword(e, a, "default");
     struct zt_args args = rest_of(a, 1);
     const struct zt_builtin *filter = NULL;
@@ -290,8 +292,8 @@ static struct zt_val f_map(struct zt_env *e, const struct zt_args *a)
 
 /* ---- sequences ------------------------------------------------------------------------------- */
 
-static ZT_FN(f_length, zt_int((int64_t)zt_length(e, a->self), true)) static struct zt_val
-    f_first(struct zt_env *e, const struct zt_args *a)
+static ZT_FN(f_length, zt_int((int64_t)zt_length(e, a->self), true));
+static struct zt_val f_first(struct zt_env *e, const struct zt_args *a)
 {
     if (a->self.kind == ZT_ITER && a->self.u.l->pos < a->self.u.l->n)
         return a->self.u.l->v[a->self.u.l->pos++];
@@ -308,8 +310,8 @@ static struct zt_val f_last(struct zt_env *e, const struct zt_args *a)
     return l->n ? l->v[l->n - 1] : zt_undef(a->self.kind, zt_str_of(e, "-1", true));
 }
 
-static ZT_FN(f_list, zt_of_list(ZT_LIST, zt_items(e, a->self))) static struct zt_val
-    f_items(struct zt_env *e, const struct zt_args *a)
+static ZT_FN(f_list, zt_of_list(ZT_LIST, zt_items(e, a->self)));
+static struct zt_val f_items(struct zt_env *e, const struct zt_args *a)
 {
     if (a->self.kind == ZT_UNDEF)
         return zt_of_list(ZT_ITER, zt_list_new(e, 0));
@@ -385,22 +387,12 @@ static struct zt_val f_slice(struct zt_env *e, const struct zt_args *a)
 
 /* ---- text ------------------------------------------------------------------------------------ */
 
-static ZT_FN(f_string, zt_of_str(zt_to_str(e, a->self))) static ZT_FN(
-    f_safe,
-    zt_of_str(zt_str_markup(
-        e, zt_to_str(e, a->self),
-        true))) static ZT_FN(f_escape,
-                             zt_of_str(zt_str_escape(
-                                 e,
-                                 zt_to_str(
-                                     e,
-                                     a->self)))) static ZT_FN(f_forceescape,
-                                                              zt_of_str(zt_str_escape(
-                                                                  e,
-                                                                  zt_str_markup(
-                                                                      e, zt_to_str(e, a->self),
-                                                                      false)))) static struct zt_val
-    f_replace(struct zt_env *e, const struct zt_args *a)
+static ZT_FN(f_string, zt_of_str(zt_to_str(e, a->self)));
+static ZT_FN(f_safe, zt_of_str(zt_str_markup(e, zt_to_str(e, a->self), true)));
+static ZT_FN(f_escape, zt_of_str(zt_str_escape(e, zt_to_str(e, a->self))));
+static ZT_FN(f_forceescape,
+             zt_of_str(zt_str_escape(e, zt_str_markup(e, zt_to_str(e, a->self), false))));
+static struct zt_val f_replace(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_args plain = *a;
 
@@ -418,11 +410,10 @@ static const struct zt_str *spaces(struct zt_env *e, int64_t n, bool trusted)
     return zt_sb_take(&b);
 }
 
-/* Whether title begins a new word after the character at byte i. */
-static bool begins_word(const struct zt_str *s, size_t i)
+/* Whether title begins a new word after the character at byte i; and its length. */
+static bool begins_word(const struct zt_str *s, size_t i, size_t *ret_n)
 {
-    size_t n;
-    uint32_t c = zt_char_at(s->p + i, s->len - i, &n);
+    uint32_t c = zt_char_at(s->p + i, s->len - i, ret_n);
 
     return zt_char_is_space(c) || (c && c < 0x80 && strchr("-({[<", (int)c));
 }
@@ -430,24 +421,24 @@ static bool begins_word(const struct zt_str *s, size_t i)
 static struct zt_val f_title(struct zt_env *e, const struct zt_args *a)
 {
     const struct zt_str *s = zt_to_str(e, a->self);
+    bool in_word = false;
     struct zt_sb b;
 
     zt_sb_init(&b, e);
-    for (size_t i = 0, end; i < s->len; i = end) {
-        bool word = !begins_word(s, i);
-        size_t n;
-        for (end = i; end < s->len && word == !begins_word(s, end); end += n)
-            zt_char_at(s->p + end, s->len - end, &n);
-        struct zt_val part = zt_of_str(zt_str_sub(e, s, i, end - i));
-        zt_sb_add_str(&b,
-                      word ? zt_m_capitalize(e, &(struct zt_args){.self = part}).u.s : part.u.s);
+    for (size_t i = 0, n; i < s->len; i += n) {
+        bool letter = !begins_word(s, i, &n);
+        struct zt_args c = {.self = zt_of_str(zt_str_sub(e, s, i, n))};
+        zt_sb_add_str(&b, !letter   ? c.self.u.s
+                          : in_word ? zt_m_lower(e, &c).u.s
+                                    : zt_m_upper(e, &c).u.s);
+        in_word = letter;
     }
     return zt_sb_take_val(&b);
 }
 
 static struct zt_val f_indent(struct zt_env *e, const struct zt_args *a)
 {
-    const struct zt_str *s = zt_to_str(e, a->self), *by = a->v[0].u.s;
+    const struct zt_str *s = zt_need_str(e, a->self), *by = a->v[0].u.s;
     bool first = zt_is_true(a->v[1]), blank = zt_is_true(a->v[2]);
     struct zt_sb b;
 
@@ -469,14 +460,15 @@ static struct zt_val f_indent(struct zt_env *e, const struct zt_args *a)
 
 static struct zt_val f_truncate(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = zt_of_str(zt_to_str(e, a->self)), none = zt_none();
+    struct zt_val s = a->self, none = zt_none();
     const struct zt_str *end = zt_arg_str(e, a, 2, "...");
     int64_t len = zt_arg_int(e, a, 0, 255), leeway = zt_arg_int(e, a, 3, 5);
 
     if (len < (int64_t)end->chars || leeway < 0)
         zt_fail(e, "truncate to less than its end");
-    if ((int64_t)s.u.s->chars <= len + leeway)
+    if ((int64_t)zt_length(e, s) <= len + leeway)
         return s;
+    zt_need_str(e, s);
     s = zt_get_slice(e, s, none, zt_int(len - (int64_t)end->chars, true), none);
     if (!zt_is_true(a->v[1])) {
         const char *space = memrchr(s.u.s->p, ' ', s.u.s->len);
@@ -535,7 +527,7 @@ static void wrap(struct zt_env *e, const struct zt_str *s, size_t width, bool cu
 
 static struct zt_val f_wordwrap(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_list *paragraphs = zt_split_lines(e, zt_to_str(e, a->self), false);
+    struct zt_list *paragraphs = zt_split_lines(e, zt_need_str(e, a->self), false);
     struct zt_list *lines = zt_list_new(e, 8);
     int64_t width = zt_arg_int(e, a, 0, 79);
 
@@ -591,19 +583,32 @@ static struct zt_val f_striptags(struct zt_env *e, const struct zt_args *a)
     return f_join(e, &words);
 }
 
+/* plus: as in a query string, where a space is '+' and '/' is no separator. */
+static void add_url(struct zt_sb *b, const struct zt_str *s, bool plus)
+{
+    for (size_t i = 0; i < s->len; i++) {
+        unsigned char c = (unsigned char)s->p[i];
+        if ((c < 0x80 && isalnum(c)) || (c && strchr(plus ? "_.-~" : "_.-~/", c)))
+            zt_sb_add_sub(b, s, i, 1);
+        else if (plus && c == ' ')
+            zt_sb_adds(b, "+", zt_str_is_trusted_at(s, i));
+        else
+            zt_sb_addf(b, zt_str_is_trusted_at(s, i), "%%%02X", c);
+    }
+}
+
 static struct zt_val f_urlencode(struct zt_env *e, const struct zt_args *a)
 {
-    const struct zt_str *s = zt_to_str(e, a->self);
     struct zt_sb b;
 
     zt_sb_init(&b, e);
-    for (size_t i = 0; i < s->len; i++) {
-        char c = s->p[i];
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-            (c && strchr("_.-~/", c)))
-            zt_sb_add_sub(&b, s, i, 1);
-        else
-            zt_sb_addf(&b, zt_str_is_trusted_at(s, i), "%%%02X", (unsigned char)c);
+    if (a->self.kind != ZT_DICT)
+        add_url(&b, zt_to_str(e, a->self), false);
+    for (size_t i = 0; a->self.kind == ZT_DICT && i < a->self.u.d->n; i++) {
+        zt_sb_adds(&b, i ? "&" : "", false);
+        add_url(&b, zt_to_str(e, a->self.u.d->e[i].k), true);
+        zt_sb_adds(&b, "=", false);
+        add_url(&b, zt_to_str(e, a->self.u.d->e[i].v), true);
     }
     return zt_sb_take_val(&b);
 }
@@ -800,60 +805,61 @@ static struct zt_val f_default(struct zt_env *e, const struct zt_args *a)
     return !use ? a->self : a->v[0].kind == ZT_UNSET ? zt_text_of(e, "", true) : a->v[0];
 }
 
-static ZT_FN(f_attr, zt_get_attr(e, a->self, zt_need_str(e, a->v[0]), false)) static const
-    struct zt_builtin filters[] = {
-        {"abs", f_abs, "", 0},
-        {"attr", f_attr, "name", 1},
-        {"batch", f_batch, "linecount,fill_with", 1},
-        {"capitalize", zt_m_capitalize, "", 0},
-        {"center", zt_m_center, "width,fillchar", 0},
-        {"count", f_length, "", 0},
-        {"d", f_default, "default_value,boolean", 0},
-        {"default", f_default, "default_value,boolean", 0},
-        {"dictsort", f_dictsort, "case_sensitive,by,reverse", 0},
-        {"e", f_escape, "", 0},
-        {"escape", f_escape, "", 0},
-        {"filesizeformat", f_filesizeformat, "binary", 0},
-        {"first", f_first, "", 0},
-        {"float", f_float, "default", 0},
-        {"forceescape", f_forceescape, "", 0},
-        {"format", f_format, NULL, 0},
-        {"groupby", f_groupby, "attribute,default,case_sensitive", 1},
-        {"indent", f_indent, "width,first,blank", 0},
-        {"int", f_int, "default,base", 0},
-        {"items", f_items, "", 0},
-        {"join", f_join, "d,attribute", 0},
-        {"last", f_last, "", 0},
-        {"length", f_length, "", 0},
-        {"list", f_list, "", 0},
-        {"lower", zt_m_lower, "", 0},
-        {"map", f_map, NULL, 0},
-        {"max", f_max, "case_sensitive,attribute", 0},
-        {"min", f_min, "case_sensitive,attribute", 0},
-        {"reject", f_reject, NULL, 0},
-        {"rejectattr", f_rejectattr, NULL, 0},
-        {"replace", f_replace, "old,new,count", 2},
-        {"reverse", f_reverse, "", 0},
-        {"round", f_round, "precision,method", 0},
-        {"safe", f_safe, "", 0},
-        {"select", f_select, NULL, 0},
-        {"selectattr", f_selectattr, NULL, 0},
-        {"slice", f_slice, "slices,fill_with", 1},
-        {"sort", f_sort, "reverse,case_sensitive,attribute", 0},
-        {"string", f_string, "", 0},
-        {"striptags", f_striptags, "", 0},
-        {"sum", f_sum, "attribute,start", 0},
-        {"title", f_title, "", 0},
-        {"tojson", f_tojson, "ensure_ascii,indent,separators,sort_keys", 0},
-        {"trim", zt_m_strip, "chars", 0},
-        {"truncate", f_truncate, "length,killwords,end,leeway", 0},
-        {"unique", f_unique, "case_sensitive,attribute", 0},
-        {"upper", zt_m_upper, "", 0},
-        {"urlencode", f_urlencode, "", 0},
-        {"wordcount", f_wordcount, "", 0},
-        {"wordwrap", f_wordwrap, "width,break_long_words,wrapstring,break_on_hyphens", 0},
-        {"xmlattr", f_xmlattr, "autospace", 0},
-        {0},
+static ZT_FN(f_attr, zt_get_attr(e, a->self, zt_need_str(e, a->v[0]), false));
+
+static const struct zt_builtin filters[] = {
+    {"abs", f_abs, "", 0},
+    {"attr", f_attr, "name", 1},
+    {"batch", f_batch, "linecount,fill_with", 1},
+    {"capitalize", zt_m_capitalize, "", 0},
+    {"center", zt_m_center, "width,fillchar", 0},
+    {"count", f_length, "", 0},
+    {"d", f_default, "default_value,boolean", 0},
+    {"default", f_default, "default_value,boolean", 0},
+    {"dictsort", f_dictsort, "case_sensitive,by,reverse", 0},
+    {"e", f_escape, "", 0},
+    {"escape", f_escape, "", 0},
+    {"filesizeformat", f_filesizeformat, "binary", 0},
+    {"first", f_first, "", 0},
+    {"float", f_float, "default", 0},
+    {"forceescape", f_forceescape, "", 0},
+    {"format", f_format, NULL, 0},
+    {"groupby", f_groupby, "attribute,default,case_sensitive", 1},
+    {"indent", f_indent, "width,first,blank", 0},
+    {"int", f_int, "default,base", 0},
+    {"items", f_items, "", 0},
+    {"join", f_join, "d,attribute", 0},
+    {"last", f_last, "", 0},
+    {"length", f_length, "", 0},
+    {"list", f_list, "", 0},
+    {"lower", zt_m_lower, "", 0},
+    {"map", f_map, NULL, 0},
+    {"max", f_max, "case_sensitive,attribute", 0},
+    {"min", f_min, "case_sensitive,attribute", 0},
+    {"reject", f_reject, NULL, 0},
+    {"rejectattr", f_rejectattr, NULL, 0},
+    {"replace", f_replace, "old,new,count", 2},
+    {"reverse", f_reverse, "", 0},
+    {"round", f_round, "precision,method", 0},
+    {"safe", f_safe, "", 0},
+    {"select", f_select, NULL, 0},
+    {"selectattr", f_selectattr, NULL, 0},
+    {"slice", f_slice, "slices,fill_with", 1},
+    {"sort", f_sort, "reverse,case_sensitive,attribute", 0},
+    {"string", f_string, "", 0},
+    {"striptags", f_striptags, "", 0},
+    {"sum", f_sum, "attribute,start", 0},
+    {"title", f_title, "", 0},
+    {"tojson", f_tojson, "ensure_ascii,indent,separators,sort_keys", 0},
+    {"trim", zt_m_strip, "chars", 0},
+    {"truncate", f_truncate, "length,killwords,end,leeway", 0},
+    {"unique", f_unique, "case_sensitive,attribute", 0},
+    {"upper", zt_m_upper, "", 0},
+    {"urlencode", f_urlencode, "", 0},
+    {"wordcount", f_wordcount, "", 0},
+    {"wordwrap", f_wordwrap, "width,break_long_words,wrapstring,break_on_hyphens", 0},
+    {"xmlattr", f_xmlattr, "autospace", 0},
+    {0},
 };
 
 /* ---- tests ----------------------------------------------------------------------------------- */
@@ -873,35 +879,35 @@ enum {
     CALLABLES = 1 << ZT_UNDEF | 1 << ZT_FUNC | 1 << ZT_MACRO | 1 << ZT_LOOP | 1 << ZT_JOINER
 };
 
-TEST(defined, a->self.kind != ZT_UNDEF)
-TEST(undefined, a->self.kind == ZT_UNDEF)
-TEST(none, a->self.kind == ZT_NONE)
-TEST(string, a->self.kind == ZT_STR && !a->self.u.s->bytes)
-TEST(mapping, a->self.kind == ZT_DICT)
-TEST(iterable, is_one_of(a->self, ITERABLES))
-TEST(sequence, is_one_of(a->self, SEQUENCES))
-TEST(callable, is_one_of(a->self, CALLABLES))
-TEST(number, is_one_of(a->self, NUMBERS))
-TEST(integer, a->self.kind == ZT_INT || a->self.kind == ZT_BIG)
-TEST(float, a->self.kind == ZT_FLOAT)
-TEST(boolean, a->self.kind == ZT_BOOL)
-TEST(true, a->self.kind == ZT_BOOL && a->self.u.b)
-TEST(false, a->self.kind == ZT_BOOL && !a->self.u.b)
-TEST(escaped, a->self.kind == ZT_STR && a->self.u.s->markup)
-TEST(lower, zt_str_is_case(zt_to_str(e, a->self), false))
-TEST(upper, zt_str_is_case(zt_to_str(e, a->self), true))
-TEST(eq, zt_is_equal(e, a->self, a->v[0]))
-TEST(ne, !zt_is_equal(e, a->self, a->v[0]))
-TEST(lt, zt_is_less(e, a->self, a->v[0]))
-TEST(gt, zt_is_less(e, a->v[0], a->self))
-TEST(le, zt_is_less(e, a->self, a->v[0]) || zt_is_equal(e, a->self, a->v[0]))
-TEST(ge, zt_is_less(e, a->v[0], a->self) || zt_is_equal(e, a->self, a->v[0]))
-TEST(in, zt_is_in(e, a->self, a->v[0]))
-TEST(divisibleby, !zt_is_true(zt_binary(e, '%', a->self, a->v[0])))
-TEST(even, !zt_is_true(zt_binary(e, '%', a->self, zt_int(2, true))))
-TEST(odd, zt_is_true(zt_binary(e, '%', a->self, zt_int(2, true))))
-TEST(filter, zt_find_filter(zt_need_str(e, a->self)) != NULL)
-TEST(test, zt_find_test(zt_need_str(e, a->self)) != NULL)
+TEST(defined, a->self.kind != ZT_UNDEF);
+TEST(undefined, a->self.kind == ZT_UNDEF);
+TEST(none, a->self.kind == ZT_NONE);
+TEST(string, a->self.kind == ZT_STR && !a->self.u.s->bytes);
+TEST(mapping, a->self.kind == ZT_DICT);
+TEST(iterable, is_one_of(a->self, ITERABLES));
+TEST(sequence, is_one_of(a->self, SEQUENCES));
+TEST(callable, is_one_of(a->self, CALLABLES));
+TEST(number, is_one_of(a->self, NUMBERS));
+TEST(integer, a->self.kind == ZT_INT || a->self.kind == ZT_BIG);
+TEST(float, a->self.kind == ZT_FLOAT);
+TEST(boolean, a->self.kind == ZT_BOOL);
+TEST(true, a->self.kind == ZT_BOOL && a->self.u.b);
+TEST(false, a->self.kind == ZT_BOOL && !a->self.u.b);
+TEST(escaped, a->self.kind == ZT_STR && a->self.u.s->markup);
+TEST(lower, zt_str_is_case(zt_to_str(e, a->self), false));
+TEST(upper, zt_str_is_case(zt_to_str(e, a->self), true));
+TEST(eq, zt_is_equal(e, a->self, a->v[0]));
+TEST(ne, !zt_is_equal(e, a->self, a->v[0]));
+TEST(lt, zt_is_less(e, a->self, a->v[0]));
+TEST(gt, zt_is_less(e, a->v[0], a->self));
+TEST(le, zt_is_less(e, a->self, a->v[0]) || zt_is_equal(e, a->self, a->v[0]));
+TEST(ge, zt_is_less(e, a->v[0], a->self) || zt_is_equal(e, a->self, a->v[0]));
+TEST(in, zt_is_in(e, a->self, a->v[0]));
+TEST(divisibleby, !zt_is_true(zt_binary(e, '%', a->self, a->v[0])));
+TEST(even, !zt_is_true(zt_binary(e, '%', a->self, zt_int(2, true))));
+TEST(odd, zt_is_true(zt_binary(e, '%', a->self, zt_int(2, true))));
+TEST(filter, zt_find_filter(zt_need_str(e, a->self)) != NULL);
+TEST(test, zt_find_test(zt_need_str(e, a->self)) != NULL);
 
 static struct zt_val t_sameas(struct zt_env *e, const struct zt_args *a)
 {
@@ -987,9 +993,9 @@ static struct zt_dict *make_dict(struct zt_env *e, const struct zt_args *a)
     return d;
 }
 
-static ZT_FN(g_dict, zt_of_dict(ZT_DICT, make_dict(e, a))) static ZT_FN(
-    g_namespace, zt_of_dict(ZT_NAMESPACE, make_dict(e, a))) static struct zt_val
-    g_cycler(struct zt_env *e, const struct zt_args *a)
+static ZT_FN(g_dict, zt_of_dict(ZT_DICT, make_dict(e, a)));
+static ZT_FN(g_namespace, zt_of_dict(ZT_NAMESPACE, make_dict(e, a)));
+static struct zt_val g_cycler(struct zt_env *e, const struct zt_args *a)
 {
     if (a->n == 0)
         zt_fail(e, "a cycler needs values");

@@ -28,7 +28,7 @@ static void add_float(struct zt_sb *b, double f, bool trusted)
     while (strtod(digits, NULL) != f && ++precision <= 17);
     int exp = atoi(strchr(digits, 'e') + 1);
     if (exp < -4 || exp >= 16)
-        zt_sb_addf(b, trusted, "%.*ge%c%02d", precision, strtod(strtok(digits, "e"), NULL),
+        zt_sb_addf(b, trusted, "%.*se%c%02d", (int)strcspn(digits, "e"), digits,
                    exp < 0 ? '-' : '+', abs(exp));
     else
         zt_sb_addf(b, trusted, "%.*f", precision - 1 - exp > 1 ? precision - 1 - exp : 1, f);
@@ -164,6 +164,14 @@ static void add_repr(struct zt_sb *b, struct zt_val v)
         break;
     case ZT_UNDEF:
         zt_sb_adds(b, "Undefined", false);
+        break;
+    case ZT_MACRO:
+        zt_sb_adds(b, "<Macro ", false);
+        if (v.u.macro->node->val.kind == ZT_STR)
+            add_repr(b, v.u.macro->node->val);
+        else
+            zt_sb_adds(b, "anonymous", false);
+        zt_sb_adds(b, ">", false);
         break;
     default:
         zt_sb_addf(b, false, "<%s>", zt_type_name(v));
@@ -496,8 +504,8 @@ struct zt_val zt_format_percent(struct zt_env *e, const struct zt_str *fmt, stru
         zt_sb_add_sub(&b, fmt, (size_t)(p - start), (size_t)(at - p));
         p = at < end ? percent_one(e, &f, &b, at + 1) : end;
     }
-    if (args.kind == ZT_TUPLE ? f.used < args.u.l->n
-                              : f.used == 0 && args.kind != ZT_DICT && args.kind != ZT_LIST)
+    bool container = args.kind == ZT_UNDEF || args.kind > ZT_STR;
+    if (args.kind == ZT_TUPLE ? f.used < args.u.l->n : f.used == 0 && !container)
         zt_fail(e, "not all arguments are used by the format");
     return zt_of_str(zt_str_markup(e, zt_sb_take(&b), fmt->markup));
 }

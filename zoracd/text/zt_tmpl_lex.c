@@ -107,6 +107,8 @@ static void lex_comment(struct lexer *x, size_t start)
 
     for (size_t at = start; at < x->len && !end; at++)
         end = tag_end(x, at, '#', true);
+    if (start >= x->len) /* jinja2 does not miss the end where nothing follows */
+        end = x->len;
     if (!end)
         zt_fail(x->e, "a comment without its end");
     advance(x, end);
@@ -136,7 +138,8 @@ static void lex_raw(struct lexer *x, size_t start)
             return;
         }
     }
-    zt_fail(x->e, "a raw block without its end");
+    if (start < x->len)
+        zt_fail(x->e, "a raw block without its end");
 }
 
 /* ---- inside tags ----------------------------------------------------------------------------- */

@@ -155,41 +155,24 @@ static struct zt_val change_case(struct zt_env *e, const struct zt_args *a, char
     return made_of(s, &b);
 }
 
-ZT_FN(zt_m_upper, change_case(e, a, 'u'))
-ZT_FN(zt_m_lower, change_case(e, a, 'l'))
-ZT_FN(zt_m_capitalize, change_case(e, a, 'c'))
-static ZT_FN(
-    m_title,
-    change_case(e, a, 't')) static ZT_FN(m_swapcase,
-                                         change_case(e, a,
-                                                     's')) static ZT_FN(m_isalpha,
-                                                                        zt_bool(is_all(self(e, a), is_alpha))) static ZT_FN(m_isdigit, zt_bool(is_all(self(e, a), is_digit))) static ZT_FN(m_isnumeric, zt_bool(is_all(self(e, a), is_numeric))) static ZT_FN(m_isalnum, zt_bool(is_all(self(e, a), zt_char_is_alnum))) static ZT_FN(m_isspace, zt_bool(is_all(self(e, a), zt_char_is_space))) static ZT_FN(m_isascii,
-                                                                                                                                                                                                                                                                                                                                                                                                            zt_bool(
-                                                                                                                                                                                                                                                                                                                                                                                                                self(
-                                                                                                                                                                                                                                                                                                                                                                                                                    e,
-                                                                                                                                                                                                                                                                                                                                                                                                                    a)
-                                                                                                                                                                                                                                                                                                                                                                                                                        ->len ==
-                                                                                                                                                                                                                                                                                                                                                                                                                    0 ||
-                                                                                                                                                                                                                                                                                                                                                                                                                is_all(
-                                                                                                                                                                                                                                                                                                                                                                                                                    self(e, a), is_ascii))) static ZT_FN(m_isupper,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                         zt_bool(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                             zt_str_is_case(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                 self(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                     e,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                     a),
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                 true))) static ZT_FN(m_islower,
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      zt_bool(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                          zt_str_is_case(self(e, a),
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         false)))
+ZT_FN(zt_m_upper, change_case(e, a, 'u'));
+ZT_FN(zt_m_lower, change_case(e, a, 'l'));
+ZT_FN(zt_m_capitalize, change_case(e, a, 'c'));
+static ZT_FN(m_title, change_case(e, a, 't'));
+static ZT_FN(m_swapcase, change_case(e, a, 's'));
+static ZT_FN(m_isalpha, zt_bool(is_all(self(e, a), is_alpha)));
+static ZT_FN(m_isdigit, zt_bool(is_all(self(e, a), is_digit)));
+static ZT_FN(m_isnumeric, zt_bool(is_all(self(e, a), is_numeric)));
+static ZT_FN(m_isalnum, zt_bool(is_all(self(e, a), zt_char_is_alnum)));
+static ZT_FN(m_isspace, zt_bool(is_all(self(e, a), zt_char_is_space)));
+static ZT_FN(m_isascii, zt_bool(self(e, a)->len == 0 || is_all(self(e, a), is_ascii)));
+static ZT_FN(m_isupper, zt_bool(zt_str_is_case(self(e, a), true)));
+static ZT_FN(m_islower, zt_bool(zt_str_is_case(self(e, a), false)));
 
-    /* ---- strip and split
-       ------------------------------------------------------------------------- */
+/* ---- strip and split
+   ------------------------------------------------------------------------- */
 
-    enum side {
-        LEFT = 1,
-        RIGHT = 2,
-        BOTH = 3
-    };
+enum side { LEFT = 1, RIGHT = 2, BOTH = 3 };
 
 /* Whether strip() takes the character at p away; set NULL: white space. */
 static bool is_stripped(const char *p, size_t len, const struct zt_str *set, size_t *ret_n)
@@ -215,13 +198,13 @@ static const struct zt_str *strip(struct zt_env *e, const struct zt_str *s,
     return zt_str_sub(e, s, from, to - from);
 }
 
-ZT_FN(zt_m_strip, zt_of_str(strip(e, self(e, a), zt_arg_str(e, a, 0, NULL), BOTH)))
-static ZT_FN(m_lstrip, zt_of_str(strip(e, self(e, a), zt_arg_str(e, a, 0, NULL), LEFT)))
-    ZT_FN(zt_m_rstrip, zt_of_str(strip(e, self(e, a), zt_arg_str(e, a, 0, NULL), RIGHT)))
+ZT_FN(zt_m_strip, zt_of_str(strip(e, self(e, a), zt_arg_str(e, a, 0, NULL), BOTH)));
+static ZT_FN(m_lstrip, zt_of_str(strip(e, self(e, a), zt_arg_str(e, a, 0, NULL), LEFT)));
+ZT_FN(zt_m_rstrip, zt_of_str(strip(e, self(e, a), zt_arg_str(e, a, 0, NULL), RIGHT)));
 
-    /* Where sub begins in from .. to of s, first or last; SIZE_MAX if it does not. */
-    static size_t find(struct zt_env *e, const struct zt_str *s, size_t from, size_t to,
-                       const struct zt_str *sub, bool last)
+/* Where sub begins in from .. to of s, first or last; SIZE_MAX if it does not. */
+static size_t find(struct zt_env *e, const struct zt_str *s, size_t from, size_t to,
+                   const struct zt_str *sub, bool last)
 {
     if (sub->len > to - from)
         return SIZE_MAX;
@@ -298,10 +281,10 @@ static struct zt_val split(struct zt_env *e, const struct zt_args *a, bool right
     return zt_of_list(ZT_LIST, l);
 }
 
-ZT_FN(zt_m_split, split(e, a, false))
-static ZT_FN(m_rsplit, split(e, a, true))
+ZT_FN(zt_m_split, split(e, a, false));
+static ZT_FN(m_rsplit, split(e, a, true));
 
-    struct zt_list *zt_split_lines(struct zt_env *e, const struct zt_str *s, bool keep)
+struct zt_list *zt_split_lines(struct zt_env *e, const struct zt_str *s, bool keep)
 {
     struct zt_list *l = zt_list_new(e, 4);
     size_t start = 0;
@@ -321,9 +304,9 @@ static ZT_FN(m_rsplit, split(e, a, true))
     return l;
 }
 
-static ZT_FN(m_splitlines, zt_of_list(ZT_LIST, zt_split_lines(e, self(e, a), zt_is_true(a->v[0]))))
+static ZT_FN(m_splitlines, zt_of_list(ZT_LIST, zt_split_lines(e, self(e, a), zt_is_true(a->v[0]))));
 
-    static struct zt_val partition(struct zt_env *e, const struct zt_args *a, bool right)
+static struct zt_val partition(struct zt_env *e, const struct zt_args *a, bool right)
 {
     const struct zt_str *s = self(e, a), *sep = zt_need_str(e, a->v[0]);
     struct zt_list *l = zt_list_new(e, 3);
@@ -339,12 +322,13 @@ static ZT_FN(m_splitlines, zt_of_list(ZT_LIST, zt_split_lines(e, self(e, a), zt_
     return zt_of_list(ZT_TUPLE, l);
 }
 
-static ZT_FN(m_partition, partition(e, a, false)) static ZT_FN(m_rpartition, partition(e, a, true))
+static ZT_FN(m_partition, partition(e, a, false));
+static ZT_FN(m_rpartition, partition(e, a, true));
 
-    /* ---- replace and join
-       ------------------------------------------------------------------------ */
+/* ---- replace and join
+   ------------------------------------------------------------------------ */
 
-    struct zt_val zt_m_replace(struct zt_env *e, const struct zt_args *a)
+struct zt_val zt_m_replace(struct zt_env *e, const struct zt_args *a)
 {
     const struct zt_str *s = self(e, a), *old = zt_to_str(e, a->v[0]), *by = zt_to_str(e, a->v[1]);
     int64_t count = zt_arg_int(e, a, 2, -1);
@@ -416,14 +400,12 @@ static struct zt_val search(struct zt_env *e, const struct zt_args *a, bool last
     return zt_int(at == SIZE_MAX ? -1 : start + (int64_t)zt_count_chars(s->p, at), false);
 }
 
-static ZT_FN(m_find, search(e, a, false, false)) static ZT_FN(
-    m_rfind,
-    search(e, a, true, false)) static ZT_FN(m_index,
-                                            search(e, a, false,
-                                                   true)) static ZT_FN(m_rindex,
-                                                                       search(e, a, true, true))
+static ZT_FN(m_find, search(e, a, false, false));
+static ZT_FN(m_rfind, search(e, a, true, false));
+static ZT_FN(m_index, search(e, a, false, true));
+static ZT_FN(m_rindex, search(e, a, true, true));
 
-    static struct zt_val m_count(struct zt_env *e, const struct zt_args *a)
+static struct zt_val m_count(struct zt_env *e, const struct zt_args *a)
 {
     int64_t start, n = 0;
     const struct zt_str *s = part_of(e, a, &start), *sub = zt_need_str(e, a->v[0]);
@@ -457,9 +439,10 @@ static struct zt_val affix(struct zt_env *e, const struct zt_args *a, bool at_en
     return zt_bool(is);
 }
 
-static ZT_FN(m_startswith, affix(e, a, false)) static ZT_FN(m_endswith, affix(e, a, true))
+static ZT_FN(m_startswith, affix(e, a, false));
+static ZT_FN(m_endswith, affix(e, a, true));
 
-    static struct zt_val remove_affix(struct zt_env *e, const struct zt_args *a, bool at_end)
+static struct zt_val remove_affix(struct zt_env *e, const struct zt_args *a, bool at_end)
 {
     const struct zt_str *s = self(e, a), *x = zt_need_str(e, a->v[0]);
     size_t n = has_affix(s, x, at_end) ? x->len : 0;
@@ -467,13 +450,13 @@ static ZT_FN(m_startswith, affix(e, a, false)) static ZT_FN(m_endswith, affix(e,
     return zt_of_str(zt_str_sub(e, s, at_end ? 0 : n, s->len - n));
 }
 
-static ZT_FN(m_removeprefix, remove_affix(e, a, false)) static ZT_FN(m_removesuffix,
-                                                                     remove_affix(e, a, true))
+static ZT_FN(m_removeprefix, remove_affix(e, a, false));
+static ZT_FN(m_removesuffix, remove_affix(e, a, true));
 
-    /* ---- padding
-       --------------------------------------------------------------------------------- */
+/* ---- padding
+   --------------------------------------------------------------------------------- */
 
-    static struct zt_val pad(struct zt_env *e, const struct zt_args *a, enum side side)
+static struct zt_val pad(struct zt_env *e, const struct zt_args *a, enum side side)
 {
     const struct zt_str *s = self(e, a), *fill = zt_arg_str(e, a, 1, " ");
     int64_t width = zt_arg_int(e, a, 0, 80), n = width - (int64_t)s->chars;
@@ -492,10 +475,11 @@ static ZT_FN(m_removeprefix, remove_affix(e, a, false)) static ZT_FN(m_removesuf
     return made_of(s, &b);
 }
 
-ZT_FN(zt_m_center, pad(e, a, BOTH))
-static ZT_FN(m_ljust, pad(e, a, RIGHT)) static ZT_FN(m_rjust, pad(e, a, LEFT))
+ZT_FN(zt_m_center, pad(e, a, BOTH));
+static ZT_FN(m_ljust, pad(e, a, RIGHT));
+static ZT_FN(m_rjust, pad(e, a, LEFT));
 
-    static struct zt_val m_zfill(struct zt_env *e, const struct zt_args *a)
+static struct zt_val m_zfill(struct zt_env *e, const struct zt_args *a)
 {
     const struct zt_str *s = self(e, a);
     int64_t n = zt_need_int(e, a->v[0]) - (int64_t)s->chars;
@@ -535,17 +519,13 @@ static struct zt_val dict_view(struct zt_env *e, const struct zt_args *a, char w
     return zt_of_list(ZT_VIEW, l);
 }
 
-ZT_FN(zt_m_items, dict_view(e, a, 'i'))
-static ZT_FN(m_keys, dict_view(e, a, 'k')) static ZT_FN(
-    m_values,
-    dict_view(e, a,
-              'v')) static ZT_FN(m_format,
-                                 zt_format_braces(
-                                     e, self(e, a),
-                                     a)) static ZT_FN(m_copy,
-                                                      a->self) /* nothing can change a value */
+ZT_FN(zt_m_items, dict_view(e, a, 'i'));
+static ZT_FN(m_keys, dict_view(e, a, 'k'));
+static ZT_FN(m_values, dict_view(e, a, 'v'));
+static ZT_FN(m_format, zt_format_braces(e, self(e, a), a));
+static ZT_FN(m_copy, a->self); /* nothing can change a value */
 
-    static struct zt_val m_get(struct zt_env *e, const struct zt_args *a)
+static struct zt_val m_get(struct zt_env *e, const struct zt_args *a)
 {
     const struct zt_val *v = zt_dict_get(e, a->self.u.d, a->v[0]);
 

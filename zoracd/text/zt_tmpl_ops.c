@@ -496,13 +496,18 @@ static int64_t slice_bound(struct zt_env *e, struct zt_val v, int64_t n, int64_t
     return i < low ? low : i > high ? high : i;
 }
 
+static bool is_bound(struct zt_val v)
+{
+    return v.kind == ZT_UNSET || v.kind == ZT_NONE || v.kind == ZT_INT || v.kind == ZT_BOOL;
+}
+
 struct zt_val zt_get_slice(struct zt_env *e, struct zt_val v, struct zt_val from, struct zt_val to,
                            struct zt_val step_val)
 {
     if (v.kind == ZT_UNDEF)
         zt_fail_undef(e, v);
-    if (!is_indexed(v))
-        return zt_undef(v.kind, zt_text_of(e, "[:]", true).u.s);
+    if (!is_indexed(v) || !is_bound(from) || !is_bound(to) || !is_bound(step_val))
+        return zt_undef(v.kind, zt_str_of(e, "[:]", true));
     bool has_step = step_val.kind != ZT_NONE && step_val.kind != ZT_UNSET;
     int64_t step = has_step ? zt_need_int(e, step_val) : 1, n = (int64_t)zt_length(e, v);
     if (step == 0)

@@ -744,7 +744,6 @@ static struct zt_node *parse_call_block(struct parser *p, struct zt_node *n)
 {
     n->type = ZT_N_CALL_BLOCK;
     n->b = node(p, ZT_N_MACRO);
-    n->b->val = zt_text_of(p->e, "caller", true);
     if (took_op(p, '('))
         parse_signature(p, n->b);
     n->a = parse_expr(p);
