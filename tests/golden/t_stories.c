@@ -8,78 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
-#include "common/zc_err.h"
 #include "common/zc_mem.h"
-#include "zoracd/engine/ze_engine.h"
-
-static struct zc_diag dg;
-static int failures;
-
-#define expect(cond, ...)                 \
-    do {                                  \
-        if (!(cond)) {                    \
-            failures++;                   \
-            printf("FAIL: " __VA_ARGS__); \
-            printf("\n");                 \
-        }                                 \
-    } while (0)
-
-static void must(int r, const char *what)
-{
-    if (r < 0) {
-        printf("FAIL: %s: %s (%s)\n", what, dg.text, zc_err_name(r));
-        exit(1);
-    }
-}
-
-static struct ze_engine *open_model(const char *dir, bool exact, int head_bits)
-{
-    const struct ze_opts opts = {
-        .dir = dir,
-        .caps = ZK_CAP_ALL,
-        .threads = 2,
-        .exact = exact,
-        .head_bits = head_bits,
-        .max_seqs = 4,
-        .prefill_chunk = 8, /* several passes even for short prompts */
-        .memory_limit = 1 << 30,
-    };
-    struct ze_engine *e;
-
-    must(ze_engine_open(&e, &opts, NULL, NULL, NULL, &dg), dir);
-    return e;
-}
-
-static int32_t *ids_of(const json_t *list, size_t *ret_n)
-{
-    *ret_n = json_array_size(list);
-    int32_t *ids = zc_xcalloc(*ret_n + 1, sizeof *ids);
-    for (size_t i = 0; i < *ret_n; i++)
-        ids[i] = (int32_t)json_integer_value(json_array_get(list, i));
-    return ids;
-}
-
-/* Computes all that a sequence knows; logits of its last token. */
-static const float *compute(struct ze_engine *e, struct ze_seq *s)
-{
-    struct ze_work w = {
-        .seq = s,
-        .n_rows = (int)(ze_seq_len(s) - ze_seq_computed(s)),
-        .want_logits = true,
-    };
-    must(ze_step(e, &w, 1, &dg), "step");
-    return w.logits;
-}
-
-static int argmax(const float *x, int n)
-{
-    int at = 0;
-    for (int i = 1; i < n; i++)
-        at = x[i] > x[at] ? i : at;
-    return at;
-}
+#include "tests/golden/t_golden.h"
 
 /* The largest difference over the largest magnitude, and the normalized mean square error. */
 static double compare_logits(const float *got, const json_t *want, int n, double *nmse)
@@ -108,14 +38,14 @@ static void run_row(struct ze_engine *e, const json_t *row, struct result *res)
 {
     const int V = ze_engine_config(e)->V;
     size_t n, n_reply;
-    int32_t *prompt = ids_of(json_object_get(row, "prompt_ids"), &n);
-    int32_t *reply = ids_of(json_object_get(row, "greedy_ids"), &n_reply);
+    int32_t *prompt = t_ids(json_object_get(row, "prompt_ids"), &n);
+    int32_t *reply = t_ids(json_object_get(row, "greedy_ids"), &n_reply);
     const json_t *top = json_object_get(row, "top");
     struct ze_seq *s;
     double nmse;
 
-    must(ze_seq_new(&s, e, 1, prompt, n, n_reply, &dg), "sequence");
-    const float *logits = compute(e, s);
+    t_must(ze_seq_new(&s, e, 1, prompt, n, n_reply, &t_dg), "sequence");
+    const float *logits = t_compute(e, s);
     double worst = compare_logits(logits, json_object_get(row, "prompt_logits_f64"), V, &nmse);
     res->worst = fmax(res->worst, worst);
     res->nmse = fmax(res->nmse, nmse);
@@ -129,35 +59,35 @@ static void run_row(struct ze_engine *e, const json_t *row, struct result *res)
             res->worst_top = fmax(res->worst_top, fabs(got - want));
         }
         res->ids++;
-        res->ids_equal += argmax(logits, V) == reply[i];
-        must(ze_seq_append(s, reply[i]), "append");
-        logits = compute(e, s);
+        res->ids_equal += t_argmax(logits, V) == reply[i];
+        t_must(ze_seq_append(s, reply[i]), "append");
+        logits = t_compute(e, s);
     }
     ze_seq_free(s);
     zc_free(prompt);
     zc_free(reply);
 }
 
+struct reading {
+    struct ze_engine *e;
+    struct result *res;
+};
+
+static void take_row(const json_t *row, void *arg)
+{
+    struct reading *rd = arg;
+
+    if (json_object_get(row, "prompt_ids"))
+        run_row(rd->e, row, rd->res);
+}
+
 static struct result run(const char *dir, const char *rows, bool exact, int head_bits)
 {
-    struct ze_engine *e = open_model(dir, exact, head_bits);
+    struct ze_engine *e = t_open_model(dir, exact, head_bits);
     struct result res = {0};
-    char *line = NULL;
-    size_t cap = 0;
-    FILE *f = fopen(rows, "r");
+    struct reading rd = {e, &res};
 
-    if (!f) {
-        printf("FAIL: no %s\n", rows);
-        exit(1);
-    }
-    while (getline(&line, &cap, f) > 0) {
-        json_t *row = json_loads(line, 0, NULL);
-        if (json_object_get(row, "prompt_ids"))
-            run_row(e, row, &res);
-        json_decref(row);
-    }
-    fclose(f);
-    free(line);
+    t_each_row(rows, take_row, &rd);
     printf("%s %s, head %d: logits within %.2g of float64 (NMSE %.2g), top ten within %.2g, "
            "%d of %d greedy ids equal (%s)\n",
            strrchr(dir, '/') + 1, exact ? "exact" : "default", head_bits, res.worst, res.nmse,
@@ -179,22 +109,22 @@ int main(void)
         return 77;
     }
     struct result r = run(f32, rows, true, 16);
-    expect(r.ids > 400, "only %d ids were compared", r.ids);
-    expect(r.worst < 1e-4, "exact logits are %g away from float64", r.worst);
-    expect(r.worst_top < 2e-4, "top ten logits are %g away", r.worst_top);
-    expect(r.ids_equal == r.ids, "%d greedy ids differ", r.ids - r.ids_equal);
+    t_expect(r.ids > 400, "only %d ids were compared", r.ids);
+    t_expect(r.worst < 1e-4, "exact logits are %g away from float64", r.worst);
+    t_expect(r.worst_top < 2e-4, "top ten logits are %g away", r.worst_top);
+    t_expect(r.ids_equal == r.ids, "%d greedy ids differ", r.ids - r.ids_equal);
 
     /* bf16 weights are other weights: near, not equal */
     r = run(bf16, rows, true, 16);
-    expect(r.nmse < 5e-4, "bf16 weights: NMSE %g", r.nmse);
+    t_expect(r.nmse < 5e-4, "bf16 weights: NMSE %g", r.nmse);
     r = run(f32, rows, false, 16);
-    expect(r.nmse < 5e-4, "default mode: NMSE %g", r.nmse);
+    t_expect(r.nmse < 5e-4, "default mode: NMSE %g", r.nmse);
     r = run(f32, rows, false, 8);
-    expect(r.nmse < 5e-4, "default mode with an 8-bit head: NMSE %g", r.nmse);
+    t_expect(r.nmse < 5e-4, "default mode with an 8-bit head: NMSE %g", r.nmse);
 
     zc_free(base);
     zc_free(rows);
     zc_free(f32);
     zc_free(bf16);
-    return failures > 0;
+    return t_failures > 0;
 }
