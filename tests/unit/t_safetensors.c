@@ -70,7 +70,7 @@ uint8_t *t_dir_read(const char *dir, const char *name, size_t *ret_n)
     return p;
 }
 
-/* ---- safetensors --------------------------------------------------------------------------- */
+/* ---- safetensors -------------------------------------------------------------------------- */
 
 void t_st_init(struct t_st *st)
 {
@@ -126,7 +126,7 @@ void t_st_write(struct t_st *st, const char *dir, const char *name)
     zc_free(p);
 }
 
-/* ---- matrices ------------------------------------------------------------------------------- */
+/* ---- matrices ----------------------------------------------------------------------------- */
 
 uint32_t t_random(uint32_t *state)
 {

@@ -23,7 +23,7 @@ void t_dir_write_text(const char *dir, const char *name, const char *text);
 /* The whole file; the caller frees it. */
 uint8_t *t_dir_read(const char *dir, const char *name, size_t *ret_n);
 
-/* ---- safetensors --------------------------------------------------------------------------- */
+/* ---- safetensors -------------------------------------------------------------------------- */
 
 /* A file in the making. */
 struct t_st {
@@ -41,7 +41,7 @@ uint8_t *t_st_take(struct t_st *st, size_t *ret_n);
 /* Writes dir/name and empties st. */
 void t_st_write(struct t_st *st, const char *dir, const char *name);
 
-/* ---- matrices ------------------------------------------------------------------------------- */
+/* ---- matrices ----------------------------------------------------------------------------- */
 
 /* A quantized matrix, one value per element. Column j is in group g_idx[j], or j / group without.
  */

@@ -16,7 +16,7 @@
 #include "zoracd/weights/zw_linear.h"
 #include "zoracd/weights/zw_quantize.h"
 
-/* ---- a model of some tensors and a config --------------------------------------------------- */
+/* ---- a model of some tensors and a config ------------------------------------------------- */
 
 static char *dir;
 static struct zw_store *store;
@@ -96,7 +96,7 @@ static int decode(struct zw_canon *c, const char *name, int n, int k)
     return zw_decode_linear(c, &rd, &l, &dg);
 }
 
-/* ---- comparing ------------------------------------------------------------------------------- */
+/* ---- comparing ---------------------------------------------------------------------------- */
 
 /* The canonical form holds the matrix' very integers and scales, columns in groups. */
 static void assert_same(const struct zk_canon *c, const struct t_mat *m)
@@ -137,7 +137,7 @@ static void assert_perm(const int32_t *perm, const struct t_mat *m)
     }
 }
 
-/* ---- golden words ---------------------------------------------------------------------------- */
+/* ---- golden words ------------------------------------------------------------------------- */
 
 /* Writes a module of one row of groups whose codes are the given words. */
 static void assert_codes(const struct zw_canon *c, int row, const uint8_t *want, int n)
@@ -205,7 +205,7 @@ START_TEST(golden_words_of_awq_gemm)
 }
 END_TEST
 
-/* ---- round trips ----------------------------------------------------------------------------- */
+/* ---- round trips -------------------------------------------------------------------------- */
 
 START_TEST(compressed_tensors_round_trips)
 {
@@ -235,6 +235,26 @@ START_TEST(compressed_tensors_round_trips)
         t_assert_err(decode(&c, "model.layers.0.mlp.up_proj", m.n, m.k), ZC_OK, &dg);
         assert_same(&c.c, &m);
         ck_assert_ptr_null(c.c.perm);
+        zw_canon_release(&c);
+        t_mat_release(&m);
+    }
+}
+END_TEST
+
+/* The name alone does not tell: the library changed what it means. */
+START_TEST(the_preset_of_8_bits_means_what_the_scales_say)
+{
+    for (int group = 0; group <= 128; group += 128) {
+        struct zw_canon c;
+        struct t_mat m;
+        struct t_st st;
+        t_mat_random(&m, 8, 256, group, 8, ZK_BF16, false, 1);
+        t_st_init(&st);
+        t_mat_add_ct(&st, "x", &m);
+        open_model(&st, "{\"quant_method\":\"compressed-tensors\",\"config_groups\":{"
+                        "\"W8A16\":[\"Linear\"]}}");
+        t_assert_err(decode(&c, "x", m.n, m.k), ZC_OK, &dg);
+        assert_same(&c.c, &m);
         zw_canon_release(&c);
         t_mat_release(&m);
     }
@@ -373,8 +393,7 @@ START_TEST(plain_weights_are_copied)
 }
 END_TEST
 
-/* ---- contradictions ---------------------------------------------------------------------------
- */
+/* ---- contradictions ----------------------------------------------------------------------- */
 
 /* Probing module x of the file in the making must fail and name something. */
 static void refuse(struct t_st *st, const char *config, int n, int k, int want, const char *says)
@@ -589,8 +608,7 @@ START_TEST(weights_under_a_plain_name_that_are_not)
 }
 END_TEST
 
-/* ---- the target -------------------------------------------------------------------------------
- */
+/* ---- the target --------------------------------------------------------------------------- */
 
 #define HIDDEN 5120
 #define FFN    32768
@@ -695,8 +713,7 @@ START_TEST(the_target_is_probed_from_its_header)
 }
 END_TEST
 
-/* ---- joining ----------------------------------------------------------------------------------
- */
+/* ---- joining ------------------------------------------------------------------------------ */
 
 START_TEST(parts_join_or_say_why_not)
 {
@@ -727,8 +744,7 @@ START_TEST(parts_join_or_say_why_not)
 }
 END_TEST
 
-/* ---- 8 bits -----------------------------------------------------------------------------------
- */
+/* ---- 8 bits ------------------------------------------------------------------------------- */
 
 START_TEST(quantizing_to_8_bits_stays_within_half_a_step)
 {
@@ -781,8 +797,7 @@ START_TEST(quantizing_refuses_what_is_no_number)
 }
 END_TEST
 
-/* ---- memory -----------------------------------------------------------------------------------
- */
+/* ---- memory ------------------------------------------------------------------------------- */
 
 START_TEST(decoding_survives_failing_memory)
 {
@@ -828,6 +843,7 @@ int main(void)
     tcase_add_test(tc, golden_words_of_compressed_tensors);
     tcase_add_test(tc, golden_words_of_awq_gemm);
     tcase_add_test(tc, compressed_tensors_round_trips);
+    tcase_add_test(tc, the_preset_of_8_bits_means_what_the_scales_say);
     tcase_add_test(tc, the_same_matrix_in_all_layouts);
     tcase_add_test(tc, awq_gemm_with_an_odd_k);
     tcase_add_test(tc, activation_order_groups_columns);

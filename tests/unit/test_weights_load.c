@@ -18,7 +18,7 @@
 #define N      64
 #define K      512
 
-/* ---- a device that counts and can fail ------------------------------------------------------- */
+/* ---- a device that counts and can fail ---------------------------------------------------- */
 
 struct fake {
     struct zk_dev dev;
@@ -80,8 +80,7 @@ static int fake_upload(struct zk_dev *dev, void *dst, const void *src, size_t by
 
 static const struct zk_ops fake_ops = {.mat_pack = fake_pack, .upload = fake_upload};
 
-/* ---- a model -----------------------------------------------------------------------------------
- */
+/* ---- a model ------------------------------------------------------------------------------ */
 
 static char *dir;
 static struct zw_store *store;
@@ -171,8 +170,7 @@ static void watch_progress(uint64_t done, uint64_t of, void *arg)
         atomic_store(&w->cancel, true);
 }
 
-/* ---- tests --------------------------------------------------------------------------------------
- */
+/* ---- tests -------------------------------------------------------------------------------- */
 
 START_TEST(loads_everything_with_any_number_of_threads)
 {

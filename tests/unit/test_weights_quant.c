@@ -70,8 +70,8 @@ START_TEST(describes_what_it_reads)
          "compressed-tensors pack-quantized W4A16 symmetric, group 128"},
         {CT("'config_groups':{'W4A16_ASYM':['Linear']}"),
          "compressed-tensors pack-quantized W4A16 asymmetric, group 128"},
-        {CT("'config_groups':{'W8A16':['Linear']}"),
-         "compressed-tensors pack-quantized W8A16 symmetric, one scale per row"},
+        {CT("'config_groups':{'w8a16':['Linear']}"),
+         "compressed-tensors pack-quantized W8A16 symmetric, group 128 or one scale per row"},
         {CT("'format':'mixed-precision','config_groups':{"
             "'a':{'targets':['re:.*down'],'format':'pack-quantized','weights':{'num_bits':8,"
             "'group_size':-1}},'b':{'targets':['Linear'],'weights':{" W4 "}}}"),

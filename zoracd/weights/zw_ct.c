@@ -7,19 +7,22 @@
 #include "zoracd/weights/zw_ct.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
 
 #define MAX_GROUPS 256
 
-/* A preset stands for a scheme: the groups may name it instead of spelling it out. */
+/* A preset stands for a scheme: the groups may name it instead of spelling it out. W8A16 meant one
+ * scale per row in the library's older versions and groups of 128 in newer ones. */
 static const struct {
     const char *name;
     int bits;
-    bool symmetric;
-    int group;
-} presets[] = {{"W4A16", 4, true, 128}, {"W4A16_ASYM", 4, false, 128}, {"W8A16", 8, true, 0}};
+    bool symmetric, or_row;
+} presets[] = {
+    {"W4A16", 4, true, false}, {"W4A16_ASYM", 4, false, false}, {"W8A16", 8, true, true}};
+#define PRESET_GROUP 128
 
 static bool is_absent(const json_t *j)
 {
@@ -153,11 +156,12 @@ static int parse_preset(struct zw_ct_group *g, const char *name, const json_t *t
                         struct zc_diag *dg)
 {
     for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
-        if (strcmp(presets[i].name, name))
+        if (strcasecmp(presets[i].name, name))
             continue;
         g->scheme.bits = presets[i].bits;
         g->scheme.symmetric = presets[i].symmetric;
-        g->scheme.group = presets[i].group;
+        g->scheme.or_row = presets[i].or_row;
+        g->scheme.group = PRESET_GROUP;
         return zw_match_init(&g->targets, targets, "targets", dg);
     }
     return zc_diag(dg, ZC_EUNSUPPORTED,

@@ -353,7 +353,7 @@ static int decode_awq_gemm(struct decode *d)
     return ZC_OK;
 }
 
-/* ---- AWQ gemv: natural order, rows of scales and zeros padded ------------------------------ */
+/* ---- AWQ gemv: natural order, rows of scales and zeros padded ----------------------------- */
 
 static int decode_awq_gemv(struct decode *d)
 {
@@ -384,7 +384,7 @@ static int decode_awq_gemv(struct decode *d)
     return ZC_OK;
 }
 
-/* ---- AWQ gemv_fast: four rows interleaved, zero points as products with the scale ---------- */
+/* ---- AWQ gemv_fast: four rows interleaved, zero points as products with the scale --------- */
 
 /* 32 codes of one row: code 8m + i is nibble m of u[i]. */
 static void decode_fast_run(uint8_t *dst, const uint16_t *u)
@@ -471,7 +471,7 @@ static int decode_awq_fast(struct decode *d)
     return r;
 }
 
-/* ------------------------------------------------------------------------------------------- */
+/* ---------------------------------------------------------------------------------------- */
 
 static int decode_plain(struct decode *d)
 {

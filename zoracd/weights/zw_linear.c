@@ -92,7 +92,7 @@ static int float_type(enum zk_type *ret_type, struct probe *p, const struct zw_t
     return ZC_OK;
 }
 
-/* ---- plain ------------------------------------------------------------------------------- */
+/* ---- plain -------------------------------------------------------------------------------- */
 
 /* Quantized weights that use the name of plain ones, each refused by its name. */
 static int refuse_disguised(struct probe *p, const struct zw_tensor *t)
@@ -132,13 +132,21 @@ static int probe_plain(struct probe *p)
     return ZC_OK;
 }
 
-/* ---- quantized, in common ---------------------------------------------------------------- */
+/* ---- quantized, in common ----------------------------------------------------------------- */
+
+/* Columns per scale, 0 for one scale per row. */
+static int scheme_group(const struct probe *p)
+{
+    const struct zw_tensor *t = p->scheme->or_row ? find(p, "weight_scale") : NULL;
+
+    return t && t->rank == 2 && t->shape[1] == 1 ? 0 : p->scheme->group;
+}
 
 /* Sets form and group from the scheme; the number of groups. */
 static int set_groups(uint64_t *ret_groups, struct probe *p)
 {
     struct zk_mat_desc *d = &p->l->desc;
-    const int g = p->scheme->group;
+    const int g = scheme_group(p);
 
     if (g > 0 && g < d->k && g % ACT_BLOCK)
         return zc_diag(p->dg, ZC_EUNSUPPORTED,
@@ -371,7 +379,7 @@ static int probe_awq(struct probe *p)
     return check_dtype(p, l->weight, ZW_I32, "I32");
 }
 
-/* ------------------------------------------------------------------------------------------- */
+/* ---------------------------------------------------------------------------------------- */
 
 /* The three names that weights go by; exactly one must be there. */
 static int probe_layout(struct probe *p)

@@ -111,7 +111,7 @@ static int step(uint64_t bytes, void *arg, struct zc_diag *dg)
     return r;
 }
 
-/* ---- one job ------------------------------------------------------------------------------- */
+/* ---- one job ------------------------------------------------------------------------------ */
 
 static int load_raw(struct loader *ld, const struct zw_reader *rd, const struct zw_load_job *j,
                     struct zc_diag *dg)
@@ -158,7 +158,7 @@ static int load_matrix(struct loader *ld, const struct zw_reader *rd, const stru
     return r;
 }
 
-/* ---- threads ------------------------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------------------------ */
 
 /* The next job, its staging memory reserved; NULL at the end or after a failure. */
 static const struct zw_load_job *take_job(struct loader *ld, uint64_t *ret_staging)

@@ -131,7 +131,7 @@ static void describe_scheme(struct zc_buf *b, const struct zw_scheme *s)
 {
     zc_buf_addf(b, "W%dA16 %s, ", s->bits, s->symmetric ? "symmetric" : "asymmetric");
     if (s->group > 0)
-        zc_buf_addf(b, "group %d", s->group);
+        zc_buf_addf(b, "group %d%s", s->group, s->or_row ? " or one scale per row" : "");
     else
         zc_buf_adds(b, "one scale per row");
     if (s->act_order)

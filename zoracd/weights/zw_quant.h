@@ -26,6 +26,7 @@ struct zw_scheme {
     int bits;       /* 4 or 8 */
     bool symmetric; /* no zero points stored: the middle code */
     int group;      /* columns per scale; 0: one scale per row */
+    bool or_row;    /* or one scale per row: the scales' shape tells which */
     bool act_order; /* the configuration says that X.weight_g_idx is there */
 };
 
