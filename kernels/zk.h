@@ -229,6 +229,7 @@ struct zk_ops {
 struct zk_dev {
     const struct zk_ops *ops;
     bool exact;      /* float activations everywhere */
+    bool is_host;    /* device memory is host memory: what it holds after sync can be read there */
     char label[128]; /* for status: "cpu avx2, 8 threads" */
 };
 

@@ -388,6 +388,7 @@ static int cpu_init(struct zk_cpu *c, const struct zk_cpu_opts *opts, struct zc_
         if (caps & levels[i].cap)
             c->isa = levels[i].isa, c->dev.ops = &levels[i].ops;
     c->dev.exact = opts->exact;
+    c->dev.is_host = true;
     c->huge_pages = opts->huge_pages;
     c->threads = opts->threads > 0 ? opts->threads : zk_cpu_threads_default();
     snprintf(c->dev.label, sizeof c->dev.label, "cpu %s, %d thread%s", c->isa->name, c->threads,

@@ -426,6 +426,7 @@ int zk_ref_open(struct zk_dev **ret_dev, bool exact, struct zc_diag *dg)
     struct ref_dev *rd = p;
     rd->dev.ops = &ref_ops;
     rd->dev.exact = exact;
+    rd->dev.is_host = true;
     snprintf(rd->dev.label, sizeof rd->dev.label, "cpu reference, 1 thread");
     *ret_dev = &rd->dev;
     return ZC_OK;

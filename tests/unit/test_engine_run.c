@@ -30,6 +30,7 @@ static int n_host_allocs;
 static uint64_t device_bytes, device_freed;
 static struct zk_ops counted_ops;
 static const struct zk_ops *real_ops;
+static bool is_far; /* as if device memory were not the host's */
 
 void *__wrap_malloc(size_t n)
 {
@@ -71,6 +72,7 @@ int __wrap_zk_cpu_open(struct zk_dev **ret, const struct zk_cpu_opts *opts, stru
     counted_ops.alloc = counted_alloc;
     counted_ops.free = counted_free;
     (*ret)->ops = &counted_ops;
+    (*ret)->is_host = !is_far;
     return r;
 }
 
@@ -158,6 +160,22 @@ static void compute_in_chunks(struct ze_engine *e, int chunk, uint64_t root)
     ze_seq_free(s);
 }
 
+/* Pages alone, then logits of the last token. */
+static void compute_last(struct ze_engine *e, int chunk, uint64_t root)
+{
+    struct ze_seq *s = sequence(e, root, prompt, LEN);
+    struct ze_work w = {.seq = s};
+
+    for (int at = 0; at < LEN; at += chunk) {
+        w.n_rows = chunk < LEN - at ? chunk : LEN - at;
+        w.want_logits = at + chunk >= LEN;
+        run(e, &w, 1);
+        ck_assert_int_eq(w.logits != NULL, w.want_logits);
+    }
+    check_rows(w.logits, LEN - 1, 1, "the last one");
+    ze_seq_free(s);
+}
+
 static void compute_from_cache(struct ze_engine *e, uint64_t root)
 {
     struct ze_seq *s = sequence(e, root, prompt, LEN);
@@ -234,12 +252,15 @@ START_TEST(bits_do_not_depend_on_company_chunks_cache_or_threads)
         o.threads = threads;
         o.caps = variants[_i].caps;
         o.exact = variants[_i].exact;
+        is_far = threads > 1;
         struct ze_engine *e = open_engine(&o);
         if (threads == 1)
             compute_alone(e);
         const int chunks[] = {2, 3, 5, 8, 16, 17, 31, 53};
-        for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++)
+        for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
             compute_in_chunks(e, chunks[i], 200 + i);
+            compute_last(e, chunks[i], 300 + i);
+        }
         compute_from_cache(e, 200);
         for (unsigned seed = 0; seed < 5; seed++)
             compute_in_company(e, seed);

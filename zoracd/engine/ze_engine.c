@@ -67,15 +67,17 @@ static int allocate_device(struct ze_engine *e, struct zc_diag *dg)
 
 static int allocate_host(struct ze_engine *e, struct zc_diag *dg)
 {
-    size_t logits = (size_t)e->plan.logit_rows * (size_t)e->m->c.V;
     struct ze_limits max;
     void *p;
     int r;
 
     ze_plan_limits(&e->plan, &max);
-    if ((r = zc_try_malloc(&p, logits, sizeof(float), SIZE_MAX)) < 0)
-        goto fail;
-    e->logits = p;
+    e->logits = e->scratch.logits;
+    if (!e->dev->is_host) {
+        if ((r = zc_try_malloc(&p, ze_plan_logit_bytes(&e->plan, e->m), 1, SIZE_MAX)) < 0)
+            goto fail;
+        e->logits = e->logits_host = p;
+    }
     if ((r = zc_try_calloc(&p, ze_batch_bytes(&max), 1, SIZE_MAX)) < 0)
         goto fail;
     e->batch_host = p;
@@ -84,7 +86,7 @@ static int allocate_host(struct ze_engine *e, struct zc_diag *dg)
         goto fail;
     return ZC_OK;
 fail:
-    return zc_diag(dg, r, "no host memory for %zu logits and %d pages", logits, e->plan.kv_pages);
+    return zc_diag(dg, r, "no host memory for logits and the book of %d pages", e->plan.kv_pages);
 }
 
 int ze_engine_open(struct ze_engine **ret_e, const struct ze_opts *opts, ze_progress_cb *progress,
@@ -127,7 +129,7 @@ void ze_engine_free(struct ze_engine *e)
         return;
     ZC_BUG_ON(e->n_seqs != 0);
     ze_kv_free(e->kv);
-    zc_free(e->logits);
+    zc_free(e->logits_host);
     zc_free(e->batch_host);
     if (e->kv_base)
         e->dev->ops->free(e->dev, e->kv_base, e->plan.kv);
@@ -188,6 +190,15 @@ static double bits_per_weight(const struct zk_mat_desc *d)
     return 32;
 }
 
+/* Whether a matrix is needed for the rows alone whose logits are wanted: the head, and what follows
+ * the keys and values of the last layer. */
+static bool is_for_logits(const struct ze_model *m, const struct ze_linear *x)
+{
+    const struct ze_layer *last = &m->layers[m->c.L - 1];
+    return x == &m->head || x == &last->o || x == &last->gate_up[0] || x == &last->gate_up[1] ||
+           x == &last->down;
+}
+
 struct ze_cost ze_engine_cost(const struct ze_engine *e, int n_seqs, int n_rows, int depth)
 {
     const struct ze_config *c = &e->m->c;
@@ -198,10 +209,10 @@ struct ze_cost ze_engine_cost(const struct ze_engine *e, int n_seqs, int n_rows,
     struct ze_cost cost = {0};
 
     for (int i = 0; i < e->m->n_linears; i++) {
-        const struct zk_mat_desc *d = &e->m->linears[i]->mat.d;
-        double weights = (double)d->n * d->k;
-        cost.bytes += weights * bits_per_weight(d) / 8;
-        cost.flops += 2 * weights * (e->m->linears[i] == &e->m->head ? n_seqs : rows);
+        const struct ze_linear *x = e->m->linears[i];
+        double weights = (double)x->mat.d.n * x->mat.d.k;
+        cost.bytes += weights * bits_per_weight(&x->mat.d) / 8;
+        cost.flops += 2 * weights * (is_for_logits(e->m, x) ? n_seqs : rows);
     }
     cost.bytes += 2.0 * c->L * c->K * c->D * element * n_seqs * (depth + n_rows);
     cost.flops += 4.0 * c->L * c->H * c->D * seen;
@@ -241,22 +252,21 @@ static int check_works(const struct ze_engine *e, struct ze_work *works, int n, 
 /* Runs what the batch holds; its logits follow those that were there before. */
 static int flush(struct ze_engine *e, struct zc_diag *dg)
 {
-    const size_t row = (size_t)e->m->c.V * sizeof(float);
+    const size_t V = (size_t)e->m->c.V;
+    float *from = e->scratch.logits + (size_t)e->n_logits * V;
+    float *to = e->logits + (size_t)e->n_logits * V;
     struct ze_pass pass;
     int r;
 
     if (e->batch.n_rows == 0)
         return ZC_OK;
     if ((r = ze_batch_send(&e->batch, e->dev, &pass)) < 0 ||
-        (r = ze_forward(e->m, &e->scratch, &pass)) < 0)
+        (r = ze_forward(e->m, &e->scratch, &pass, from)) < 0)
         return zc_diag(dg, r, "a pass of %d rows could not be started", e->batch.n_rows);
-    if (pass.n_out > 0) {
-        float *to = e->logits + (size_t)e->n_logits * (size_t)e->m->c.V;
-        if ((r = e->dev->ops->download(e->dev, to, e->scratch.logits, (size_t)pass.n_out * row)) <
-            0)
-            return zc_diag(dg, r, "logits could not be fetched");
-        e->n_logits += pass.n_out;
-    }
+    if (to != from && pass.n_out > 0 &&
+        (r = e->dev->ops->download(e->dev, to, from, (size_t)pass.n_out * V * sizeof *to)) < 0)
+        return zc_diag(dg, r, "logits could not be fetched");
+    e->n_logits += pass.n_out;
     r = e->dev->ops->sync(e->dev, dg);
     ze_batch_clear(&e->batch);
     return r;

@@ -19,9 +19,10 @@ struct ze_engine {
     struct ze_scratch scratch;
     struct ze_batch batch;
     char *batch_host;
-    float *logits; /* (logit_rows, V), host */
-    int n_logits;  /* rows that this step has filled */
-    int n_seqs;    /* that live */
+    float *logits;      /* (logit_rows, V), where the host can read */
+    float *logits_host; /* that, if it is not the scratch's own; else NULL */
+    int n_logits;       /* rows that this step has filled */
+    int n_seqs;         /* that live */
 };
 
 struct ze_seq {

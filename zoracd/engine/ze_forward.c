@@ -27,17 +27,17 @@ static int product(const struct ze_model *m, float *y, int ldy, const struct zk_
     return m->dev->ops->matmul(m->dev, y, ldy, x, &w->mat, w->bias, B, add);
 }
 
-/* y (B, all n) = norm(x) times each of n_parts matrices, side by side */
+/* y (B, all n) = norm(x (B, C)) times each of n_parts matrices, side by side */
 static int norm_and_products(const struct ze_model *m, const struct ze_scratch *s, float *const *y,
-                             int ldy, const float *norm, const struct ze_linear *w, int n_parts,
-                             int B)
+                             int ldy, const float *x, const float *norm, const struct ze_linear *w,
+                             int n_parts, int B)
 {
     struct zk_act in = {.k = m->c.C, .data = s->in};
 
     for (int i = 0; i < n_parts; i++) {
         if (i == 0 || !eats_the_same(&w[i - 1], &w[i])) {
             in.kind = w[i].mat.act;
-            TRY(m->dev->ops->rms_norm(m->dev, &in, s->x, norm, m->c.norm_eps, B, m->c.C,
+            TRY(m->dev->ops->rms_norm(m->dev, &in, x, norm, m->c.norm_eps, B, m->c.C,
                                       w[i].mat.perm));
         }
         TRY(product(m, y[i], ldy, &in, &w[i], B, false));
@@ -45,25 +45,32 @@ static int norm_and_products(const struct ze_model *m, const struct ze_scratch *
     return ZC_OK;
 }
 
-/* x (B, C) += W_o attention(rope(W_qkv norm(x))) */
-static int attention(const struct ze_model *m, const struct ze_scratch *s, const struct ze_layer *y,
-                     const struct zk_batch *b)
+/* qkv (B, (H + 2K) * D) = W_qkv norm(x), q and k rotated, k and v in their pages */
+static int queries_keys_values(const struct ze_model *m, const struct ze_scratch *s,
+                               const struct ze_layer *y, const struct zk_batch *b)
 {
-    const struct zk_ops *ops = m->dev->ops;
     const int H = m->c.H, K = m->c.K, D = m->c.D;
     float *const qkv[] = {s->qkv, s->qkv + (size_t)H * D, s->qkv + (size_t)(H + K) * D};
-    struct zk_act in = {.kind = y->o.mat.act, .k = H * D, .data = s->in};
 
-    TRY(norm_and_products(m, s, qkv, (H + 2 * K) * D, y->attn_norm, y->qkv, y->n_qkv, b->rows));
-    TRY(ops->rope_store(m->dev, s->qkv, s->cs, b, &y->attn, &y->kv));
-    TRY(ops->attn(m->dev, s->heads, s->qkv, b, &y->attn, &y->kv)); /* (B, H * D) */
-    TRY(ops->to_act(m->dev, &in, s->heads, H * D, b->rows, H * D, y->o.mat.perm));
-    return product(m, s->x, m->c.C, &in, &y->o, b->rows, true);
+    TRY(norm_and_products(m, s, qkv, (H + 2 * K) * D, s->x, y->attn_norm, y->qkv, y->n_qkv,
+                          b->rows));
+    return m->dev->ops->rope_store(m->dev, s->qkv, s->cs, b, &y->attn, &y->kv);
+}
+
+/* x (B, C) += W_o heads (B, H * D) */
+static int attention_output(const struct ze_model *m, const struct ze_scratch *s,
+                            const struct ze_layer *y, float *x, const float *heads, int B)
+{
+    const int width = m->c.H * m->c.D;
+    struct zk_act in = {.kind = y->o.mat.act, .k = width, .data = s->in};
+
+    TRY(m->dev->ops->to_act(m->dev, &in, heads, width, B, width, y->o.mat.perm));
+    return product(m, x, m->c.C, &in, &y->o, B, true);
 }
 
 /* x (B, C) += W_down (silu(W_gate norm(x)) * (W_up norm(x))) */
 static int feed_forward(const struct ze_model *m, const struct ze_scratch *s,
-                        const struct ze_layer *y, int B)
+                        const struct ze_layer *y, float *x, int B)
 {
     const struct zk_ops *ops = m->dev->ops;
     const int C = m->c.C, F = m->c.F;
@@ -73,34 +80,48 @@ static int feed_forward(const struct ze_model *m, const struct ze_scratch *s,
     struct zk_act hidden = {.kind = y->down.mat.act, .k = F, .data = s->hidden}; /* (B, F) */
 
     if (y->n_gate_up == 1) {
-        TRY(ops->rms_norm(m->dev, &in, s->x, y->ffn_norm, m->c.norm_eps, B, C, NULL));
+        TRY(ops->rms_norm(m->dev, &in, x, y->ffn_norm, m->c.norm_eps, B, C, NULL));
         TRY(ops->matmul_swiglu(m->dev, &hidden, &in, &pair->mat, pair->bias, B, y->down.mat.perm));
     } else {
-        TRY(norm_and_products(m, s, apart, F, y->ffn_norm, y->gate_up, 2, B));
+        TRY(norm_and_products(m, s, apart, F, x, y->ffn_norm, y->gate_up, 2, B));
         TRY(ops->swiglu(m->dev, &hidden, s->gate, s->up, F, B, F, y->down.mat.perm));
     }
-    return product(m, s->x, C, &hidden, &y->down, B, true);
+    return product(m, x, C, &hidden, &y->down, B, true);
 }
 
-int ze_forward(const struct ze_model *m, const struct ze_scratch *s, const struct ze_pass *p)
+int ze_forward(const struct ze_model *m, const struct ze_scratch *s, const struct ze_pass *p,
+               float *logits)
 {
     const struct zk_ops *ops = m->dev->ops;
     const struct ze_config *c = &m->c;
-    const int B = p->batch.rows, C = c->C, V = c->V;
+    const int C = c->C, R = p->n_out;
+    float *x = s->x, *heads = s->heads;
+    int B = p->batch.rows;
     struct zk_act out = {.kind = m->head.mat.act, .k = C, .data = s->in};
 
-    TRY(ops->embed(m->dev, s->x, m->embed, m->embed_type, V, C, p->ids, B)); /* (B, C) */
+    TRY(ops->embed(m->dev, x, m->embed, m->embed_type, c->V, C, p->ids, B)); /* (B, C) */
     TRY(ops->rope_table(m->dev, s->cs, p->batch.pos, B, m->inv_freq, c->rope.rot_dim,
                         m->rope_scale));
     for (int l = 0; l < c->L; l++) {
-        TRY(attention(m, s, &m->layers[l], &p->batch));
-        TRY(feed_forward(m, s, &m->layers[l], B));
+        const struct ze_layer *y = &m->layers[l];
+        const bool is_last = l == c->L - 1;
+
+        TRY(queries_keys_values(m, s, y, &p->batch));
+        if (is_last && R == 0) /* all that later tokens need of these is in the pages */
+            return ZC_OK;
+        TRY(ops->attn(m->dev, heads, s->qkv, &p->batch, &y->attn, &y->kv)); /* (B, H * D) */
+        if (is_last && R < B) { /* from here on only the rows whose logits are wanted */
+            TRY(ops->gather(m->dev, s->last, x, p->out_rows, R, C));
+            TRY(ops->gather(m->dev, s->qkv, heads, p->out_rows, R, c->H * c->D));
+            x = s->last;
+            heads = s->qkv;
+            B = R;
+        }
+        TRY(attention_output(m, s, y, x, heads, B));
+        TRY(feed_forward(m, s, y, x, B));
     }
-    if (p->n_out == 0)
-        return ZC_OK;
-    TRY(ops->gather(m->dev, s->last, s->x, p->out_rows, p->n_out, C)); /* (R, C) */
-    TRY(ops->rms_norm(m->dev, &out, s->last, m->norm, c->norm_eps, p->n_out, C, m->head.mat.perm));
-    return product(m, s->logits, V, &out, &m->head, p->n_out, false); /* (R, V) */
+    TRY(ops->rms_norm(m->dev, &out, x, m->norm, c->norm_eps, R, C, m->head.mat.perm));
+    return product(m, logits, c->V, &out, &m->head, R, false); /* (R, V) */
 }
 
 /* ---- scratch ------------------------------------------------------------------------------- */

@@ -17,8 +17,8 @@ struct ze_scratch {
     void *in;         /* (B, C) or (B, H * D), prepared for a product */
     void *hidden;     /* (B, F), prepared for a product */
     float *cs;        /* (B, 2, rot_dim / 2) cosines and sines */
-    float *last;      /* (R, C) rows whose logits are wanted */
-    float *logits;    /* (R, V) */
+    float *last;      /* (R, C) the stream of the rows whose logits are wanted */
+    float *logits;    /* (R, V) of all passes of a step */
     char *meta;       /* what the host says about a pass: ze_batch.c */
 };
 
@@ -26,8 +26,9 @@ struct ze_scratch {
 void ze_scratch_place(struct ze_scratch *s, const struct ze_model *m, const struct ze_limits *max,
                       struct ze_arena *a);
 
-/* Logits of p's out_rows to s->logits, keys and values of all rows to their pages. Asynchronous:
- * sync tells of failures. */
-int ze_forward(const struct ze_model *m, const struct ze_scratch *s, const struct ze_pass *p);
+/* Logits of p's out_rows to logits (n_out, V), keys and values of all rows to their pages.
+ * Asynchronous: sync tells of failures. */
+int ze_forward(const struct ze_model *m, const struct ze_scratch *s, const struct ze_pass *p,
+               float *logits);
 
 #endif

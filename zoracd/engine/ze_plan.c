@@ -129,6 +129,11 @@ void ze_plan_limits(const struct ze_plan *p, struct ze_limits *ret_max)
     };
 }
 
+uint64_t ze_plan_logit_bytes(const struct ze_plan *p, const struct ze_model *m)
+{
+    return (uint64_t)p->logit_rows * (uint64_t)m->c.V * sizeof(float);
+}
+
 /* Scratch and host memory for the context and pages that p has. */
 static void count_rest(struct ze_plan *p, const struct ze_model *m)
 {
@@ -139,7 +144,7 @@ static void count_rest(struct ze_plan *p, const struct ze_model *m)
     ze_plan_limits(p, &max);
     ze_scratch_place(&scratch, m, &max, &arena);
     p->scratch = arena.used;
-    p->host = (uint64_t)p->logit_rows * (uint64_t)m->c.V * sizeof(float) + ze_batch_bytes(&max) +
+    p->host = (m->dev->is_host ? 0 : ze_plan_logit_bytes(p, m)) + ze_batch_bytes(&max) +
               ze_kv_bytes(p->kv_pages);
     p->kv = (uint64_t)p->kv_pages * p->kv_page_bytes;
     p->total = p->weights + p->kv + p->scratch + p->host;
