@@ -23,3 +23,11 @@ TESTS += %D%/t_int8
 %C%_t_int8_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(CHECK_CFLAGS)
 %C%_t_int8_LDADD = tests/unit/libsafetensors.a $(engine_libs) $(CHECK_LIBS)
 endif
+
+# Models that tests/reference/make_families.py made, with the reference's logits.
+check_PROGRAMS += %D%/t_families
+TESTS += %D%/t_families
+%C%_t_families_SOURCES = %D%/t_families.c
+%C%_t_families_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+%C%_t_families_LDADD = $(engine_libs)
+EXTRA_DIST += %D%/families tests/reference/make_families.py
