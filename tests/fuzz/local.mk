@@ -3,7 +3,7 @@
 # tests/fuzz/fuzz_X tests/fuzz/corpus/X), else to replay.c, and then they are tests that run what is
 # in corpus/X. A target is fuzz_X.c, named in FUZZ_TARGETS, with LDFLAGS = $(FUZZ_LINK) and
 # LDADD = $(FUZZ_MAIN) before the archives it needs.
-FUZZ_TARGETS = %D%/fuzz_config %D%/fuzz_quant_config %D%/fuzz_safetensors
+FUZZ_TARGETS = %D%/fuzz_wire %D%/fuzz_config %D%/fuzz_quant_config %D%/fuzz_safetensors
 check_LIBRARIES += %D%/libreplay.a
 %C%_libreplay_a_SOURCES = %D%/replay.c
 if FUZZING
@@ -30,3 +30,8 @@ EXTRA_DIST += %D%/corpus
 %C%_fuzz_config_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_fuzz_config_LDFLAGS = $(FUZZ_LINK)
 %C%_fuzz_config_LDADD = $(FUZZ_MAIN) zoracd/engine/libengine.a common/libcommon.a $(JANSSON_LIBS)
+%C%_fuzz_wire_SOURCES = %D%/fuzz_wire.c
+%C%_fuzz_wire_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MSGPACK_CFLAGS) $(EVENT_CFLAGS)
+%C%_fuzz_wire_LDFLAGS = $(FUZZ_LINK)
+%C%_fuzz_wire_LDADD = $(FUZZ_MAIN) zoracd/serve/libserve.a zoracd/text/libtext.a $(engine_libs) \
+  $(EVENT_LIBS) $(MSGPACK_LIBS) $(INIH_LIBS) $(UTF8PROC_LIBS) $(SYSTEMD_LIBS)

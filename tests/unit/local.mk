@@ -21,3 +21,4 @@ TESTS += %D%/test_cli
 endif
 include tests/unit/engine.mk
 include tests/unit/weights.mk
+include tests/unit/serve.mk

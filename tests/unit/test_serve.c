@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: MIT */
+/* Unit tests of the daemon's parts that need no model: mailbox, stop texts, parameters,
+ * configuration, transcripts, sessions. */
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/zc_json.h"
+#include "common/zc_mem.h"
+#include "common/zc_rpc.h"
+#include "tests/unit/t_unit.h"
+#include "zoracd/serve/zs_config.h"
+#include "zoracd/serve/zs_mailbox.h"
+#include "zoracd/serve/zs_params.h"
+#include "zoracd/serve/zs_session.h"
+
+static struct zc_diag dg;
+
+/* ---- mailbox ------------------------------------------------------------------------------ */
+
+START_TEST(mailbox_is_bounded_and_in_order)
+{
+    struct zs_mailbox *mb;
+    int v = 0;
+
+    t_assert_err(zs_mailbox_new(&mb, 4, sizeof v, &dg), ZC_OK, &dg);
+    ck_assert_int_eq(zs_mailbox_pop(mb, &v), 0);
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < 4; i++)
+            ck_assert_int_eq(zs_mailbox_push(mb, &i), ZC_OK);
+        ck_assert_int_eq(zs_mailbox_push(mb, &v), ZC_EBUSY);
+        for (int i = 0; i < 4; i++)
+            ck_assert(zs_mailbox_pop(mb, &v) == 1 && v == i);
+    }
+    zs_mailbox_free(mb);
+    zs_mailbox_free(NULL);
+}
+END_TEST
+
+enum { N_ITEMS = 200000 };
+
+static void *produce(void *arg)
+{
+    struct zs_mailbox *mb = arg;
+
+    for (int i = 0; i < N_ITEMS;) {
+        if (zs_mailbox_push(mb, &i) == ZC_OK && i++ % 3 == 0)
+            zs_mailbox_ring(mb);
+        else if (i % 1000 == 0)
+            zs_mailbox_ring(mb);
+    }
+    zs_mailbox_ring(mb);
+    return NULL;
+}
+
+/* The consumer sleeps whenever the ring is empty: a lost bell would leave it there. */
+START_TEST(mailbox_loses_no_item_and_no_bell)
+{
+    struct zs_mailbox *mb;
+    pthread_t thread;
+    int v, want = 0;
+
+    t_assert_err(zs_mailbox_new(&mb, 64, sizeof v, &dg), ZC_OK, &dg);
+    ck_assert_int_eq(pthread_create(&thread, NULL, produce, mb), 0);
+    while (want < N_ITEMS) {
+        while (zs_mailbox_pop(mb, &v))
+            ck_assert_int_eq(v, want++);
+        if (want < N_ITEMS)
+            zs_mailbox_wait(mb, 20000);
+    }
+    pthread_join(thread, NULL);
+    zs_mailbox_free(mb);
+}
+END_TEST
+
+/* ---- stop texts --------------------------------------------------------------------------- */
+
+/* Feeds text in pieces of `step` bytes; gives where it was cut, or its length. */
+static size_t cut(const struct zs_stop *stops, size_t n, const char *text, size_t step)
+{
+    size_t len = strlen(text), safe = 0, shown = 0;
+
+    for (size_t have = step; have < len + step; have += step) {
+        size_t end = have < len ? have : len;
+        int found = zs_stop_find(stops, n, text, end, safe, &safe);
+        ck_assert_uint_le(safe, end);
+        ck_assert_msg(safe >= shown, "text that was shown is taken back");
+        shown = safe;
+        if (found)
+            return safe;
+    }
+    return len;
+}
+
+START_TEST(stop_texts_cut_alike_however_the_text_comes)
+{
+    static char s1[] = "END", s2[] = "aab", s3[] = "b", s4[] = "abcd", s5[] = "\xe2\x82\xac";
+    const struct {
+        struct zs_stop stops[2];
+        size_t n;
+        const char *text;
+        size_t at;
+    } cases[] = {
+        {{{s1, 3}}, 1, "the END of it", 4},  {{{s1, 3}}, 1, "EEND", 1},
+        {{{s1, 3}}, 1, "EN and EN", 9},      {{{s2, 3}}, 1, "aaab", 1},
+        {{{s4, 4}, {s3, 1}}, 2, "xabcd", 2}, {{{s2, 3}, {s3, 1}}, 2, "xaab", 1},
+        {{{s5, 3}}, 1, "1 \xe2\x82\xac", 2}, {{{s5, 3}}, 1, "1 \xe2\x82\xad", 5},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t step = 1; step < 14; step++)
+            ck_assert_msg(cut(cases[i].stops, cases[i].n, cases[i].text, step) == cases[i].at,
+                          "case %zu in pieces of %zu: %zu", i, step,
+                          cut(cases[i].stops, cases[i].n, cases[i].text, step));
+}
+END_TEST
+
+/* ---- parameters --------------------------------------------------------------------------- */
+
+static msgpack_unpacked unpacked;
+static struct zc_buf packed;
+
+/* Params of generate from JSON; release them afterwards. */
+static int read_params(struct zs_params *p, const char *json)
+{
+    struct zc_wire_args args;
+    msgpack_packer pk;
+    size_t off = 0;
+    json_t *v = json_loads(json, 0, NULL);
+
+    ck_assert_ptr_nonnull(v);
+    zc_buf_init(&packed, 1 << 16);
+    zc_rpc_packer(&pk, &packed);
+    zc_json_pack(&pk, v, NULL);
+    json_decref(v);
+    msgpack_unpacked_init(&unpacked);
+    msgpack_unpack_next(&unpacked, packed.data, packed.len, &off);
+    t_assert_err(zc_wire_check(&args, ZC_M_GENERATE, &unpacked.data, &dg), ZC_OK, &dg);
+    return zs_params_read(p, &args, &dg);
+}
+
+static void release_params(struct zs_params *p)
+{
+    zs_params_release(p);
+    msgpack_unpacked_destroy(&unpacked);
+    zc_buf_release(&packed);
+}
+
+static struct ze_config some_config(void)
+{
+    struct ze_config c = {.V = 100};
+    c.gen.temperature = c.gen.top_p = c.gen.min_p = c.gen.typical_p = -1;
+    c.gen.repetition_penalty = -1;
+    c.gen.top_k = c.gen.do_sample = -1;
+    return c;
+}
+
+START_TEST(parameters_come_from_request_then_model_then_us)
+{
+    struct ze_config config = some_config();
+    struct zs_params p;
+
+    t_assert_err(read_params(&p, "{}"), ZC_OK, &dg);
+    t_assert_err(zs_params_resolve(&p, &config, &dg), ZC_OK, &dg);
+    ck_assert(fabsf(p.s.temperature - 0.7f) < 1e-6f && p.s.top_k == 0 && p.n == 1 && p.stream);
+    release_params(&p);
+
+    config.gen.temperature = 0.3;
+    config.gen.top_k = 50;
+    t_assert_err(read_params(&p, "{\"top_k\": 7}"), ZC_OK, &dg);
+    t_assert_err(zs_params_resolve(&p, &config, &dg), ZC_OK, &dg);
+    ck_assert(fabsf(p.s.temperature - 0.3f) < 1e-6f && p.s.top_k == 7);
+    release_params(&p);
+
+    config.gen.do_sample = 0;
+    t_assert_err(read_params(&p, "{}"), ZC_OK, &dg);
+    t_assert_err(zs_params_resolve(&p, &config, &dg), ZC_OK, &dg);
+    ck_assert(p.s.temperature == 0 && p.s.top_k == 50);
+    release_params(&p);
+
+    t_assert_err(read_params(&p, "{\"temperature\": 2, \"seed\": 9, \"stop\": [\"a\", \"bc\"]}"),
+                 ZC_OK, &dg);
+    t_assert_err(zs_params_resolve(&p, &config, &dg), ZC_OK, &dg);
+    ck_assert(p.s.temperature == 2 && p.s.seed == 9 && p.n_stops == 2 && p.stops[1].len == 2);
+    release_params(&p);
+}
+END_TEST
+
+START_TEST(parameters_that_make_no_sense_are_named)
+{
+    struct ze_config config = some_config();
+    struct zs_params p;
+
+    t_assert_err(read_params(&p, "{\"stop\": [\"a\", \"\"]}"), ZC_EINVAL, &dg);
+    ck_assert_ptr_nonnull(strstr(dg.text, "stop text"));
+    release_params(&p);
+    t_assert_err(read_params(&p, "{\"logit_bias\": {\"100\": 1}}"), ZC_OK, &dg);
+    t_assert_err(zs_params_resolve(&p, &config, &dg), ZC_EINVAL, &dg);
+    ck_assert_ptr_nonnull(strstr(dg.text, "logit_bias"));
+    release_params(&p);
+}
+END_TEST
+
+/* ---- configuration ------------------------------------------------------------------------ */
+
+START_TEST(configuration_is_read_line_by_line)
+{
+    static const char text[] = "# a comment\nmodel = /m\ncontext = 4096\nmemory-limit = 6GiB\n"
+                               "exact = yes\nlog-level = debug\nlimit-sessions_per_user = 5\n";
+    struct zs_config c;
+
+    zs_config_init(&c);
+    t_assert_err(zs_config_parse(&c, "f", text, strlen(text), &dg), ZC_OK, &dg);
+    ck_assert_str_eq(c.model, "/m");
+    ck_assert(c.context == 4096 && c.memory_limit == 6ull << 30 && c.exact);
+    ck_assert(c.log_level == ZC_LOG_DEBUG && c.limits.sessions_per_user == 5);
+    t_assert_err(zs_config_check(&c, &dg), ZC_OK, &dg);
+    zs_config_release(&c);
+}
+END_TEST
+
+START_TEST(configuration_names_file_line_and_key)
+{
+    static const struct {
+        const char *text, *says;
+    } bad[] = {
+        {"a = 1\n", "f:1: unknown key 'a'"},
+        {"\n\ncontext = 1x\n", "f:3: context is a number from 0 to"},
+        {"context = -1\n", "f:1: context"},
+        {"context = 99999999999999999999\n", "f:1: context"},
+        {"memory-limit = 1QB\n", "f:1: memory-limit is a size"},
+        {"memory-limit = 99999999TiB\n", "f:1: memory-limit"},
+        {"exact = 2\n", "f:1: exact is yes or no"},
+        {"model =\n", "f:1: model needs a value"},
+        {"log-level = x\nlog-level = y\n", "f:1: log-level is one of"},
+        {"context = 5\ncontext = 5\n", "f:2: context is there twice"},
+        {"[a]\nmodel = x\n", "f:2: there are no sections"},
+        {"what\n", "f:1: not 'key = value'"},
+        {"socket-mode = 888\n", "f:1: socket-mode is an octal number"},
+        {"limit-unsent_bytes = 1\n", "f:1: limit-unsent_bytes is a number from 4096"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct zs_config c;
+        zs_config_init(&c);
+        t_assert_err(zs_config_parse(&c, "f", bad[i].text, strlen(bad[i].text), &dg), ZC_EINVAL,
+                     &dg);
+        ck_assert_msg(strncmp(dg.text, bad[i].says, strlen(bad[i].says)) == 0, "%s: %s",
+                      bad[i].text, dg.text);
+        zs_config_release(&c);
+    }
+}
+END_TEST
+
+START_TEST(configuration_survives_every_cut_and_flipped_bit)
+{
+    char text[] = "model = /m\ncontext = 4096\n[x]\nmemory-limit = 6GiB\n";
+
+    for (size_t bit = 0; bit < 8 * (sizeof text - 1); bit++) {
+        struct zs_config c;
+        text[bit / 8] ^= (char)(1 << bit % 8);
+        zs_config_init(&c);
+        int r = zs_config_parse(&c, "f", text, sizeof text - 1 - bit % 7, &dg);
+        ck_assert(r == ZC_OK || r == ZC_EINVAL);
+        zs_config_release(&c);
+        text[bit / 8] ^= (char)(1 << bit % 8);
+    }
+}
+END_TEST
+
+START_TEST(reload_takes_what_is_live_and_names_the_rest)
+{
+    struct zs_config a, b;
+    struct zc_buf ignored;
+
+    zs_config_init(&a);
+    zs_config_copy(&b, &a);
+    b.stop_timeout = 3;
+    b.context = 77;
+    b.model = zc_xstrdup("/other");
+    zc_buf_init(&ignored, 100);
+    zs_config_reload(&a, &b, &ignored);
+    ck_assert(a.stop_timeout == 3 && a.context == 0 && !a.model);
+    ck_assert_str_eq(zc_buf_str(&ignored), "model, context");
+    zc_buf_release(&ignored);
+    zs_config_release(&a);
+    zs_config_release(&b);
+}
+END_TEST
+
+/* The options of a command line given as words. */
+static int read_options(struct zs_config *c, struct zs_cmdline *line, const char *words)
+{
+    static char text[256];
+    char *argv[16];
+    int argc = 0;
+
+    snprintf(text, sizeof text, "zoracd %s", words);
+    for (char *w = strtok(text, " "); w; w = strtok(NULL, " "))
+        argv[argc++] = w;
+    argv[argc] = NULL;
+    return zs_config_options(c, line, argc, argv, &dg);
+}
+
+START_TEST(options_are_checked)
+{
+    struct zs_cmdline line;
+    struct zs_config c;
+
+    zs_config_init(&c);
+    t_assert_err(read_options(&c, &line, "-m /m --context=9 --exact --check -c f --"), ZC_OK, &dg);
+    ck_assert(line.check && !line.help && c.exact && c.context == 9);
+    ck_assert_str_eq(line.file, "f");
+    t_assert_err(read_options(&c, &line, "--context x"), ZC_EINVAL, &dg);
+    t_assert_err(read_options(&c, &line, "-- --exact"), ZC_EINVAL, &dg);
+    c.backend[0] = 'x';
+    t_assert_err(zs_config_check(&c, &dg), ZC_EINVAL, &dg);
+    zs_config_release(&c);
+}
+END_TEST
+
+/* ---- transcripts and sessions ------------------------------------------------------------- */
+
+static struct zs_transcript *some_transcript(int n, size_t max)
+{
+    struct zs_transcript *t;
+
+    ck_assert_int_eq(zs_transcript_new(&t, max), ZC_OK);
+    for (int i = 0; i < n; i++)
+        ck_assert_int_eq(zs_transcript_add_reply(t, "hello", 5, (int32_t[]){1, 2, 3}, 3, NULL),
+                         ZC_OK);
+    return t;
+}
+
+START_TEST(transcript_counts_its_bytes)
+{
+    struct zs_transcript *t = some_transcript(3, 1000), *copy;
+
+    ck_assert_uint_eq(zs_transcript_len(t), 3);
+    size_t each = t->bytes / 3;
+    ck_assert_uint_gt(each, 20);
+    zs_transcript_truncate(t, 1);
+    ck_assert_uint_eq(t->bytes, each);
+    ck_assert_int_eq(zs_transcript_copy(&copy, t), ZC_OK);
+    ck_assert(json_equal(t->messages, copy->messages) && copy->bytes == each);
+    ck_assert(copy->reply[0].n == 3 && copy->reply[0].ids[2] == 3);
+    t->max_bytes = each + 10;
+    t_assert_err(zs_transcript_add_reply(t, "hello", 5, NULL, 0, &dg), ZC_ELIMIT, &dg);
+    ck_assert_uint_eq(zs_transcript_len(t), 1);
+    zs_transcript_truncate(t, 0);
+    ck_assert_uint_eq(t->bytes, 0);
+    zs_transcript_free(t);
+    zs_transcript_free(copy);
+    zs_transcript_free(NULL);
+}
+END_TEST
+
+START_TEST(sessions_are_forgotten_the_longest_idle_first)
+{
+    struct zs_user_list users = LIST_HEAD_INITIALIZER(users);
+    struct zs_user *u = zs_user_get(&users, 7);
+    struct zs_limits lim = {.sessions_per_user = 3, .transcripts_per_user_bytes = 100000};
+    struct zs_session *s[5], *found;
+    char name[4];
+
+    ck_assert_ptr_eq(u, zs_user_get(&users, 7));
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "s%d", i);
+        t_assert_err(zs_session_put(u, &lim, name, 2, some_transcript(1, 1000), &s[i], &dg), ZC_OK,
+                     &dg);
+    }
+    struct zs_transcript *lent = zs_session_lend(s[0]);
+    t_assert_err(zs_session_check_idle(s[0], &dg), ZC_EBUSY, &dg);
+    t_assert_err(zs_session_put(u, &lim, "s3", 2, some_transcript(1, 1000), &s[3], &dg), ZC_OK,
+                 &dg);
+    t_assert_err(zs_session_find(u, "s0", 2, &found, &dg), ZC_OK, &dg); /* busy: kept */
+    t_assert_err(zs_session_find(u, "s1", 2, &found, &dg), ZC_ENOTFOUND, &dg);
+    zs_session_return(s[0], lent, &lim);
+    ck_assert_uint_eq(u->n_sessions, 3);
+    ck_assert_uint_eq(u->transcript_bytes, 3 * s[0]->bytes);
+
+    /* a name again replaces what was there; without a name one is made up */
+    t_assert_err(zs_session_put(u, &lim, "s0", 2, some_transcript(2, 1000), &found, &dg), ZC_OK,
+                 &dg);
+    ck_assert(found == s[0] && found->n_messages == 2);
+    t_assert_err(zs_session_put(u, &lim, NULL, 0, some_transcript(0, 1000), &found, &dg), ZC_OK,
+                 &dg);
+    ck_assert_uint_gt(strlen(found->name), 8);
+    ck_assert_uint_eq(u->n_sessions, 3);
+
+    struct zs_transcript *t = some_transcript(0, 10);
+    t_assert_err(zs_session_put(u, &lim, "a\nb", 3, t, &found, &dg), ZC_EINVAL, &dg);
+    t_assert_err(zs_session_put(u, &lim, "\xff", 1, t, &found, &dg), ZC_EINVAL, &dg);
+    zs_transcript_free(t);
+
+    /* bytes of all: the others go until it fits */
+    lim.transcripts_per_user_bytes = 250;
+    t_assert_err(zs_session_put(u, &lim, "big", 3, some_transcript(4, 1000), &found, &dg), ZC_OK,
+                 &dg);
+    ck_assert_uint_eq(u->n_sessions, 2); /* an empty one costs nothing */
+    zs_user_free(u);
+    ck_assert(LIST_EMPTY(&users));
+}
+END_TEST
+
+START_TEST(messages_are_appended_all_or_none)
+{
+    struct zc_buf b;
+    msgpack_packer pk;
+    msgpack_unpacked u;
+    size_t off = 0;
+
+    zc_buf_init(&b, 1000);
+    zc_rpc_packer(&pk, &b);
+    msgpack_pack_array(&pk, 2);
+    for (int i = 0; i < 2; i++) {
+        msgpack_pack_map(&pk, 2);
+        zc_rpc_kv_str(&pk, "role", "user");
+        zc_rpc_kv_str(&pk, "content", i ? "x" : "y");
+    }
+    msgpack_unpacked_init(&u);
+    ck_assert_int_eq(msgpack_unpack_next(&u, b.data, b.len, &off), MSGPACK_UNPACK_SUCCESS);
+    struct zs_transcript *t = some_transcript(1, 150);
+    size_t before = t->bytes;
+    /* the second message is over the limit: neither stays */
+    t_assert_err(zs_transcript_append(t, &u.data, &dg), ZC_OK, &dg);
+    zs_transcript_truncate(t, 1);
+    t->max_bytes = before + 40;
+    t_assert_err(zs_transcript_append(t, &u.data, &dg), ZC_ELIMIT, &dg);
+    ck_assert(zs_transcript_len(t) == 1 && t->bytes == before);
+    zs_transcript_free(t);
+    msgpack_unpacked_destroy(&u);
+    zc_buf_release(&b);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("serve");
+    TCase *tc = tcase_create("mailbox");
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, mailbox_is_bounded_and_in_order);
+    tcase_add_test(tc, mailbox_loses_no_item_and_no_bell);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("stop");
+    tcase_add_test(tc, stop_texts_cut_alike_however_the_text_comes);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("params");
+    tcase_add_test(tc, parameters_come_from_request_then_model_then_us);
+    tcase_add_test(tc, parameters_that_make_no_sense_are_named);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("config");
+    tcase_add_test(tc, configuration_is_read_line_by_line);
+    tcase_add_test(tc, configuration_names_file_line_and_key);
+    tcase_add_test(tc, configuration_survives_every_cut_and_flipped_bit);
+    tcase_add_test(tc, reload_takes_what_is_live_and_names_the_rest);
+    tcase_add_test(tc, options_are_checked);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("sessions");
+    tcase_add_test(tc, transcript_counts_its_bytes);
+    tcase_add_test(tc, sessions_are_forgotten_the_longest_idle_first);
+    tcase_add_test(tc, messages_are_appended_all_or_none);
+    suite_add_tcase(s, tc);
+    return t_run(s);
+}
