@@ -12,6 +12,7 @@ e2e_scripts = \
   %D%/loading.sh \
   %D%/malformed.sh \
   %D%/options.sh \
+  %D%/protocol.sh \
   %D%/reader.sh \
   %D%/second.sh \
   %D%/stop.sh \
