@@ -22,3 +22,4 @@ endif
 include tests/unit/engine.mk
 include tests/unit/weights.mk
 include tests/unit/serve.mk
+include tests/unit/text_tok.mk

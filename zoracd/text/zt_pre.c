@@ -14,7 +14,6 @@
 #define GPT2                  \
     "'s|'t|'re|'ve|'m|'ll|'d" \
     "| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-#define WORDS       "[\\w\\x{200C}\\x{200D}]+|[^\\w\\x{200C}\\x{200D}\\s]+"
 #define PUNCTUATION "[\\p{P}$+<=>^`|~]"
 
 enum step_kind {
@@ -189,8 +188,6 @@ static int read_step(struct zt_pre *pre, const json_t *spec, const char *type, s
     }
     if (strcmp(type, "WhitespaceSplit") == 0)
         return add_plain_split(pre, "\\s", REMOVED, dg);
-    if (strcmp(type, "Whitespace") == 0)
-        return add_split(pre, WORDS, strlen(WORDS), false, REMOVED, true, dg);
     return zc_diag(dg, ZC_EUNSUPPORTED, "pre_tokenizer '%s' is not supported", type);
 }
 

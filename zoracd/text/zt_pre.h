@@ -28,7 +28,7 @@ struct zt_pre_work {
 };
 
 /* From the value of "pre_tokenizer", null included: ByteLevel, Split, Metaspace, Digits,
- * Punctuation, Whitespace, WhitespaceSplit and sequences of them. Another type is ZC_EUNSUPPORTED
+ * Punctuation, WhitespaceSplit and sequences of them. Another type is ZC_EUNSUPPORTED
  * and named. Released even after an error. */
 int zt_pre_init(struct zt_pre *pre, const json_t *spec, struct zc_diag *dg);
 void zt_pre_release(struct zt_pre *pre);

@@ -20,9 +20,10 @@
 #define MAX_HEAP_KIB (64 * 1024)       /* of a match without JIT */
 #define MAX_STACK    (8 * 1024 * 1024) /* of a match with JIT */
 #define SPACE        "\\t-\\r\\x{85}\\p{Z}"
-#define WORD                                                                    \
-    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24B6}-\\x{24E9}\\x{1F130}-\\x{1F149}" \
-    "\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}"
+/* Letters, marks, digits, connectors; superscripts and fractions of Latin-1; circled letters. */
+#define WORD                                                                \
+    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}" \
+    "\\x{24B6}-\\x{24E9}\\x{1F130}-\\x{1F149}\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}"
 
 struct zt_regex {
     pcre2_code *code;
@@ -34,6 +35,16 @@ struct zt_regex {
 static int refuse(struct zc_diag *dg, const char *what)
 {
     return zc_diag(dg, ZC_EUNSUPPORTED, "regular expression: %s", what);
+}
+
+/* An escape that means the same in both: two bytes, or up to the brace of \\p{...} and its kin. */
+static int put_plain(struct zc_buf *out, const char *p, size_t n)
+{
+    const char *brace = n > 2 && p[2] == '{' ? memchr(p, '}', n) : NULL;
+    size_t len = brace ? (size_t)(brace + 1 - p) : 2;
+
+    zc_buf_add(out, p, len);
+    return (int)len;
 }
 
 /* The escape at p[0] = '\\'; how many bytes it took, or an error. */
@@ -74,41 +85,61 @@ static int put_escape(struct zc_buf *out, const char *p, size_t n, bool in_class
     case 'N':
         return refuse(dg, "an escape that is not in tokenizers' patterns");
     default:
-        zc_buf_add(out, p, 2);
+        return put_plain(out, p, n);
     }
     return 2;
+}
+
+/* What begins at p outside of a class, is no escape, and means something else in PCRE2. */
+static const char *other_meaning(const char *p, size_t n)
+{
+    if (n > 1 && p[0] == '}' && p[1] == '+')
+        return "{n,m}+, which is possessive in one and repeated in the other";
+    if (n > 2 && p[0] == '(' && p[1] == '?') {
+        for (size_t i = 2; i < n && strchr("imsx-", p[i]) && p[i]; i++) {
+            if (p[i] == 'm' || p[i] == 's')
+                return "the option m or s";
+        }
+    }
+    return NULL;
+}
+
+/* Begins a class at p[0] = '['; how many bytes it took. */
+static int put_class(struct zc_buf *out, const char *p, size_t n, struct zc_diag *dg)
+{
+    size_t len = n > 1 && p[1] == '^' ? 2 : 1;
+
+    /* A bracket in the first place is a literal in one and the end in the other. */
+    if (len < n && p[len] == ']')
+        return refuse(dg, "a class that begins with ]");
+    zc_buf_add(out, p, len);
+    return (int)len;
 }
 
 /* Writes the pattern in PCRE2's words. */
 static int translate(struct zc_buf *out, const char *p, size_t n, struct zc_diag *dg)
 {
     bool in_class = false;
+    const char *other;
 
     for (size_t i = 0; i < n;) {
+        int r = 1;
         if (p[i] == '\\') {
-            int r = put_escape(out, p + i, n - i, in_class, dg);
-            if (r < 0)
-                return r;
-            i += (size_t)r;
-            continue;
-        }
-        if (in_class && p[i] == '[')
-            return refuse(dg, "a class in a class");
-        if (in_class && p[i] == '&' && i + 1 < n && p[i + 1] == '&')
-            return refuse(dg, "an intersection of classes");
-        if (!in_class && p[i] == '[') {
+            r = put_escape(out, p + i, n - i, in_class, dg);
+        } else if (in_class && (p[i] == '[' || (p[i] == '&' && i + 1 < n && p[i + 1] == '&'))) {
+            r = refuse(dg, p[i] == '[' ? "a class in a class" : "an intersection of classes");
+        } else if (!in_class && p[i] == '[') {
             in_class = true;
-            zc_buf_addc(out, p[i++]);
-            if (i < n && p[i] == '^')
-                zc_buf_addc(out, p[i++]);
-            /* A bracket in the first place would be a literal in one and the end in the other. */
-            if (i < n && p[i] == ']')
-                return refuse(dg, "a class that begins with ]");
-            continue;
+            r = put_class(out, p + i, n - i, dg);
+        } else if (!in_class && (other = other_meaning(p + i, n - i)) != NULL) {
+            r = refuse(dg, other);
+        } else {
+            in_class = in_class && p[i] != ']';
+            zc_buf_addc(out, p[i]);
         }
-        if (p[i] == ']')
-            in_class = false;
-        zc_buf_addc(out, p[i++]);
+        if (r < 0)
+            return r;
+        i += (size_t)r;
     }
     return zc_buf_error(out);
 }

@@ -67,6 +67,7 @@ static int take_model(struct zt_json *j, struct parts *parts, struct zc_buf *key
 static int take_apart(struct zt_json *j, struct parts *parts)
 {
     struct zc_buf key;
+    bool has_model = false;
     int first = 1;
 
     zc_buf_init(&key, MAX_FILE);
@@ -74,12 +75,14 @@ static int take_apart(struct zt_json *j, struct parts *parts)
     while (r >= 0 && (r = zt_json_next(j, '}', &first)) > 0) {
         if ((r = zt_json_key(j, &key)) < 0)
             break;
-        if (strcmp(zc_buf_str(&key), "model") != 0)
+        bool is_model = strcmp(zc_buf_str(&key), "model") == 0;
+        if (!is_model)
             r = take_member(j, zc_buf_str(&key), NULL, parts->top);
-        else if (json_object_size(parts->model) > 0)
+        else if (has_model)
             r = zc_diag(j->dg, ZC_EFORMAT, "'model' is there twice");
         else
             r = take_model(j, parts, &key);
+        has_model |= is_model;
     }
     zc_buf_release(&key);
     return r < 0 ? r : zt_json_end(j);

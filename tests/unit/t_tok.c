@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "tests/unit/t_tok.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Text that grows; it fits by construction. */
+struct text {
+    char *p;
+    size_t n;
+};
+
+static void add(struct text *t, const char *s)
+{
+    size_t len = strlen(s);
+
+    t->p = realloc(t->p, t->n + len + 1);
+    if (!t->p)
+        abort();
+    memcpy(t->p + t->n, s, len + 1);
+    t->n += len;
+}
+
+/* One member of vocab; id counts. */
+static void add_token(struct text *t, const char *content, int *id)
+{
+    char line[128];
+
+    snprintf(line, sizeof line, "%s\"%s\":%d", *id ? "," : "", content, *id);
+    add(t, line);
+    (*id)++;
+}
+
+/* The byte-level character of a byte, escaped for JSON. */
+static void byte_char(char *out, size_t max, int byte)
+{
+    int cp = byte;
+
+    if (byte <= 0x20)
+        cp = 0x100 + byte;
+    else if (byte >= 0x7f && byte <= 0xa0)
+        cp = 0x121 + byte - 0x7f;
+    else if (byte == 0xad)
+        cp = 0x143;
+    snprintf(out, max, "\\u%04x", (unsigned)cp);
+}
+
+/* Pairs that make the tokens th, the, _the, in, ing, and doubled spaces; _ is the space's sign. */
+static void add_merges(struct text *t, const char *space, int *id, bool is_vocab)
+{
+    static const char *const pairs[][2] = {{"t", "h"},  {"th", "e"}, {"_", "the"}, {"i", "n"},
+                                           {"in", "g"}, {"_", "_"},  {"__", "__"}, {"a", "a"}};
+
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        struct text left = {0}, right = {0}, line = {0};
+        for (int side = 0; side < 2; side++) {
+            for (const char *c = pairs[i][side]; *c; c++) {
+                char one[2] = {*c, '\0'};
+                add(side ? &right : &left, *c == '_' ? space : one);
+            }
+        }
+        add(&line, left.p);
+        if (!is_vocab)
+            add(&line, "\",\"");
+        add(&line, right.p);
+        if (is_vocab) {
+            add_token(t, line.p, id);
+        } else {
+            add(t, i ? ",[\"" : "[\"");
+            add(t, line.p);
+            add(t, "\"]");
+        }
+        free(left.p);
+        free(right.p);
+        free(line.p);
+    }
+}
+
+char *t_tok_bytes_json(const char *added)
+{
+    struct text t = {0};
+    char c[16];
+    int id = 0;
+
+    add(&t, "{\"version\":\"1.0\",\"added_tokens\":[");
+    add(&t, added);
+    add(&t, "],\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":"
+            "false},\"post_processor\":null,\"decoder\":{\"type\":\"ByteLevel\"},"
+            "\"model\":{\"type\":\"BPE\",\"vocab\":{");
+    for (int byte = 0; byte < 256; byte++) {
+        byte_char(c, sizeof c, byte);
+        add_token(&t, c, &id);
+    }
+    add_merges(&t, "\\u0120", &id, true);
+    add(&t, "},\"merges\":[");
+    add_merges(&t, "\\u0120", &id, false);
+    add(&t, "]}}");
+    return t.p;
+}
+
+char *t_tok_meta_json(const char *added)
+{
+    static const char *const first[] = {"<unk>", "<s>", "</s>"};
+    struct text t = {0};
+    char c[16];
+    int id = 0;
+
+    add(&t, "{\"version\":\"1.0\",\"added_tokens\":[" T_TOK_ADDED("<unk>", "true") "," T_TOK_ADDED(
+                "<s>", "true") "," T_TOK_ADDED("</s>", "true"));
+    add(&t, *added ? "," : "");
+    add(&t, added);
+    add(&t, "],\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\","
+            "\"prepend\":\"\\u2581\"},{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},"
+            "\"content\":\"\\u2581\"}]},\"pre_tokenizer\":null,\"post_processor\":{\"type\":"
+            "\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\"}},{\"Sequence\":"
+            "{\"id\":\"A\"}}],\"special_tokens\":{\"<s>\":{\"ids\":[1]}}},\"decoder\":{\"type\":"
+            "\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"\\u2581\"},"
+            "\"content\":\" \"},{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"},{\"type\":"
+            "\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}]},\"model\":{\"type\":\"BPE\","
+            "\"unk_token\":\"<unk>\",\"fuse_unk\":true,\"byte_fallback\":true,\"vocab\":{");
+    for (int i = 0; i < 3; i++)
+        add_token(&t, first[i], &id);
+    for (int byte = 0; byte < 256; byte++) {
+        snprintf(c, sizeof c, "<0x%02X>", (unsigned)byte);
+        add_token(&t, c, &id);
+    }
+    add_token(&t, "\\u2581", &id);
+    for (const char *letter = "aeghint"; *letter; letter++) {
+        char one[2] = {*letter, '\0'};
+        add_token(&t, one, &id);
+    }
+    add_merges(&t, "\\u2581", &id, true);
+    add(&t, "},\"merges\":[");
+    add_merges(&t, "\\u2581", &id, false);
+    add(&t, "]}}");
+    return t.p;
+}
