@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Unit tests of common/. */
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/zc_buf.h"
+#include "common/zc_file.h"
 #include "common/zc_mem.h"
 #include "common/zc_utf8.h"
 #include "tests/unit/t_unit.h"
@@ -127,6 +131,55 @@ START_TEST(utf8_takes_what_the_standard_allows)
 }
 END_TEST
 
+START_TEST(a_file_is_read_whole_or_not_at_all)
+{
+    char dir[] = "/tmp/zorac-common-XXXXXX", path[64], pipe_path[64];
+    struct zc_diag dg;
+    char *bytes = NULL;
+    size_t n = 0;
+
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/f", dir);
+    snprintf(pipe_path, sizeof pipe_path, "%s/p", dir);
+    t_assert_err(zc_file_read(&bytes, &n, path, 10, &dg), ZC_ENOTFOUND, &dg);
+    t_assert_err(zc_file_read(&bytes, &n, dir, 10, &dg), ZC_ESYS, &dg);
+    ck_assert_ptr_nonnull(strstr(dg.text, dir));
+
+    FILE *f = fopen(path, "w");
+    fputs("0123456789", f);
+    fclose(f);
+    t_assert_err(zc_file_read(&bytes, &n, path, 9, &dg), ZC_ELIMIT, &dg);
+    zc_mem_fail_at(1);
+    t_assert_err(zc_file_read(&bytes, &n, path, 10, &dg), ZC_ENOMEM, &dg);
+    zc_mem_fail_at(0);
+    ck_assert_ptr_null(bytes);
+    t_assert_err(zc_file_read(&bytes, &n, path, 10, &dg), ZC_OK, &dg);
+    ck_assert_uint_eq(n, 10);
+    ck_assert_str_eq(bytes, "0123456789");
+    zc_free(bytes);
+    fclose(fopen(path, "w"));
+    t_assert_err(zc_file_read(&bytes, &n, path, 0, &dg), ZC_OK, &dg);
+    ck_assert_uint_eq(n, 0);
+    ck_assert_str_eq(bytes, "");
+    zc_free(bytes);
+
+    ck_assert_int_eq(mkfifo(pipe_path, 0600), 0);
+    if (fork() == 0) {
+        f = fopen(pipe_path, "w");
+        for (int i = 0; i < 20000; i++)
+            fputs("12345", f);
+        fclose(f);
+        _exit(0);
+    }
+    t_assert_err(zc_file_read(&bytes, &n, pipe_path, 100000, &dg), ZC_OK, &dg);
+    ck_assert_uint_eq(n, 100000);
+    zc_free(bytes);
+    unlink(path);
+    unlink(pipe_path);
+    rmdir(dir);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("common");
@@ -139,6 +192,7 @@ int main(void)
     tcase_add_test(tc, buffer_survives_failing_memory);
     tcase_add_test(tc, sizes_from_outside_are_limited);
     tcase_add_test(tc, utf8_takes_what_the_standard_allows);
+    tcase_add_test(tc, a_file_is_read_whole_or_not_at_all);
     suite_add_tcase(s, tc);
     return t_run(s);
 }

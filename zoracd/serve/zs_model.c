@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens a model directory: which file the template comes from, which variables it may trust, and
- * the proof that it renders. Loader thread. */
+/* Opens a model directory: its text side, with the proof that its template renders, and its engine.
+ * Loader thread. */
 #include "zoracd/serve/zs_model.h"
 
 #include <stdio.h>
@@ -12,99 +12,7 @@
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
 #include "zoracd/serve/zs_prompt.h"
-
-#define MAX_FILE (64u << 20)
-
-/* A whole file of at most MAX_FILE bytes. ZC_ENOTFOUND: there is none. */
-static int read_file(struct zc_buf *b, const char *dir, const char *name, struct zc_diag *dg)
-{
-    char *path = zc_xasprintf("%s/%s", dir, name);
-    FILE *f = fopen(path, "re");
-    char chunk[16384];
-    size_t n;
-    int r = ZC_OK;
-
-    zc_free(path);
-    if (!f)
-        return zc_diag(dg, ZC_ENOTFOUND, "%s: %m", name);
-    while (r == ZC_OK && (n = fread(chunk, 1, sizeof chunk, f)) > 0)
-        r = zc_buf_add(b, chunk, n);
-    if (r == ZC_OK && ferror(f))
-        r = ZC_ESYS;
-    fclose(f);
-    return r < 0 ? zc_diag(dg, r, "%s can't be read, or is over %u bytes", name, MAX_FILE) : r;
-}
-
-/* ---- trusted variables -------------------------------------------------------------------- */
-
-/* A special token is written as its text, or as an object with the text in content. */
-static const char *token_text(const json_t *v)
-{
-    if (json_is_object(v))
-        v = json_object_get(v, "content");
-    return json_string_value(v);
-}
-
-static void trust_token(json_t *trusted, const json_t *config, const char *key)
-{
-    const char *text = token_text(json_object_get(config, key));
-    if (text)
-        json_object_set_new(trusted, key, json_string(text));
-}
-
-static void trust_tokens(json_t *trusted, const json_t *config)
-{
-    static const char *const keys[] = {"bos_token", "eos_token", "unk_token", "pad_token",
-                                       "sep_token", "cls_token", "mask_token"};
-    json_t *list = json_array(), *v;
-    size_t i;
-
-    for (i = 0; i < sizeof keys / sizeof *keys; i++)
-        trust_token(trusted, config, keys[i]);
-    json_array_foreach(json_object_get(config, "additional_special_tokens"), i, v)
-    {
-        const char *text = token_text(v);
-        if (text)
-            json_array_append_new(list, json_string(text));
-    }
-    json_object_set_new(trusted, "additional_special_tokens", list);
-}
-
-/* ---- template ----------------------------------------------------------------------------- */
-
-/* chat_template: a string, or a list of {name, template} of which "default" is meant. */
-static const json_t *default_template(const json_t *v)
-{
-    const json_t *entry;
-    size_t i;
-
-    json_array_foreach(v, i, entry)
-    {
-        const char *name = json_string_value(json_object_get(entry, "name"));
-        if (name && strcmp(name, "default") == 0)
-            return json_object_get(entry, "template");
-    }
-    return v;
-}
-
-static int compile_template(struct zs_model *m, const json_t *config, struct zc_diag *dg)
-{
-    struct zc_buf src;
-    const json_t *v = default_template(json_object_get(config, "chat_template"));
-
-    zc_buf_init(&src, MAX_FILE);
-    int r = read_file(&src, m->path, "chat_template.jinja", dg);
-    if (r == ZC_OK)
-        r = zt_tmpl_new(&m->tmpl, "chat_template.jinja", zc_buf_str(&src), src.len, dg);
-    else if (r == ZC_ENOTFOUND && json_is_string(v))
-        r = zt_tmpl_new(&m->tmpl, "chat_template", json_string_value(v), json_string_length(v), dg);
-    else if (r == ZC_ENOTFOUND)
-        r = zc_diag(dg, ZC_EUNSUPPORTED,
-                    "no chat template: there is no chat_template.jinja and no "
-                    "chat_template in tokenizer_config.json");
-    zc_buf_release(&src);
-    return r;
-}
+#include "zoracd/text/zt_chat.h"
 
 /* A template that can't say "Hello" would fail at the first user instead of here. */
 static int probe_template(const struct zs_model *m, struct zc_diag *dg)
@@ -112,7 +20,7 @@ static int probe_template(const struct zs_model *m, struct zc_diag *dg)
     struct zt_text text;
     json_t *messages = json_pack("[{s:s, s:s}]", "role", "user", "content", "Hello");
 
-    zt_text_init(&text, MAX_FILE);
+    zt_text_init(&text, ZS_PROMPT_MAX_BYTES);
     int r = zs_prompt_render(m, messages, NULL, NULL, time(NULL), &text, dg);
     zt_text_release(&text);
     json_decref(messages);
@@ -121,29 +29,15 @@ static int probe_template(const struct zs_model *m, struct zc_diag *dg)
 
 static int open_text(struct zs_model *m, struct zc_diag *dg)
 {
-    struct zc_buf bytes;
-    json_t *config = NULL;
+    struct zt_chat chat;
+    int r = zt_chat_open(&chat, m->path, dg);
 
-    zc_buf_init(&bytes, MAX_FILE);
-    int r = zt_tok_open(&m->tok, m->path, dg);
     if (r < 0)
-        goto out;
-    r = read_file(&bytes, m->path, "tokenizer_config.json", dg);
-    if (r == ZC_OK)
-        r = ze_config_json(&config, zc_buf_str(&bytes), bytes.len, "tokenizer_config.json", dg);
-    else if (r == ZC_ENOTFOUND)
-        r = ZC_OK;
-    if (r < 0)
-        goto out;
-    m->trusted = json_object();
-    trust_tokens(m->trusted, config);
-    r = compile_template(m, config, dg);
-    if (r == ZC_OK)
-        r = probe_template(m, dg);
-out:
-    json_decref(config);
-    zc_buf_release(&bytes);
-    return r;
+        return r;
+    m->tok = chat.tok;
+    m->tmpl = chat.tmpl;
+    m->trusted = chat.trusted;
+    return probe_template(m, dg);
 }
 
 /* ---- the whole ---------------------------------------------------------------------------- */

@@ -3,14 +3,13 @@
  * big ones, vocab and merges, are read in place (zt_json.h says why), the others become trees that
  * their own readers take (zt_norm, zt_pre, zt_decoder, and here: model, added tokens,
  * post-processor). Nothing of the file or of a tree outlives loading. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/zc_err.h"
+#include "common/zc_file.h"
 #include "common/zc_mem.h"
 #include "zoracd/text/zt_json.h"
 #include "zoracd/text/zt_tok_internal.h"
@@ -507,42 +506,6 @@ void zt_tok_free(struct zt_tok *tok)
     zc_free(tok);
 }
 
-/* The whole file; its size is not trusted to stay what it was. */
-static int read_file(const char *path, char **ret_data, size_t *ret_len, struct zc_diag *dg)
-{
-    struct stat st;
-    void *data = NULL;
-    size_t len = 0;
-
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return errno == ENOENT ? zc_diag(dg, ZC_ENOTFOUND, "no such file")
-                               : zc_diag_sys(dg, "open");
-    int r = fstat(fd, &st) < 0 ? zc_diag_sys(dg, "fstat") : ZC_OK;
-    if (r >= 0 && !S_ISREG(st.st_mode))
-        r = zc_diag(dg, ZC_EFORMAT, "not a regular file");
-    if (r >= 0 && (r = zc_try_malloc(&data, (size_t)st.st_size, 1, MAX_FILE)) < 0)
-        zc_diag(dg, r, "%lld bytes, at most %zu are allowed", (long long)st.st_size, MAX_FILE);
-    while (r >= 0 && len < (size_t)st.st_size) {
-        ssize_t n = read(fd, (char *)data + len, (size_t)st.st_size - len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            r = zc_diag_sys(dg, "read");
-        if (n <= 0)
-            break;
-        len += (size_t)n;
-    }
-    close(fd);
-    if (r < 0) {
-        zc_free(data);
-        return r;
-    }
-    *ret_data = data;
-    *ret_len = len;
-    return ZC_OK;
-}
-
 int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg)
 {
     struct stat st;
@@ -551,13 +514,10 @@ int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg)
 
     bool is_dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     char *file = zc_xasprintf("%s%s", path, is_dir ? "/tokenizer.json" : "");
-    int r = read_file(file, &data, &len, dg);
-    if (r >= 0) {
-        r = zt_tok_new(ret_tok, data, len, dg);
-        zc_free(data);
-    }
-    if (r < 0)
+    int r = zc_file_read(&data, &len, file, MAX_FILE, dg);
+    if (r >= 0 && (r = zt_tok_new(ret_tok, data, len, dg)) < 0)
         zc_diag_prefix(dg, r, "%s", file);
+    zc_free(data);
     zc_free(file);
     return r;
 }
