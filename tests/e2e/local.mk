@@ -7,6 +7,7 @@ check_PROGRAMS += %D%/rpc
 
 e2e_scripts = \
   %D%/cancel.sh \
+  %D%/client.sh \
   %D%/clients.sh \
   %D%/generate.sh \
   %D%/loading.sh \

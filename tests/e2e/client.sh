@@ -1,0 +1,124 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The client against a real daemon: where a prompt comes from, what is printed, exit statuses,
+# conversations that outlive the daemon, Ctrl-C, a kill in the middle of a reply.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+export XDG_DATA_HOME="$dir/data" ZORAC_SOCKET="$sock" TERM=dumb
+zorac=$build/zorac-cli/zorac
+
+# gives STATUS COMMAND...: it must end with that status; output in $dir/out and $dir/err
+gives() {
+    want=$1
+    shift
+    got=0
+    timeout 60 "$@" >"$dir/out" 2>"$dir/err" </dev/null || got=$?
+    [ "$got" = "$want" ] || fail "status $got, not $want: $* ($(cat "$dir/out" "$dir/err"))"
+}
+
+# ---- no daemon, wrong usage ----
+gives 3 "$zorac" hi
+grep -q "no daemon listens at $sock" "$dir/err" || fail "it does not say where it looked"
+gives 3 "$zorac" status
+gives 2 "$zorac" --no-such-option
+gives 2 "$zorac" -t warm hi
+gives 2 "$zorac" -n -5 hi
+gives 2 "$zorac"
+gives 2 "$zorac" raw
+gives 2 "$zorac" raw hello '[1]'
+gives 2 "$zorac" sessions frobnicate
+gives 0 "$zorac" --help
+for word in chat sessions status stats tokens raw; do
+    grep -q "^  $word" "$dir/out" || fail "--help does not name $word"
+done
+gives 0 "$zorac" --version
+[ ! -e "$XDG_DATA_HOME/zorac" ] || [ "$(ls "$XDG_DATA_HOME/zorac")" = conversations.db ] ||
+    fail "a prompt without memory has left something"
+
+start
+
+# ---- one answer ----
+gives 0 "$zorac" -t 0 hello
+cp "$dir/out" "$dir/hello"
+[ -s "$dir/hello" ] || fail "no answer"
+gives 0 "$zorac" -t 0 --no-stream hello
+cmp -s "$dir/out" "$dir/hello" || fail "--no-stream says something else"
+echo hello | "$zorac" -t 0 >"$dir/out" || fail "a prompt from a pipe"
+[ -s "$dir/out" ] || fail "no answer to a pipe"
+printf 'tell me a' >"$dir/in"
+"$zorac" -t 0 --json -n 1 what is this <"$dir/in" >"$dir/out" || fail "words and standard input"
+gives 0 "$zorac" raw render '{"messages":[{"role":"user","content":"what is this\n\ntell me a"}]}'
+rendered=$(sed 's/.*"ids":\[\([0-9,]*\)\].*/\1/' "$dir/out" | tr ',' '\n' | grep -c .)
+"$zorac" --json -n 1 what is this <"$dir/in" >"$dir/out"
+grep -q "\"prompt_tokens\":${rendered}[,}]" "$dir/out" || fail "the two parts were not joined"
+gives 0 "$zorac" --seed 7 -t 1 "tell me a story"
+cp "$dir/out" "$dir/story"
+gives 0 "$zorac" --seed 7 -t 1 "tell me a story"
+cmp -s "$dir/out" "$dir/story" || fail "the same seed, another story"
+gives 0 "$zorac" -- status
+grep -q '^state ' "$dir/out" && fail "-- did not make a prompt of a command"
+gives 0 "$zorac" --json -n 2 hello
+head -n 1 "$dir/out" | grep -q '^{"started":' || fail "no started event"
+tail -n 1 "$dir/out" | grep -q '^{"result":.*"finish_reason":"length"' || fail "no result"
+printf 'not \377 text' | "$zorac" >/dev/null 2>"$dir/err" && fail "bytes that are no text"
+grep -q 'UTF-8' "$dir/err" || fail "it does not say why"
+gives 2 "$zorac" -s x --system a -t nan hi
+
+# ---- commands ----
+gives 0 "$zorac" status
+grep -q '^state  *ready' "$dir/out" || fail "status"
+gives 0 "$zorac" --json status
+grep -q '"state":"ready"' "$dir/out" || fail "status in JSON"
+gives 0 "$zorac" stats
+gives 0 "$zorac" tokens hello world
+grep -qx '[0-9][0-9]*' "$dir/out" || fail "tokens"
+gives 1 "$zorac" raw no.such.method
+gives 1 "$zorac" raw generate '{"promt":"typo"}'
+grep -q promt "$dir/out" || fail "the unknown key is not named"
+head -c 40000 /dev/zero | tr '\0' 'x' >"$dir/long"
+status=0
+"$zorac" <"$dir/long" >"$dir/out" 2>"$dir/err" || status=$?
+[ $status = 4 ] || fail "status $status for a prompt over the context"
+grep -q '[0-9]' "$dir/err" || fail "it does not say how long is too long"
+
+# ---- a conversation, and the daemon's restart in the middle of it ----
+printf 'my name is Anna\n' | "$zorac" -t 0 -s talk chat >"$dir/out" || fail "chat from a pipe"
+[ -s "$dir/out" ] || fail "the chat says nothing"
+kill -TERM "$pid"
+stopped 0
+start
+gives 0 "$zorac" -t 0 -s talk "and again"
+gives 0 "$zorac" --json sessions show talk
+[ "$(wc -l <"$dir/out")" = 4 ] || fail "the conversation is not whole: $(cat "$dir/out")"
+gives 0 "$zorac" sessions
+grep -q '^talk .*my name is Anna' "$dir/out" || fail "sessions list"
+gives 2 "$zorac" -s talk --system "too late" hi
+gives 0 "$zorac" sessions rename talk walk
+gives 1 "$zorac" sessions show talk
+gives 0 "$zorac" sessions delete walk
+gives 1 "$zorac" sessions show walk
+
+# ---- Ctrl-C stops the reply; what came is kept ----
+rm -f "$dir/out"
+"$zorac" -s stop -t 1 "tell me a story" >"$dir/out" 2>"$dir/err" &
+client=$!
+until_true 20 test -s "$dir/out"
+kill -INT $client
+status=0
+wait $client || status=$?
+# the story may have been told already
+[ $status = 130 ] || [ $status = 0 ] || fail "status $status after Ctrl-C"
+"$zorac" --json sessions show stop >"$dir/kept"
+tail -n 1 "$dir/kept" | grep -q '"role":"assistant"' || fail "the partial reply is not kept"
+until_true 5 is_idle
+
+# ---- a kill in the middle keeps what was printed ----
+rm -f "$dir/out"
+"$zorac" -s killed -t 1 "tell me a story" >"$dir/out" 2>"$dir/err" &
+client=$!
+until_true 20 test -s "$dir/out"
+kill -KILL $client
+wait $client || true
+printed=$(wc -c <"$dir/out")
+kept=$("$zorac" --json sessions show killed | tail -n 1 | sed 's/.*"content":"\(.*\)"}/\1/' | wc -c)
+[ "$kept" -ge "$printed" ] || fail "$printed bytes were printed and $kept are kept"
+until_true 5 is_idle
