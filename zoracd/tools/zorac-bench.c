@@ -271,16 +271,17 @@ static void measure_probe(struct ze_engine *e, struct probe *best)
     best->flops_per_s = flops > best->flops_per_s ? flops : best->flops_per_s;
 }
 
-/* Different for each sequence, so that nothing is shared. */
-static struct ze_seq *new_sequence(struct ze_engine *e, int n, int reserve, int salt)
+/* Each has a root of its own, so that nothing is found in the cache. */
+static struct ze_seq *new_sequence(struct ze_engine *e, int n, int reserve)
 {
+    static uint32_t root;
     const int V = ze_engine_config(e)->V;
     int32_t *ids = zc_xcalloc((size_t)n, sizeof *ids);
     struct ze_seq *s;
 
     for (int i = 0; i < n; i++)
-        ids[i] = (int32_t)(((uint32_t)i * 2654435761u + (uint32_t)salt * 40503u) % (uint32_t)V);
-    int r = ze_seq_new(&s, e, (uint64_t)salt, ids, (size_t)n, (size_t)reserve, &dg);
+        ids[i] = (int32_t)(((uint32_t)i * 2654435761u + root * 40503u) % (uint32_t)V);
+    int r = ze_seq_new(&s, e, root++, ids, (size_t)n, (size_t)reserve, &dg);
     zc_free(ids);
     if (r < 0)
         fail(r, "no room for that many sequences of that depth");
@@ -300,7 +301,7 @@ static void measure_prefill(struct ze_engine *e, int tokens, struct result *res)
     double best = 1e30;
 
     for (int run = 0; run < 2; run++) {
-        struct ze_seq *s = new_sequence(e, tokens, 0, 1000 + run);
+        struct ze_seq *s = new_sequence(e, tokens, 0);
         struct ze_work w = {.seq = s, .n_rows = tokens, .want_logits = true};
         double t = now();
         step(e, &w, 1);
@@ -325,7 +326,7 @@ static void measure_decode(struct ze_engine *e, int batch, int depth, int tokens
     double start = 0;
 
     for (int i = 0; i < batch; i++) {
-        struct ze_seq *s = new_sequence(e, depth + 1, warm + tokens, i);
+        struct ze_seq *s = new_sequence(e, depth + 1, warm + tokens);
         if (depth > 0 && ze_seq_pretend(s, (size_t)depth) < 0)
             fail(ZC_EINTERNAL, "pages could not be filled");
         works[i] = (struct ze_work){.seq = s, .n_rows = 1, .want_logits = true};
