@@ -26,8 +26,8 @@ closing() {
 }
 closing c1 'is 0xc1, which is not msgpack'
 closing dbffffffff 'a string of 4294967295 bytes is over the limit'
-closing ddffffffff 'a message of more than 1048576 values'
-closing dfffffffff 'a message of more than 1048576 values'
+closing ddffffffff 'a message of more than 262144 values'
+closing dfffffffff 'a message of more than 262144 values'
 closing c6ffffffff 'a string of 4294967295 bytes'
 closing "$(printf '91%.0s' $(seq 40))" 'nested deeper than 32'
 grown=$(($(rss) - before))

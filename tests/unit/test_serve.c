@@ -320,6 +320,7 @@ END_TEST
 
 /* ---- transcripts and sessions ------------------------------------------------------------- */
 
+/* A message of 5 letters with 3 ids: about 350 bytes. */
 static struct zs_transcript *some_transcript(int n, size_t max)
 {
     struct zs_transcript *t;
@@ -333,7 +334,7 @@ static struct zs_transcript *some_transcript(int n, size_t max)
 
 START_TEST(transcript_counts_its_bytes)
 {
-    struct zs_transcript *t = some_transcript(3, 1000), *copy;
+    struct zs_transcript *t = some_transcript(3, 10000), *copy;
 
     ck_assert_uint_eq(zs_transcript_len(t), 3);
     size_t each = t->bytes / 3;
@@ -365,12 +366,12 @@ START_TEST(sessions_are_forgotten_the_longest_idle_first)
     ck_assert_ptr_eq(u, zs_user_get(&users, 7));
     for (int i = 0; i < 3; i++) {
         snprintf(name, sizeof name, "s%d", i);
-        t_assert_err(zs_session_put(u, &lim, name, 2, some_transcript(1, 1000), &s[i], &dg), ZC_OK,
+        t_assert_err(zs_session_put(u, &lim, name, 2, some_transcript(1, 10000), &s[i], &dg), ZC_OK,
                      &dg);
     }
     struct zs_transcript *lent = zs_session_lend(s[0]);
     t_assert_err(zs_session_check_idle(s[0], &dg), ZC_EBUSY, &dg);
-    t_assert_err(zs_session_put(u, &lim, "s3", 2, some_transcript(1, 1000), &s[3], &dg), ZC_OK,
+    t_assert_err(zs_session_put(u, &lim, "s3", 2, some_transcript(1, 10000), &s[3], &dg), ZC_OK,
                  &dg);
     t_assert_err(zs_session_find(u, "s0", 2, &found, &dg), ZC_OK, &dg); /* busy: kept */
     t_assert_err(zs_session_find(u, "s1", 2, &found, &dg), ZC_ENOTFOUND, &dg);
@@ -379,22 +380,22 @@ START_TEST(sessions_are_forgotten_the_longest_idle_first)
     ck_assert_uint_eq(u->transcript_bytes, 3 * s[0]->bytes);
 
     /* a name again replaces what was there; without a name one is made up */
-    t_assert_err(zs_session_put(u, &lim, "s0", 2, some_transcript(2, 1000), &found, &dg), ZC_OK,
+    t_assert_err(zs_session_put(u, &lim, "s0", 2, some_transcript(2, 10000), &found, &dg), ZC_OK,
                  &dg);
     ck_assert(found == s[0] && found->n_messages == 2);
-    t_assert_err(zs_session_put(u, &lim, NULL, 0, some_transcript(0, 1000), &found, &dg), ZC_OK,
+    t_assert_err(zs_session_put(u, &lim, NULL, 0, some_transcript(0, 10000), &found, &dg), ZC_OK,
                  &dg);
     ck_assert_uint_gt(strlen(found->name), 8);
     ck_assert_uint_eq(u->n_sessions, 3);
 
-    struct zs_transcript *t = some_transcript(0, 10);
+    struct zs_transcript *t = some_transcript(0, 10000);
     t_assert_err(zs_session_put(u, &lim, "a\nb", 3, t, &found, &dg), ZC_EINVAL, &dg);
     t_assert_err(zs_session_put(u, &lim, "\xff", 1, t, &found, &dg), ZC_EINVAL, &dg);
     zs_transcript_free(t);
 
     /* bytes of all: the others go until it fits */
-    lim.transcripts_per_user_bytes = 250;
-    t_assert_err(zs_session_put(u, &lim, "big", 3, some_transcript(4, 1000), &found, &dg), ZC_OK,
+    lim.transcripts_per_user_bytes = 9 * s[0]->bytes / 4;
+    t_assert_err(zs_session_put(u, &lim, "big", 3, some_transcript(4, 10000), &found, &dg), ZC_OK,
                  &dg);
     ck_assert_uint_eq(u->n_sessions, 2); /* an empty one costs nothing */
     zs_user_free(u);
@@ -419,12 +420,12 @@ START_TEST(messages_are_appended_all_or_none)
     }
     msgpack_unpacked_init(&u);
     ck_assert_int_eq(msgpack_unpack_next(&u, b.data, b.len, &off), MSGPACK_UNPACK_SUCCESS);
-    struct zs_transcript *t = some_transcript(1, 150);
+    struct zs_transcript *t = some_transcript(1, 2000);
     size_t before = t->bytes;
     /* the second message is over the limit: neither stays */
     t_assert_err(zs_transcript_append(t, &u.data, &dg), ZC_OK, &dg);
     zs_transcript_truncate(t, 1);
-    t->max_bytes = before + 40;
+    t->max_bytes = before * 2;
     t_assert_err(zs_transcript_append(t, &u.data, &dg), ZC_ELIMIT, &dg);
     ck_assert(zs_transcript_len(t) == 1 && t->bytes == before);
     zs_transcript_free(t);

@@ -115,6 +115,8 @@ static int start_job(struct zs_conn *c, int64_t id, enum zc_method method,
     if (r < 0)
         return r;
     r = fill(c, job, args, dg);
+    if (r == ZC_OK)
+        r = zs_jobs_charge(job, &c->front->config->limits, dg);
     if (r < 0)
         zs_jobs_drop(job, c->front);
     else

@@ -129,6 +129,7 @@ void zs_conn_free_closed(struct zs_front *f)
     while ((c = TAILQ_FIRST(&f->closed))) {
         TAILQ_REMOVE(&f->closed, c, link);
         c->user->input_bytes -= c->in_counted;
+        c->user->unsent_bytes -= c->out_counted;
         c->user->n_conns--;
         zs_user_tidy(c->user);
         zc_buf_release(&c->in);
@@ -164,6 +165,17 @@ void zs_conn_wrote(struct zs_conn *c)
 static size_t unsent(const struct zs_conn *c)
 {
     return c->out.len - c->sent;
+}
+
+/* Books what is unsent; ZC_ELIMIT if the user lets too much of it wait. */
+static int count_unsent(struct zs_conn *c)
+{
+    size_t limit = c->front->config->limits.unsent_per_user_bytes;
+
+    c->user->unsent_bytes += unsent(c);
+    c->user->unsent_bytes -= c->out_counted;
+    c->out_counted = unsent(c);
+    return c->user->unsent_bytes > limit ? ZC_ELIMIT : ZC_OK;
 }
 
 /* Everything is sent: a buffer that was large goes back. */
@@ -210,13 +222,18 @@ static bool is_finished(const struct zs_conn *c)
     return c->state == ZS_CONN_DRAINING || (c->half_closed && !has_unread(c));
 }
 
+static void cut_off(struct zs_conn *c)
+{
+    zc_log(ZC_LOG_WARNING, "connection %llu of uid %d: cut off with %zu unsent bytes",
+           (unsigned long long)c->serial, (int)c->peer.uid, unsent(c));
+    zs_conn_close(c);
+}
+
 /* Sends what can be sent now. */
 static void flush(struct zs_conn *c)
 {
     if (zc_buf_error(&c->out) < 0) {
-        zc_log(ZC_LOG_WARNING, "connection %llu: cut off with %zu unsent bytes",
-               (unsigned long long)c->serial, unsent(c));
-        zs_conn_close(c);
+        cut_off(c);
         return;
     }
     while (unsent(c)) {
@@ -247,7 +264,10 @@ static void flush(struct zs_conn *c)
             return;
         }
     }
-    apply_mark(c);
+    if (count_unsent(c) < 0)
+        cut_off(c);
+    else
+        apply_mark(c);
 }
 
 void zs_conn_flush_all(struct zs_front *f)

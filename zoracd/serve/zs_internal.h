@@ -41,8 +41,9 @@ struct zs_conn {
     size_t in_counted; /* of in, in the user's account */
     struct zc_scan scan;
     struct zc_buf out;
-    size_t sent;     /* of out */
-    zc_usec sent_at; /* when the peer last took something, or owed nothing */
+    size_t sent;        /* of out */
+    size_t out_counted; /* of what is unsent, in the account of the user */
+    zc_usec sent_at;    /* when the peer last took something, or owed nothing */
     bool is_dirty, is_paused, half_closed;
     struct zs_job *jobs;
     size_t n_jobs;
@@ -133,6 +134,8 @@ zs_handler zs_cmd_hello, zs_cmd_generate, zs_cmd_cancel, zs_cmd_session_open, zs
 /* A job of this connection and id, counted; ZC_ELIMIT, ZC_EBUSY, ZC_EINVAL (id in use). */
 int zs_jobs_new(struct zs_conn *c, int64_t id, enum zc_method method, struct zs_job **ret_job,
                 struct zc_diag *dg);
+/* Books what a filled job holds; ZC_ELIMIT if the user's requests hold too much. */
+int zs_jobs_charge(struct zs_job *job, const struct zs_limits *lim, struct zc_diag *dg);
 /* Sends it on its way; it is answered whatever happens. */
 void zs_jobs_submit(struct zs_front *f, struct zs_job *job);
 /* Uncounts and frees a job that was never submitted, or that a stopped thread gave back. */

@@ -57,6 +57,7 @@ struct zs_job {
     struct zs_user *user;
     struct zs_session *session;
     int owed;         /* events taken from the engine whose credit has not been given back */
+    size_t charged;   /* bytes of it in the user's account */
     bool in_pipeline; /* at the text or engine thread */
 
     /* ---- the request; constant while it is away ---- */

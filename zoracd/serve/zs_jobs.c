@@ -78,6 +78,21 @@ int zs_jobs_new(struct zs_conn *c, int64_t id, enum zc_method method, struct zs_
     return ZC_OK;
 }
 
+int zs_jobs_charge(struct zs_job *job, const struct zs_limits *lim, struct zc_diag *dg)
+{
+    size_t n = job->text_len + job->ids.len * sizeof *job->ids.data;
+
+    n += job->transcript ? job->transcript->bytes : 0;
+    n += job->tools ? zs_json_bytes(job->tools) : 0;
+    n += job->vars ? zs_json_bytes(job->vars) : 0;
+    if (job->user->input_bytes + n > lim->input_per_user_bytes)
+        return zc_diag(dg, ZC_ELIMIT, "this user's requests would hold %zu bytes, the limit is %zu",
+                       job->user->input_bytes + n, lim->input_per_user_bytes);
+    job->user->input_bytes += n;
+    job->charged = n;
+    return ZC_OK;
+}
+
 /* Gives a session its transcript back: with the reply if there is one, otherwise as it was. */
 static void return_transcript(struct zs_front *f, struct zs_job *job)
 {
@@ -106,6 +121,7 @@ void zs_jobs_drop(struct zs_job *job, void *front)
     return_transcript(f, job);
     unlink_job(job);
     job->user->n_jobs--;
+    job->user->input_bytes -= job->charged;
     zs_user_tidy(job->user);
     f->n_jobs--;
     zs_job_free(job);

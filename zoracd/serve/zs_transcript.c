@@ -30,14 +30,25 @@ void zs_transcript_free(struct zs_transcript *t)
     zc_free(t);
 }
 
+#define VALUE_BYTES 64 /* what a value costs beside its text, about */
+
+size_t zs_json_bytes(const json_t *v)
+{
+    size_t n = VALUE_BYTES, i;
+    const char *key;
+    json_t *item;
+
+    if (json_is_string(v))
+        return n + json_string_length(v);
+    json_array_foreach(v, i, item) n += zs_json_bytes(item);
+    json_object_foreach((json_t *)(uintptr_t)v, key, item) n +=
+        VALUE_BYTES + strlen(key) + zs_json_bytes(item);
+    return n;
+}
+
 size_t zs_transcript_len(const struct zs_transcript *t)
 {
     return json_array_size(t->messages);
-}
-
-static size_t message_bytes(const json_t *m)
-{
-    return json_dumpb(m, NULL, 0, JSON_COMPACT);
 }
 
 /* Appends one message (its reference is taken over in every case) and its ids. */
@@ -45,7 +56,7 @@ static int add_one(struct zs_transcript *t, json_t *m, const int32_t *ids, size_
                    struct zc_diag *dg)
 {
     size_t len = zs_transcript_len(t);
-    size_t bytes = message_bytes(m) + n * sizeof *ids;
+    size_t bytes = zs_json_bytes(m) + n * sizeof *ids;
     struct zs_reply_ids reply = {NULL, n};
 
     if (bytes > t->max_bytes - t->bytes) {
@@ -103,7 +114,7 @@ void zs_transcript_truncate(struct zs_transcript *t, size_t n)
 {
     for (size_t i = zs_transcript_len(t); i > n; i--) {
         t->bytes -=
-            message_bytes(json_array_get(t->messages, i - 1)) + t->reply[i - 1].n * sizeof(int32_t);
+            zs_json_bytes(json_array_get(t->messages, i - 1)) + t->reply[i - 1].n * sizeof(int32_t);
         zc_free(t->reply[i - 1].ids);
         json_array_remove(t->messages, i - 1);
     }

@@ -22,9 +22,12 @@ struct zs_transcript {
     json_t *messages;           /* array of objects */
     struct zs_reply_ids *reply; /* [json_array_size(messages)] */
     size_t cap;                 /* of reply */
-    size_t bytes;               /* of the messages as JSON and of the ids */
+    size_t bytes;               /* of memory that messages and ids take, about */
     size_t max_bytes;
 };
+
+/* The memory that a value takes, about. */
+size_t zs_json_bytes(const json_t *v);
 
 int zs_transcript_new(struct zs_transcript **ret_t, size_t max_bytes);
 void zs_transcript_free(struct zs_transcript *t);

@@ -16,7 +16,8 @@ struct zs_user {
     LIST_ENTRY(zs_user) link;
     uid_t uid;
     size_t n_conns, n_jobs, n_sessions;
-    size_t input_bytes;              /* of unfinished messages */
+    size_t input_bytes;              /* of unfinished messages and running requests */
+    size_t unsent_bytes;             /* of all connections */
     size_t transcript_bytes;         /* of sessions that are not lent */
     struct zs_session_list sessions; /* longest idle first */
 };
