@@ -805,8 +805,8 @@ static int render(struct zt_env *e, const struct zt_tmpl_in *in, struct zt_text 
     exec(e, e->tmpl->body);
     for (size_t i = 0, n; i < b.len; i += n) {
         bool trusted = b.mask ? b.mask[i] : b.trusted;
-        for (n = b.mask ? 1 : b.len; i + n < b.len && b.mask[i + n] == trusted;)
-            n++;
+        const uint8_t *end = b.mask ? memchr(b.mask + i, !trusted, b.len - i) : NULL;
+        n = end ? (size_t)(end - b.mask) - i : b.len - i;
         int err = zt_text_add(out, b.p + i, n, trusted);
         if (err < 0)
             zt_fail_err(e, err, "the text is longer than allowed");

@@ -73,6 +73,9 @@ struct zt_str {
     const uint8_t *mask;
     size_t len;
     size_t chars; /* number of code points; equal to len for ASCII */
+    /* What concatenation made: where the next one may append in place, so that text which is built
+     * piece by piece takes linear time. */
+    struct zt_sb *tail;
     bool trusted;
     bool markup; /* Python's Markup: escaped text; what is added to it is escaped */
     bool bytes;  /* Python's bytes, which only encode() makes */

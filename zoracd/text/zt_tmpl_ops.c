@@ -397,13 +397,15 @@ static struct zt_val add_strings(struct zt_env *e, const struct zt_str *a, const
 
 static struct zt_val add_lists(struct zt_env *e, struct zt_val a, struct zt_val b)
 {
-    struct zt_list *l = zt_list_new(e, a.u.l->n + b.u.l->n);
+    const struct zt_list *x = a.u.l, *y = b.u.l;
+    struct zt_list *l = zt_list_new(e, x->n + y->n);
 
-    zt_step(e, a.u.l->n + b.u.l->n);
-    for (size_t i = 0; i < a.u.l->n; i++)
-        zt_list_add(e, l, a.u.l->v[i]);
-    for (size_t i = 0; i < b.u.l->n; i++)
-        zt_list_add(e, l, b.u.l->v[i]);
+    zt_step(e, (x->n + y->n) / 16);
+    if (x->n)
+        memcpy(l->v, x->v, x->n * sizeof *l->v);
+    if (y->n)
+        memcpy(l->v + x->n, y->v, y->n * sizeof *l->v);
+    l->n = x->n + y->n;
     return zt_of_list(a.kind, l);
 }
 

@@ -221,11 +221,12 @@ static struct zt_node *parse_list(struct parser *p, enum zt_node_type type, char
 
 static struct zt_node *parse_strings(struct parser *p)
 {
-    struct zt_node *n = constant(p, p->at->val);
+    struct zt_sb b;
 
-    for (next(p); p->at->type == ZT_LEX_CONST && p->at->val.kind == ZT_STR; next(p))
-        n->val.u.s = zt_str_concat(p->e, n->val.u.s, p->at->val.u.s);
-    return n;
+    zt_sb_init(&b, p->e);
+    for (; p->at->type == ZT_LEX_CONST && p->at->val.kind == ZT_STR; next(p))
+        zt_sb_add_str(&b, p->at->val.u.s);
+    return constant(p, zt_sb_take_val(&b));
 }
 
 static struct zt_node *parse_name(struct parser *p)

@@ -166,6 +166,7 @@ const struct zt_str *zt_str_sub(struct zt_env *e, const struct zt_str *s, size_t
         return s;
     struct zt_str *sub = zt_alloc(e, 1, sizeof *sub);
     *sub = *s;
+    sub->tail = NULL;
     sub->p += off;
     sub->len = len;
     sub->mask = s->mask ? s->mask + off : NULL;
@@ -185,12 +186,22 @@ const struct zt_str *zt_str_markup(struct zt_env *e, const struct zt_str *s, boo
 
 const struct zt_str *zt_str_concat(struct zt_env *e, const struct zt_str *a, const struct zt_str *b)
 {
-    struct zt_sb sb;
+    struct zt_sb *sb = a->tail;
+    struct zt_str *s = zt_alloc(e, 1, sizeof *s);
 
-    zt_sb_init(&sb, e);
-    zt_sb_add_str(&sb, a);
-    zt_sb_add_str(&sb, b);
-    return zt_sb_take(&sb);
+    if (!sb || sb->p != a->p || sb->len != a->len) {
+        sb = zt_alloc(e, 1, sizeof *sb);
+        zt_sb_init(sb, e);
+        zt_sb_add_str(sb, a);
+    }
+    zt_sb_add_str(sb, b);
+    *s = (struct zt_str){.p = sb->p ? sb->p : "",
+                         .mask = sb->mask,
+                         .len = sb->len,
+                         .tail = sb,
+                         .chars = a->chars + b->chars,
+                         .trusted = sb->len == 0 || sb->trusted};
+    return s;
 }
 
 const struct zt_str *zt_str_escape(struct zt_env *e, const struct zt_str *s)
@@ -460,10 +471,12 @@ static size_t probe(struct zt_env *e, const struct zt_dict *d, struct zt_val k, 
     return i;
 }
 
-static struct zt_pair *find(struct zt_env *e, const struct zt_dict *d, struct zt_val k, uint64_t h)
+static struct zt_pair *find(struct zt_env *e, const struct zt_dict *d, struct zt_val k)
 {
+    uint64_t h = 0;
+
     if (d->index) {
-        uint32_t i = d->index[probe(e, d, k, h)];
+        uint32_t i = hash(e, k, &h) ? d->index[probe(e, d, k, h)] : 0;
         return i ? &d->e[i - 1] : NULL;
     }
     for (size_t i = 0; i < d->n; i++)
@@ -489,7 +502,7 @@ void zt_dict_set(struct zt_env *e, struct zt_dict *d, struct zt_val k, struct zt
 
     if (!hash(e, k, &h))
         zt_fail(e, "%s cannot be a key", zt_type_name(k));
-    struct zt_pair *at = find(e, d, k, h);
+    struct zt_pair *at = find(e, d, k);
     if (at) {
         at->v = v;
         return;
@@ -510,11 +523,8 @@ void zt_dict_set(struct zt_env *e, struct zt_dict *d, struct zt_val k, struct zt
 
 const struct zt_val *zt_dict_get(struct zt_env *e, const struct zt_dict *d, struct zt_val k)
 {
-    uint64_t h = 0;
+    struct zt_pair *at = find(e, d, k);
 
-    if (!hash(e, k, &h))
-        return NULL;
-    struct zt_pair *at = find(e, d, k, h);
     return at ? &at->v : NULL;
 }
 
