@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Renders the conformance data: real chat templates with fixtures, and snippets of the language,
- * each compared byte for byte with what jinja2 made of it. Usage: t_render [-v] [FOLDER]; -v prints
- * each difference. Without the data it skips (77). `t_render -` renders the rows of standard input,
- * {"template", "context"}, one answer {"text"} or {"error"} per line, for comparisons elsewhere. */
+/* Renders the snippets of tests/golden/templates.jsonl and, where it is there, the conformance
+ * data: real chat templates with fixtures, and more snippets. Each result is compared byte for byte
+ * with what jinja2 made of it. Usage: t_render [-v] [FOLDER]; -v prints each difference. It skips
+ * (77) without the conformance data unless our own failed. `t_render -` renders the rows of
+ * standard input, {"template", "context"}, one answer {"text"} or {"error"} per line, for
+ * comparisons elsewhere. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,7 +125,7 @@ static void each_row(const char *name, struct tally *t,
     size_t cap = 0;
     ssize_t len;
 
-    snprintf(path, sizeof path, "%s/expected/open/%s", folder, name);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *f = fopen(path, "rb");
     if (!f) {
         perror(path);
@@ -295,25 +297,28 @@ static int render_rows(void)
 int main(int argc, char **argv)
 {
     char def[4096], *top = getenv("top_srcdir");
-    struct tally chat = {0}, upstream = {0}, syntax = {0};
+    struct tally own = {0}, chat = {0}, upstream = {0}, syntax = {0};
 
     verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
-    snprintf(def, sizeof def, "%s/../shared/conformance", top ? top : ".");
-    folder = argc > 1 + verbose ? argv[1 + verbose] : def;
     setenv("TZ", "UTC", 1);
     if (argc == 2 && strcmp(argv[1], "-") == 0)
         return render_rows();
+    snprintf(def, sizeof def, "%s", top ? top : ".");
+    folder = def;
+    each_row("tests/golden/templates.jsonl", &own, syntax_row);
+    snprintf(def, sizeof def, "%s/../shared/conformance", top ? top : ".");
+    folder = argc > 1 + verbose ? argv[1 + verbose] : def;
     FILE *f = fopen(strcat(strcpy((char[5000]){0}, folder), "/README.md"), "r");
     if (!f) {
         printf("skipped: no conformance data in %s\n", folder);
-        return 77;
+        return n_bad ? EXIT_FAILURE : 77;
     }
     fclose(f);
     manifest = load("templates/manifest.open.json");
     fixtures = load("fixtures/chat.open.json");
-    each_row("chat_render.jsonl", &chat, chat_row);
-    each_row("chat_render_upstream.jsonl", &upstream, upstream_row);
-    each_row("jinja_syntax.jsonl", &syntax, syntax_row);
+    each_row("expected/open/chat_render.jsonl", &chat, chat_row);
+    each_row("expected/open/chat_render_upstream.jsonl", &upstream, upstream_row);
+    each_row("expected/open/jinja_syntax.jsonl", &syntax, syntax_row);
     json_decref(manifest);
     json_decref(fixtures);
     return n_bad ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -31,3 +31,4 @@ TESTS += %D%/t_families
 %C%_t_families_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_t_families_LDADD = $(engine_libs)
 EXTRA_DIST += %D%/families tests/reference/make_families.py
+EXTRA_DIST += %D%/templates.jsonl %D%/templates.py

@@ -15,7 +15,7 @@ enum flow { FLOW_NEXT, FLOW_BREAK, FLOW_CONTINUE };
 static struct zt_val eval(struct zt_env *e, const struct zt_node *n);
 static enum flow exec(struct zt_env *e, const struct zt_node *body);
 
-/* ---- scopes ---------------------------------------------------------------------------------- */
+/* ---- scopes --------------------------------------------------------------------------------- */
 
 static struct zt_scope *scope_new(struct zt_env *e, struct zt_scope *parent)
 {
@@ -109,7 +109,7 @@ static void print(struct zt_env *e, struct zt_val v)
     zt_sb_add_str(e->out, e->autoescape ? zt_str_escape(e, s) : s);
 }
 
-/* ---- calls ----------------------------------------------------------------------------------- */
+/* ---- calls ---------------------------------------------------------------------------------- */
 
 static void add_keyword(struct zt_env *e, struct zt_args *a, struct zt_val name, struct zt_val v)
 {
@@ -263,7 +263,7 @@ static struct zt_val call_macro(struct zt_env *e, const struct zt_macro *m, cons
     return capture_scoped(e, n->d, s, &flow);
 }
 
-/* ---- loops ----------------------------------------------------------------------------------- */
+/* ---- loops ---------------------------------------------------------------------------------- */
 
 /* Whether the loop has an item number i: reads ahead in a filtered loop, as far as needed. */
 static bool loop_has(struct zt_env *e, struct zt_loop *loop, size_t i)
@@ -390,7 +390,7 @@ struct zt_val zt_call(struct zt_env *e, struct zt_val callee, const struct zt_ar
     return v;
 }
 
-/* ---- expressions ----------------------------------------------------------------------------- */
+/* ---- expressions ---------------------------------------------------------------------------- */
 
 static struct zt_val bind_method(struct zt_env *e, struct zt_val obj, const struct zt_builtin *fn,
                                  const struct zt_str *name)
@@ -600,7 +600,7 @@ static struct zt_val eval(struct zt_env *e, const struct zt_node *n)
     return v;
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements ----------------------------------------------------------------------------- */
 
 static struct zt_val macro_value(struct zt_env *e, const struct zt_node *n)
 {
@@ -717,7 +717,7 @@ static enum flow exec(struct zt_env *e, const struct zt_node *body)
     return flow;
 }
 
-/* ---- compile and render ---------------------------------------------------------------------- */
+/* ---- compile and render --------------------------------------------------------------------- */
 
 static const size_t max_source = 4 << 20, max_tree = 256 << 20;
 /* Memory of a rendering: so much, and eight times what the result may grow to. */

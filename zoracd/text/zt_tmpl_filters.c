@@ -30,8 +30,7 @@ int64_t zt_arg_int(struct zt_env *e, const struct zt_args *a, int i, int64_t dfl
     return zt_arg_given(a, i) ? zt_need_int(e, a->v[i]) : dflt;
 }
 
-/* ---- attributes, keys, sorting ----------------------------------------------------------------
- */
+/* ---- attributes, keys, sorting -------------------------------------------------------------- */
 
 /* The parts of s between the characters sep. */
 static struct zt_list *parts_of(struct zt_env *e, const struct zt_str *s, char sep)
@@ -225,8 +224,7 @@ static struct zt_val f_sum(struct zt_env *e, const struct zt_args *a)
     return sum;
 }
 
-/* ---- choosing and mapping ---------------------------------------------------------------------
- */
+/* ---- choosing and mapping ------------------------------------------------------------------- */
 
 /* The arguments from number i on. */
 static struct zt_args rest_of(const struct zt_args *a, int i)
@@ -290,7 +288,7 @@ static struct zt_val f_map(struct zt_env *e, const struct zt_args *a)
     return zt_of_list(ZT_ITER, out);
 }
 
-/* ---- sequences ------------------------------------------------------------------------------- */
+/* ---- sequences ------------------------------------------------------------------------------ */
 
 static ZT_FN(f_length, zt_int((int64_t)zt_length(e, a->self), true));
 static struct zt_val f_first(struct zt_env *e, const struct zt_args *a)
@@ -385,7 +383,7 @@ static struct zt_val f_slice(struct zt_env *e, const struct zt_args *a)
     return zt_of_list(ZT_ITER, out);
 }
 
-/* ---- text ------------------------------------------------------------------------------------ */
+/* ---- text ----------------------------------------------------------------------------------- */
 
 static ZT_FN(f_string, zt_of_str(zt_to_str(e, a->self)));
 static ZT_FN(f_safe, zt_of_str(zt_str_markup(e, zt_to_str(e, a->self), true)));
@@ -664,7 +662,7 @@ static struct zt_val f_tojson(struct zt_env *e, const struct zt_args *a)
     return zt_sb_take_val(&b);
 }
 
-/* ---- numbers --------------------------------------------------------------------------------- */
+/* ---- numbers -------------------------------------------------------------------------------- */
 
 static struct zt_val f_abs(struct zt_env *e, const struct zt_args *a)
 {
@@ -795,8 +793,7 @@ static struct zt_val f_filesizeformat(struct zt_env *e, const struct zt_args *a)
     return zt_sb_take_val(&b);
 }
 
-/* ---- the rest of the filters ------------------------------------------------------------------
- */
+/* ---- the rest of the filters ---------------------------------------------------------------- */
 
 static struct zt_val f_default(struct zt_env *e, const struct zt_args *a)
 {
@@ -862,7 +859,7 @@ static const struct zt_builtin filters[] = {
     {0},
 };
 
-/* ---- tests ----------------------------------------------------------------------------------- */
+/* ---- tests ---------------------------------------------------------------------------------- */
 
 #define TEST(name, is) static ZT_FN(t_##name, zt_bool(is))
 
@@ -940,7 +937,7 @@ static const struct zt_builtin tests[] = {
     {">=", t_ge, "other", 1},        {0},
 };
 
-/* ---- global functions ------------------------------------------------------------------------ */
+/* ---- global functions ----------------------------------------------------------------------- */
 
 static struct zt_val g_range(struct zt_env *e, const struct zt_args *a)
 {

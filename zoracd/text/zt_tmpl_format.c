@@ -11,7 +11,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
-/* ---- numbers --------------------------------------------------------------------------------- */
+/* ---- numbers -------------------------------------------------------------------------------- */
 
 /* The shortest digits that give f back, in Python's notation. */
 static void add_float(struct zt_sb *b, double f, bool trusted)
@@ -50,7 +50,7 @@ static void add_scalar(struct zt_sb *b, struct zt_val v)
 
 static void add_repr(struct zt_sb *b, struct zt_val v);
 
-/* ---- repr ------------------------------------------------------------------------------------ */
+/* ---- repr ----------------------------------------------------------------------------------- */
 
 static bool is_printable(uint32_t c)
 {
@@ -197,7 +197,7 @@ const struct zt_str *zt_to_str(struct zt_env *e, struct zt_val v)
     return zt_repr(e, v).u.s;
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------ */
+/* ---- JSON ----------------------------------------------------------------------------------- */
 
 static void add_json_string(struct zt_sb *b, const struct zt_str *s, bool ascii)
 {
@@ -313,7 +313,7 @@ void zt_add_json(struct zt_sb *b, struct zt_val v, const struct zt_json_style *s
     add_json(b, v, style, 0);
 }
 
-/* ---- format specifications ------------------------------------------------------------------- */
+/* ---- format specifications ------------------------------------------------------------------ */
 
 /* What "%-08.3f" and "{:<8.3f}" have in common. */
 struct spec {
@@ -409,7 +409,7 @@ static void add_formatted(struct zt_sb *b, const struct spec *sp, struct zt_val 
     add_padded(b, sp, s, sp->align ? sp->align : is_text ? '<' : '>');
 }
 
-/* ---- "%" ------------------------------------------------------------------------------------- */
+/* ---- "%" ------------------------------------------------------------------------------------ */
 
 struct percent {
     const struct zt_str *fmt;
@@ -510,7 +510,7 @@ struct zt_val zt_format_percent(struct zt_env *e, const struct zt_str *fmt, stru
     return zt_of_str(zt_str_markup(e, zt_sb_take(&b), fmt->markup));
 }
 
-/* ---- "{}" ------------------------------------------------------------------------------------ */
+/* ---- "{}" ----------------------------------------------------------------------------------- */
 
 static bool is_align(char c)
 {

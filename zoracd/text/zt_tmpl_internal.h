@@ -21,7 +21,7 @@
 #include "common/zc_err.h"
 #include "zoracd/text/zt_tmpl.h"
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values --------------------------------------------------------------------------------- */
 
 enum zt_kind {
     ZT_UNSET, /* no value at all: an argument that was not given, a name nobody defined */
@@ -110,7 +110,7 @@ struct zt_sb {
     bool trusted;
 };
 
-/* ---- the tree -------------------------------------------------------------------------------- */
+/* ---- the tree ------------------------------------------------------------------------------- */
 
 enum zt_lex_type {
     ZT_LEX_DATA,
@@ -194,8 +194,7 @@ struct zt_node {
     const struct zt_builtin *of_str, *of_dict; /* ATTR: the methods of that name */
 };
 
-/* ---- compiling and rendering ------------------------------------------------------------------
- */
+/* ---- compiling and rendering ---------------------------------------------------------------- */
 
 enum { ZT_MAX_DEPTH = 1500 };
 
@@ -279,8 +278,7 @@ struct zt_func {
     struct zt_val self;
 };
 
-/* ---- memory and failure (zt_tmpl_value.c) -----------------------------------------------------
- */
+/* ---- memory and failure (zt_tmpl_value.c) --------------------------------------------------- */
 
 /* n * size bytes, zeroed, aligned for any value. */
 void *zt_alloc(struct zt_env *e, size_t n, size_t size);
@@ -302,8 +300,7 @@ static inline void zt_leave(struct zt_env *e)
     e->depth--;
 }
 
-/* ---- making and reading values (zt_tmpl_value.c) ----------------------------------------------
- */
+/* ---- making and reading values (zt_tmpl_value.c) -------------------------------------------- */
 
 static inline struct zt_val zt_undef(enum zt_kind of, const struct zt_str *name)
 {
@@ -390,8 +387,7 @@ struct zt_val zt_of_json(struct zt_env *e, json_t *j, bool trusted);
 /* JSON text, as Python reads it: integers of any size, the last of equal keys. */
 struct zt_val zt_of_json_text(struct zt_env *e, const char *text, size_t len);
 
-/* ---- what Python does with values (zt_tmpl_ops.c) ---------------------------------------------
- */
+/* ---- what Python does with values (zt_tmpl_ops.c) ------------------------------------------- */
 
 const char *zt_type_name(struct zt_val v);
 bool zt_is_true(struct zt_val v);
@@ -415,8 +411,7 @@ struct zt_val zt_get_item(struct zt_env *e, struct zt_val v, struct zt_val k);
 struct zt_val zt_get_slice(struct zt_env *e, struct zt_val v, struct zt_val from, struct zt_val to,
                            struct zt_val step);
 
-/* ---- text of values (zt_tmpl_format.c) --------------------------------------------------------
- */
+/* ---- text of values (zt_tmpl_format.c) ------------------------------------------------------ */
 
 /* str(v), as printed. */
 const struct zt_str *zt_to_str(struct zt_env *e, struct zt_val v);
@@ -431,8 +426,7 @@ void zt_add_json(struct zt_sb *b, struct zt_val v, const struct zt_json_style *s
 struct zt_val zt_format_percent(struct zt_env *e, const struct zt_str *fmt, struct zt_val args);
 struct zt_val zt_format_braces(struct zt_env *e, const struct zt_str *fmt, const struct zt_args *a);
 
-/* ---- functions (zt_tmpl_methods.c, zt_tmpl_filters.c) ------------------------------------------
- */
+/* ---- functions (zt_tmpl_methods.c, zt_tmpl_filters.c) --------------------------------------- */
 
 /* A builtin whose body is one expression of e and a. */
 #define ZT_FN(name, value)                                        \
@@ -472,8 +466,7 @@ bool zt_char_is_alnum(uint32_t c);
 /* With the keys in order. */
 struct zt_dict *zt_sorted_dict(struct zt_env *e, const struct zt_dict *d);
 
-/* ---- compiling (zt_tmpl_lex.c, zt_tmpl_parse.c) and rendering (zt_tmpl_eval.c) ------------------
- */
+/* ---- compiling (zt_tmpl_lex.c, zt_tmpl_parse.c) and rendering (zt_tmpl_eval.c) -------------- */
 
 /* Cuts source into lexemes, the last one ZT_LEX_END. */
 struct zt_lexeme *zt_lex(struct zt_env *e, const char *src, size_t len);

@@ -142,7 +142,7 @@ static void lex_raw(struct lexer *x, size_t start)
         zt_fail(x->e, "a raw block without its end");
 }
 
-/* ---- inside tags ----------------------------------------------------------------------------- */
+/* ---- inside tags ---------------------------------------------------------------------------- */
 
 static void add_escape(struct lexer *x, struct zt_sb *b, size_t *at)
 {
@@ -323,7 +323,7 @@ static void lex_tag(struct lexer *x, char kind)
     }
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 /* Copies with \r\n and \r as \n, without one newline at the end. */
 static void normalise(struct lexer *x, const char *src, size_t len)

@@ -21,8 +21,7 @@ static struct zt_val made_of(const struct zt_str *s, struct zt_sb *b)
     return zt_of_str(zt_str_markup(b->e, zt_sb_take(b), s->markup));
 }
 
-/* ---- case and classes of characters -----------------------------------------------------------
- */
+/* ---- case and classes of characters --------------------------------------------------------- */
 
 static utf8proc_category_t category(uint32_t c)
 {
@@ -169,8 +168,40 @@ static ZT_FN(m_isascii, zt_bool(self(e, a)->len == 0 || is_all(self(e, a), is_as
 static ZT_FN(m_isupper, zt_bool(zt_str_is_case(self(e, a), true)));
 static ZT_FN(m_islower, zt_bool(zt_str_is_case(self(e, a), false)));
 
-/* ---- strip and split
-   ------------------------------------------------------------------------- */
+static struct zt_val m_casefold(struct zt_env *e, const struct zt_args *a)
+{
+    const struct zt_str *s = self(e, a);
+    utf8proc_int32_t folded[8];
+    struct zt_sb b;
+
+    zt_sb_init(&b, e);
+    for (size_t i = 0, n; i < s->len; i += n) {
+        uint32_t c = zt_char_at(s->p + i, s->len - i, &n);
+        int boundary = 0;
+        int parts = (int)utf8proc_decompose_char((utf8proc_int32_t)c, folded, 8, UTF8PROC_CASEFOLD,
+                                                 &boundary);
+        for (int k = 0; k < parts && k < 8; k++)
+            zt_sb_add_char(&b, (uint32_t)folded[k], zt_str_is_trusted_at(s, i));
+    }
+    return made_of(s, &b);
+}
+
+static struct zt_val m_istitle(struct zt_env *e, const struct zt_args *a)
+{
+    const struct zt_str *s = self(e, a);
+    bool in_word = false, found = false;
+
+    for (size_t i = 0, n; i < s->len; i += n) {
+        uint32_t c = zt_char_at(s->p + i, s->len - i, &n);
+        if (is_cased(c) && is_lower(c) != in_word)
+            return zt_bool(false);
+        in_word = is_cased(c);
+        found |= in_word;
+    }
+    return zt_bool(found);
+}
+
+/* ---- strip and split ------------------------------------------------------------------------ */
 
 enum side { LEFT = 1, RIGHT = 2, BOTH = 3 };
 
@@ -325,8 +356,7 @@ static struct zt_val partition(struct zt_env *e, const struct zt_args *a, bool r
 static ZT_FN(m_partition, partition(e, a, false));
 static ZT_FN(m_rpartition, partition(e, a, true));
 
-/* ---- replace and join
-   ------------------------------------------------------------------------ */
+/* ---- replace and join ----------------------------------------------------------------------- */
 
 struct zt_val zt_m_replace(struct zt_env *e, const struct zt_args *a)
 {
@@ -374,7 +404,7 @@ static struct zt_val m_join(struct zt_env *e, const struct zt_args *a)
     return made_of(s, &b);
 }
 
-/* ---- search ---------------------------------------------------------------------------------- */
+/* ---- search --------------------------------------------------------------------------------- */
 
 /* The part of the string that the arguments start and end choose; NULL if start is behind it. */
 static const struct zt_str *part_of(struct zt_env *e, const struct zt_args *a, int64_t *ret_start)
@@ -453,8 +483,7 @@ static struct zt_val remove_affix(struct zt_env *e, const struct zt_args *a, boo
 static ZT_FN(m_removeprefix, remove_affix(e, a, false));
 static ZT_FN(m_removesuffix, remove_affix(e, a, true));
 
-/* ---- padding
-   --------------------------------------------------------------------------------- */
+/* ---- padding -------------------------------------------------------------------------------- */
 
 static struct zt_val pad(struct zt_env *e, const struct zt_args *a, enum side side)
 {
@@ -493,7 +522,27 @@ static struct zt_val m_zfill(struct zt_env *e, const struct zt_args *a)
     return made_of(s, &b);
 }
 
-/* ---- the rest -------------------------------------------------------------------------------- */
+static struct zt_val m_expandtabs(struct zt_env *e, const struct zt_args *a)
+{
+    const struct zt_str *s = self(e, a);
+    int64_t size = zt_arg_int(e, a, 0, 8);
+    size_t column = 0;
+    struct zt_sb b;
+
+    zt_sb_init(&b, e);
+    for (size_t i = 0; i < s->len; i++) {
+        char c = s->p[i];
+        size_t n = size > 0 ? (size_t)size - column % (size_t)size : 0;
+        if (c == '\t')
+            zt_sb_pad(&b, n, zt_str_of(e, " ", zt_str_is_trusted_at(s, i)));
+        else
+            zt_sb_add_sub(&b, s, i, 1);
+        column = c == '\n' || c == '\r' ? 0 : column + (c == '\t' ? n : (c & 0xc0) != 0x80);
+    }
+    return made_of(s, &b);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------- */
 
 static struct zt_val m_encode(struct zt_env *e, const struct zt_args *a)
 {
@@ -594,7 +643,7 @@ static const struct zt_builtin str_methods[] = {
     {"replace", zt_m_replace, "old,new,count", 2},
     {"upper", zt_m_upper, "", 0},
     {"lower", zt_m_lower, "", 0},
-    {"casefold", zt_m_lower, "", 0},
+    {"casefold", m_casefold, "", 0},
     {"title", m_title, "", 0},
     {"capitalize", zt_m_capitalize, "", 0},
     {"swapcase", m_swapcase, "", 0},
@@ -623,6 +672,8 @@ static const struct zt_builtin str_methods[] = {
     {"isascii", m_isascii, "", 0},
     {"isupper", m_isupper, "", 0},
     {"islower", m_islower, "", 0},
+    {"istitle", m_istitle, "", 0},
+    {"expandtabs", m_expandtabs, "tabsize", 0},
     {"format", m_format, NULL, 0},
     {"encode", m_encode, "encoding,errors", 0},
     {0},

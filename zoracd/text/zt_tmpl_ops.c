@@ -84,7 +84,7 @@ bool zt_is_true(struct zt_val v)
     }
 }
 
-/* ---- equality and order ---------------------------------------------------------------------- */
+/* ---- equality and order --------------------------------------------------------------------- */
 
 static bool is_number(struct zt_val v)
 {
@@ -201,7 +201,7 @@ bool zt_is_in(struct zt_env *e, struct zt_val item, struct zt_val in)
     return false;
 }
 
-/* ---- iteration ------------------------------------------------------------------------------- */
+/* ---- iteration ------------------------------------------------------------------------------ */
 
 struct zt_list *zt_items(struct zt_env *e, struct zt_val v)
 {
@@ -250,7 +250,7 @@ size_t zt_length(struct zt_env *e, struct zt_val v)
     return v.u.l->n;
 }
 
-/* ---- arithmetic ------------------------------------------------------------------------------ */
+/* ---- arithmetic ----------------------------------------------------------------------------- */
 
 _Noreturn static void fail_overflow(struct zt_env *e)
 {
@@ -451,7 +451,7 @@ struct zt_val zt_negate(struct zt_env *e, struct zt_val v, char sign)
     return int_binary(e, sign, 0, zt_need_int(e, v), v.trusted);
 }
 
-/* ---- indexes and slices ---------------------------------------------------------------------- */
+/* ---- indexes and slices --------------------------------------------------------------------- */
 
 static bool is_indexed(struct zt_val v)
 {

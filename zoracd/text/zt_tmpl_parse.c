@@ -25,7 +25,7 @@ static struct zt_node *parse_or(struct parser *p);
 static struct zt_node *parse_unary(struct parser *p, bool filters);
 static struct zt_node *parse_statement(struct parser *p);
 
-/* ---- lexemes --------------------------------------------------------------------------------- */
+/* ---- lexemes -------------------------------------------------------------------------------- */
 
 static struct zt_node *node(struct parser *p, enum zt_node_type type)
 {
@@ -143,7 +143,7 @@ static void append(struct zt_node ***tail, struct zt_node *n)
     *tail = &n->next;
 }
 
-/* ---- expressions ----------------------------------------------------------------------------- */
+/* ---- expressions ---------------------------------------------------------------------------- */
 
 static struct zt_node *binary(struct parser *p, enum zt_node_type type, char op, struct zt_node *a,
                               struct zt_node *b)
@@ -542,7 +542,7 @@ static struct zt_node *parse_expr(struct parser *p)
     return n;
 }
 
-/* ---- statements ------------------------------------------------------------------------------ */
+/* ---- statements ----------------------------------------------------------------------------- */
 
 /* What can be assigned to: a name, a member of a namespace, or a tuple of these. */
 static struct zt_node *parse_target(struct parser *p)

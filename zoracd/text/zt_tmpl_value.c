@@ -12,7 +12,7 @@
 #include "common/zc_mem.h"
 #include "zoracd/text/zt_json.h"
 
-/* ---- arena and failure ----------------------------------------------------------------------- */
+/* ---- arena and failure ---------------------------------------------------------------------- */
 
 struct zt_chunk {
     struct zt_chunk *next;
@@ -108,7 +108,7 @@ void zt_enter(struct zt_env *e)
         zt_fail_err(e, ZC_ELIMIT, "nested too deep");
 }
 
-/* ---- characters ------------------------------------------------------------------------------ */
+/* ---- characters ----------------------------------------------------------------------------- */
 
 size_t zt_count_chars(const char *p, size_t len)
 {
@@ -140,7 +140,7 @@ bool zt_char_is_space(uint32_t c)
            c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
-/* ---- strings --------------------------------------------------------------------------------- */
+/* ---- strings -------------------------------------------------------------------------------- */
 
 struct zt_str *zt_str_new(struct zt_env *e, const char *p, size_t len, bool trusted)
 {
@@ -264,7 +264,7 @@ size_t zt_str_offset(const struct zt_str *s, size_t i)
     return off;
 }
 
-/* ---- growing text ---------------------------------------------------------------------------- */
+/* ---- growing text --------------------------------------------------------------------------- */
 
 void zt_sb_init(struct zt_sb *b, struct zt_env *e)
 {
@@ -377,7 +377,7 @@ struct zt_val zt_sb_take_val(struct zt_sb *b)
     return zt_of_str(zt_sb_take(b));
 }
 
-/* ---- lists and dicts ------------------------------------------------------------------------- */
+/* ---- lists and dicts ------------------------------------------------------------------------ */
 
 struct zt_list *zt_list_new(struct zt_env *e, size_t cap)
 {
@@ -528,7 +528,7 @@ const struct zt_val *zt_dict_get(struct zt_env *e, const struct zt_dict *d, stru
     return at ? &at->v : NULL;
 }
 
-/* ---- from JSON ------------------------------------------------------------------------------- */
+/* ---- from JSON ------------------------------------------------------------------------------ */
 
 static struct zt_val dict_of_json(struct zt_env *e, json_t *j, bool trusted)
 {
@@ -575,7 +575,7 @@ struct zt_val zt_of_json(struct zt_env *e, json_t *j, bool trusted)
     return v;
 }
 
-/* ---- from JSON text -------------------------------------------------------------------------- */
+/* ---- from JSON text ------------------------------------------------------------------------- */
 
 _Noreturn static void fail_json(struct zt_env *e)
 {
