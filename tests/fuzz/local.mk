@@ -36,3 +36,4 @@ EXTRA_DIST += %D%/corpus
 %C%_fuzz_wire_LDADD = $(FUZZ_MAIN) zoracd/serve/libserve.a zoracd/text/libtext.a $(engine_libs) \
   $(EVENT_LIBS) $(MSGPACK_LIBS) $(INIH_LIBS) $(UTF8PROC_LIBS) $(SYSTEMD_LIBS)
 include tests/fuzz/text_tok.mk
+include tests/fuzz/text_tmpl.mk

@@ -23,3 +23,4 @@ include tests/unit/engine.mk
 include tests/unit/weights.mk
 include tests/unit/serve.mk
 include tests/unit/text_tok.mk
+include tests/unit/text_tmpl.mk

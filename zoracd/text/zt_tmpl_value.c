@@ -577,15 +577,17 @@ struct zt_val zt_of_json(struct zt_env *e, json_t *j, bool trusted)
 
 /* ---- from JSON text ------------------------------------------------------------------------- */
 
-_Noreturn static void fail_json(struct zt_env *e)
+_Noreturn static void fail_json(struct zt_env *e, int err)
 {
-    zt_fail_err(e, ZC_EFORMAT, "the variables are not valid JSON");
+    zt_fail_err(e, err == ZC_ENOMEM ? err : ZC_EFORMAT,
+                err == ZC_ENOMEM ? "out of memory" : "the variables are not valid JSON");
 }
 
 static struct zt_val text_string(struct zt_env *e, struct zt_json *j)
 {
-    if (zt_json_string(j, &e->scratch) < 0)
-        fail_json(e);
+    int r = zt_json_string(j, &e->scratch);
+    if (r < 0)
+        fail_json(e, r);
     size_t len = e->scratch.len;
     return zt_of_str(zt_str_new(
         e, zt_c_string(e, &(struct zt_str){.p = zc_buf_str(&e->scratch), .len = len}), len, false));
@@ -597,7 +599,7 @@ static struct zt_val text_scalar(struct zt_env *e, struct zt_json *j)
     char *end;
 
     if (zt_json_skip(j) < 0 || j->p == start)
-        fail_json(e);
+        fail_json(e, ZC_EFORMAT);
     const struct zt_str *s = zt_str_new(e, start, (size_t)(j->p - start), false);
     const char *text = zt_c_string(e, s);
     if (zt_str_is(s, "null"))
@@ -612,7 +614,7 @@ static struct zt_val text_scalar(struct zt_env *e, struct zt_json *j)
         return zt_int(i, false);
     double f = strtod(text, &end);
     if (*end != '\0' || !strchr("-0123456789", text[0]))
-        fail_json(e);
+        fail_json(e, ZC_EFORMAT);
     return zt_float(f, false);
 }
 
@@ -632,7 +634,7 @@ static struct zt_val text_value(struct zt_env *e, struct zt_json *j)
         if (c == '{') {
             struct zt_val key = text_string(e, j);
             if (zt_json_peek(j) != ':')
-                fail_json(e);
+                fail_json(e, ZC_EFORMAT);
             j->p++;
             zt_dict_set(e, v.u.d, key, text_value(e, j));
         } else {
@@ -640,7 +642,7 @@ static struct zt_val text_value(struct zt_env *e, struct zt_json *j)
         }
     }
     if (more < 0)
-        fail_json(e);
+        fail_json(e, ZC_EFORMAT);
     zt_leave(e);
     return v;
 }
@@ -652,6 +654,6 @@ struct zt_val zt_of_json_text(struct zt_env *e, const char *text, size_t len)
     zt_json_init(&j, text, len, NULL);
     struct zt_val v = text_value(e, &j);
     if (zt_json_end(&j) < 0 || v.kind != ZT_DICT)
-        fail_json(e);
+        fail_json(e, ZC_EFORMAT);
     return v;
 }
