@@ -273,7 +273,7 @@ int zk_ref_open(struct zk_dev **ret_dev, bool exact, struct zc_diag *dg);
 
 /* Bytes per second at which all threads of the device together read `bytes` of memory (taken with
  * alloc and freed again; choose it well over the caches) with plain vector loads, best of `runs`
- * passes. 0 if the memory is not there. CPU devices only. */
+ * passes. 0 if the memory is not there, and for the reference. CPU devices only. */
 double zk_probe_read(struct zk_dev *dev, size_t bytes, int runs);
 
 /* Multiply-adds per second of all threads together in the operation that the matrix product of

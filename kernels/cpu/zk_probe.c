@@ -15,6 +15,12 @@ struct probe_job {
     _Atomic double total;
 };
 
+/* The reference has no pool, and nothing to measure. */
+static bool is_cpu(const struct zk_dev *dev)
+{
+    return dev->ops->matmul == zk_cpu_matmul;
+}
+
 static double now(void)
 {
     struct timespec ts;
@@ -50,7 +56,7 @@ double zk_probe_read(struct zk_dev *dev, size_t bytes, int runs)
     double best = 0;
     void *p;
 
-    if (dev->ops->alloc(dev, &p, bytes, NULL) < 0)
+    if (!is_cpu(dev) || dev->ops->alloc(dev, &p, bytes, NULL) < 0)
         return 0;
     j.p = p;
     zk_pool_run(j.c->pool, fill_task, &j);
@@ -76,7 +82,7 @@ double zk_probe_peak(struct zk_dev *dev, enum zk_act_kind kind, int ms)
     struct probe_job j = {.c = zk_cpu_of(dev), .kind = kind, .n = 1000};
     double end = now() + ms * 1e-3, best = 0;
 
-    while (now() < end) {
+    while (is_cpu(dev) && now() < end) {
         double t = now();
         atomic_store(&j.total, 0);
         zk_pool_run(j.c->pool, peak_task, &j);

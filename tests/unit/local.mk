@@ -24,3 +24,4 @@ include tests/unit/weights.mk
 include tests/unit/serve.mk
 include tests/unit/text_tok.mk
 include tests/unit/text_tmpl.mk
+include tests/unit/kernels.mk
