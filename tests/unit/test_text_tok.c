@@ -358,6 +358,18 @@ static char *with(char *json, const char *key, const char *value)
     return out;
 }
 
+/* How often a word is in a text. */
+static int count(const char *text, const char *word)
+{
+    int n = 0;
+
+    while ((text = strstr(text, word)) != NULL) {
+        text += strlen(word);
+        n++;
+    }
+    return n;
+}
+
 START_TEST(trust_survives_the_normalizer)
 {
     static const char added[] =
@@ -367,8 +379,8 @@ START_TEST(trust_survives_the_normalizer)
         "{\"type\":\"NFD\"}",
         "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"bcd\"}",
         "{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":true}",
-        "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Replace\",\"pattern\":{\"Regex\":"
-        "\"[a ]\"},\"content\":\"\"},{\"type\":\"NFC\"}]}",
+        ("{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Replace\",\"pattern\":{\"Regex\":"
+         "\"[a ]\"},\"content\":\"\"},{\"type\":\"NFC\"}]}"),
     };
 
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
@@ -376,13 +388,11 @@ START_TEST(trust_survives_the_normalizer)
         struct zt_tok *tok = make(with(json, "added_tokens", added));
         const char *got =
             ids_of_spans(tok, 0, SPANS("u:aa  ", "t:<\u00e9>", "u:aa e\u0301", "t:<e\u0301>"));
-        if (i < 2 || i == 4) /* both spellings are the token */
-            ck_assert_msg(strstr(got, "264") != strrchr(got, '2') && strstr(got, "264"), "%zu: %s",
-                          i, got);
-        ck_assert_msg(strstr(got, "264") != NULL, "%zu: %s", i, got);
+        bool has_form = i < 2 || i == 4; /* both spellings are the token */
+        ck_assert_msg(count(got, "264") == (has_form ? 2 : 1), "%zu: %s", i, got);
         got = ids_of_spans(
             tok, 0, SPANS("t:aa", "u: <\u00e9>", "t:e", "u:\u0301", "t:<", "u:e\u0301", "t:>"));
-        ck_assert_msg(strstr(got, "264") == NULL, "%zu: %s", i, got);
+        ck_assert_msg(count(got, "264") == 0, "%zu: %s", i, got);
         zt_tok_free(tok);
     }
 }
@@ -713,7 +723,7 @@ START_TEST(a_file_with_a_bit_turned_is_read_or_refused)
     char *json = _i ? t_tok_meta_json("") : t_tok_bytes_json(SPECIALS);
     size_t n = strlen(json);
 
-    for (size_t i = 0; i < n * 8; i += 11) {
+    for (size_t i = 0; i < n * 8; i += 37) {
         json[i / 8] ^= (char)(1 << i % 8);
         int r = load(json, n);
         ck_assert_msg(r == ZC_OK || (r < 0 && r != ZC_EINTERNAL && dg.text[0]), "bit %zu: %s", i,
