@@ -31,9 +31,19 @@ void t_tiny_init(struct t_tiny *t)
         .V = 96,
         .bits = 4,
         .has_zero = true,
+        .bias_size = 0.2F,
         .more = "",
         .seed = 1,
     };
+}
+
+static void add_tensor(struct writer *w, const char *name, const char *dtype, int n, int k,
+                       const void *p, size_t bytes)
+{
+    char full[192];
+
+    snprintf(full, sizeof full, "%s%s", w->t->is_wrapped ? "language_model." : "", name);
+    t_st_add(&w->st, full, dtype, (uint64_t)n, (uint64_t)k, p, bytes);
 }
 
 /* About normal, of deviation 1. */
@@ -48,7 +58,7 @@ static float noise(struct writer *w)
 static void add_floats(struct writer *w, const char *name, int n, int k, float mean, float size)
 {
     size_t count = (size_t)n * (size_t)(k ? k : 1);
-    bool wide = w->t->bits == 32;
+    bool wide = w->t->bits == 32 || (w->t->wide && strstr(name, w->t->wide));
 
     if (w->t->leave_out && strcmp(name, w->t->leave_out) == 0)
         return;
@@ -56,13 +66,14 @@ static void add_floats(struct writer *w, const char *name, int n, int k, float m
     for (size_t i = 0; i < count; i++) {
         float v = mean + size * noise(w);
         uint16_t h = zk_f32_to_bf16(v);
+        if (w->t->bits != 32)
+            v = zk_bf16_to_f32(h);
         if (wide)
             memcpy((char *)p + 4 * i, &v, 4);
         else
             memcpy((char *)p + 2 * i, &h, 2);
     }
-    t_st_add(&w->st, name, wide ? "F32" : "BF16", (uint64_t)n, (uint64_t)k, p,
-             count * (wide ? 4 : 2));
+    add_tensor(w, name, wide ? "F32" : "BF16", n, k, p, count * (wide ? 4 : 2));
     zc_free(p);
 }
 
@@ -73,7 +84,7 @@ static void add_linear(struct writer *w, const char *module, int n, int k, bool 
 
     snprintf(name, sizeof name, "%s.bias", module);
     if (has_bias)
-        add_floats(w, name, n, 0, 0, 0.2F);
+        add_floats(w, name, n, 0, 0, w->t->bias_size);
     snprintf(name, sizeof name, "%s.weight", module);
     if (w->t->bits >= 16) {
         add_floats(w, name, n, k, 0, 1 / sqrtf((float)k));
@@ -87,7 +98,8 @@ static void add_linear(struct writer *w, const char *module, int n, int k, bool 
         float spread = w->t->bits == 4 ? 5 : 80;
         scale[i] = zk_f32_to_bf16((1 + 0.3F * noise(w)) / (spread * sqrtf((float)k)));
     }
-    t_mat_add_ct(&w->st, module, &m);
+    snprintf(name, sizeof name, "%s%s", w->t->is_wrapped ? "language_model." : "", module);
+    t_mat_add_ct(&w->st, name, &m);
     t_mat_release(&m);
 }
 
@@ -117,19 +129,25 @@ static void write_config(const struct t_tiny *t, const char *dir)
     char quant[400] = "", text[2000];
 
     if (t->bits < 16)
-        snprintf(quant, sizeof quant,
-                 ", \"quantization_config\": {\"quant_method\": \"compressed-tensors\", "
-                 "\"format\": \"pack-quantized\", \"config_groups\": {\"group_0\": {\"targets\": "
-                 "[\"Linear\"], \"weights\": {\"num_bits\": %d, \"type\": \"int\", \"symmetric\": "
-                 "%s, \"strategy\": \"group\", \"group_size\": 32}}}, \"ignore\": [\"lm_head\"]}",
-                 t->bits, t->has_zero ? "false" : "true");
+        snprintf(
+            quant, sizeof quant,
+            ", \"quantization_config\": {\"quant_method\": \"compressed-tensors\", "
+            "\"format\": \"pack-quantized\", \"config_groups\": {\"group_0\": {\"targets\": "
+            "[\"Linear\"], \"weights\": {\"num_bits\": %d, \"type\": \"int\", \"symmetric\": "
+            "%s, \"strategy\": \"group\", \"group_size\": 32}}}, \"ignore\": [\"re:.*lm_head\"]}",
+            t->bits, t->has_zero ? "false" : "true");
+    const char *open = "", *close = "";
+    if (t->is_wrapped) {
+        open = "\"text_config\": {\"model_type\": \"mistral\", ";
+        close = "}";
+    }
     snprintf(text, sizeof text,
-             "{\"architectures\": [\"%s\"], \"hidden_size\": %d, \"num_hidden_layers\": %d, "
+             "{\"architectures\": [\"%s\"], %s\"hidden_size\": %d, \"num_hidden_layers\": %d, "
              "\"num_attention_heads\": %d, \"num_key_value_heads\": %d, \"head_dim\": %d, "
              "\"intermediate_size\": %d, \"vocab_size\": %d, \"max_position_embeddings\": 1024, "
-             "\"tie_word_embeddings\": %s, \"rms_norm_eps\": 1e-5, \"eos_token_id\": 2%s%s}",
-             t->architecture, t->C, t->L, t->H, t->K, t->D, t->F, t->V, t->tied ? "true" : "false",
-             t->more, quant);
+             "\"tie_word_embeddings\": %s, \"rms_norm_eps\": 1e-5, \"eos_token_id\": 2%s%s%s}",
+             t->architecture, open, t->C, t->L, t->H, t->K, t->D, t->F, t->V,
+             t->tied ? "true" : "false", t->more, close, quant);
     t_dir_write_text(dir, "config.json", text);
 }
 

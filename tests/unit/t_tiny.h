@@ -12,6 +12,9 @@ struct t_tiny {
     int bits; /* of linear layers: 4, 8 (compressed-tensors, group 32), 16 (bf16), 32 */
     bool has_zero;
     bool qkv_bias, o_bias, mlp_bias, qk_norm, tied;
+    const char *wide;      /* bf16 tensors whose name has this are written as F32, equal; or NULL */
+    float bias_size;       /* of the biases' noise */
+    bool is_wrapped;       /* as Mistral 3 has it: text_config, names under language_model. */
     const char *more;      /* members of config.json, each with a comma before it; "" */
     const char *leave_out; /* a tensor that is not written, or NULL */
     const char *extra;     /* a tensor of one float that is written beside, or NULL */

@@ -292,6 +292,156 @@ START_TEST(an_engine_ends_as_it_began)
 }
 END_TEST
 
+/* ---- the same numbers another way ---------------------------------------------------------- */
+
+/* Logits of the prompt's last token, in the exact mode. */
+static void last_logits(const struct t_tiny *t, float *ret)
+{
+    char *dir = t_tiny_write(t);
+    struct ze_opts o = options(dir);
+    o.exact = true;
+    struct ze_engine *e = open_engine(&o);
+    struct ze_seq *s = sequence(e, 1, prompt, LEN);
+    struct ze_work w = {.seq = s, .n_rows = LEN, .want_logits = true};
+
+    run(e, &w, 1);
+    memcpy(ret, w.logits, sizeof want[0]);
+    ze_seq_free(s);
+    ze_engine_free(e);
+    t_dir_remove(dir);
+}
+
+static double distance(const float *a, const float *b)
+{
+    double se = 0, ss = 0;
+    for (int i = 0; i < TINYV; i++) {
+        se += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
+        ss += (double)a[i] * a[i];
+    }
+    return se / ss;
+}
+
+START_TEST(matrices_apart_give_what_joined_ones_give)
+{
+    const char *const wide[] = {"k_proj.weight", "up_proj.weight", "v_proj", "gate_proj.weight"};
+    struct t_tiny t;
+
+    t_tiny_init(&t);
+    t.bits = 16;
+    t.qkv_bias = t.o_bias = t.mlp_bias = true;
+    t.more = ", \"attention_bias\": true, \"mlp_bias\": true";
+    fill_ids(prompt, LEN, t.V, 3);
+    last_logits(&t, want[0]);
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) {
+        t.wide = wide[i];
+        last_logits(&t, want[1]);
+        double d = distance(want[0], want[1]);
+        ck_assert_msg(d < 1e-10, "%s apart: %g", wide[i], d);
+    }
+    t.seed = 2; /* and the distance sees it when they differ */
+    last_logits(&t, want[1]);
+    ck_assert_double_gt(distance(want[0], want[1]), 0.01);
+}
+END_TEST
+
+START_TEST(a_wrapped_model_gives_what_the_plain_one_gives)
+{
+    struct t_tiny t;
+
+    t_tiny_init(&t);
+    t.architecture = "MistralForCausalLM";
+    t.more = ", \"sliding_window\": null, \"rope_theta\": 10000";
+    fill_ids(prompt, LEN, t.V, 3);
+    last_logits(&t, want[0]);
+    t.architecture = "Mistral3ForConditionalGeneration";
+    t.is_wrapped = true;
+    last_logits(&t, want[1]);
+    ck_assert_mem_eq(want[0], want[1], sizeof want[0]);
+}
+END_TEST
+
+/* Few pages, many sequences with common beginnings: pages are shared, given up, computed again. */
+START_TEST(pages_under_pressure_change_nothing)
+{
+    static float alone[4][LEN + 1][TINYV];
+    int32_t base[4][LEN];
+    struct t_tiny t;
+    uint32_t rng = 77;
+    size_t cached = 0;
+
+    t_tiny_init(&t);
+    char *dir = t_tiny_write(&t);
+    struct ze_opts o = options(dir);
+    for (int b = 0; b < 4; b++) {
+        fill_ids(base[b], LEN, t.V, 50 + (unsigned)b);
+        memcpy(base[b], base[0], (size_t)(8 * b) * sizeof base[0][0]);
+    }
+    struct ze_engine *e = open_engine(&o);
+    for (int b = 0; b < 4; b++) {
+        struct ze_seq *s = sequence(e, (uint64_t)b, base[b], LEN);
+        struct ze_work w = {.seq = s, .n_rows = LEN, .want_all = true};
+        run(e, &w, 1);
+        memcpy(alone[b][1], w.logits, LEN * sizeof alone[0][0]);
+        ze_seq_free(s);
+    }
+    ze_engine_free(e);
+
+    o.context = 64;
+    o.max_seqs = 2;
+    e = open_engine(&o);
+    ck_assert_int_eq(ze_engine_plan(e)->kv_pages, 8);
+    for (int round = 0; round < 200; round++) {
+        int b = (int)(t_random(&rng) % 4), n = 1 + (int)(t_random(&rng) % LEN);
+        struct ze_seq *s = sequence(e, 1, base[b], n);
+        cached += ze_seq_cached(s);
+        struct ze_work w = {.seq = s, .n_rows = n - (int)ze_seq_computed(s), .want_logits = true};
+        run(e, &w, 1);
+        if (memcmp(w.logits, alone[b][n], sizeof alone[0][0]) != 0)
+            ck_abort_msg("round %d: text %d, %d tokens", round, b, n);
+        ze_seq_free(s);
+    }
+    ck_assert_uint_gt(cached, 500);
+    ze_engine_free(e);
+    t_dir_remove(dir);
+}
+END_TEST
+
+START_TEST(a_value_that_does_not_fit_its_page_is_an_error)
+{
+    struct t_tiny t;
+    t_tiny_init(&t);
+    t.bits = 16;
+    t.qkv_bias = t.o_bias = true;
+    t.more = ", \"attention_bias\": true";
+    t.bias_size = 1e6F;
+    char *dir = t_tiny_write(&t);
+    struct ze_opts o = options(dir);
+    fill_ids(prompt, LEN, t.V, 3);
+
+    struct ze_engine *e = open_engine(&o);
+    struct ze_seq *s = sequence(e, 1, prompt, LEN);
+    struct ze_work w = {.seq = s, .n_rows = LEN, .want_logits = true};
+    t_assert_err(ze_step(e, &w, 1, &dg), ZC_ELIMIT, &dg);
+    ck_assert_uint_eq(ze_seq_computed(s), 0);
+    t_assert_err(ze_step(e, &w, 1, &dg), ZC_ELIMIT, &dg); /* and again: nothing is lost */
+    ze_seq_free(s);
+    s = sequence(e, 1, prompt, LEN);
+    ck_assert_uint_eq(ze_seq_cached(s), 0); /* what failed was not made findable */
+    ze_seq_free(s);
+    ze_engine_free(e);
+
+    o.exact = true; /* floats hold it */
+    e = open_engine(&o);
+    s = sequence(e, 1, prompt, LEN);
+    w.seq = s;
+    run(e, &w, 1);
+    ck_assert_uint_eq(ze_seq_computed(s), LEN);
+    ze_seq_free(s);
+    ze_engine_free(e);
+    t_dir_remove(dir);
+}
+END_TEST
+
 /* ---- the plan ------------------------------------------------------------------------------ */
 
 START_TEST(what_is_planned_is_what_is_allocated)
@@ -620,6 +770,10 @@ int main(void)
                         sizeof variants / sizeof *variants);
     tcase_add_test(t, an_engine_ends_as_it_began);
     tcase_add_test(t, an_8_bit_head_is_near_the_16_bit_one);
+    tcase_add_test(t, matrices_apart_give_what_joined_ones_give);
+    tcase_add_test(t, a_wrapped_model_gives_what_the_plain_one_gives);
+    tcase_add_test(t, pages_under_pressure_change_nothing);
+    tcase_add_test(t, a_value_that_does_not_fit_its_page_is_an_error);
     suite_add_tcase(s, t);
 
     t = tcase_create("plan");
