@@ -29,6 +29,6 @@ check_PROGRAMS += %D%/t_families
 TESTS += %D%/t_families
 %C%_t_families_SOURCES = %D%/t_families.c
 %C%_t_families_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
-%C%_t_families_LDADD = $(engine_libs)
+%C%_t_families_LDADD = %D%/libgolden.a $(engine_libs)
 EXTRA_DIST += %D%/families tests/reference/make_families.py
 EXTRA_DIST += %D%/templates.jsonl %D%/templates.py

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Tiny models of all four families and of every packed layout against logits that the reference
- * implementation computed from them (tests/reference/make_families.py): teacher-forced, in the
- * exact mode to 1e-4 of the largest logit, in the default mode by mean square error; greedy ids
- * equal wherever the reference's margin is over four times the measured error. The same integers in
- * another layout give the same bits. Controls: a wrong rope base, scale, zero point or permutation
- * must be found. */
+ * implementation computed from them (tests/reference/make_families.py), teacher-forced. The exact
+ * mode: to 1e-4 of the largest logit, with these kernels and with the plain reference loops. The
+ * default mode: by mean square error, also to the reference with the same rounding of activations.
+ * Greedy ids are equal wherever the reference's margin is over four times the measured error.
+ * Decoding one by one gives prefill's bits; the same integers in another layout give the same bits.
+ * Controls: a wrong rope base, scale, zero point or permutation must be found. */
 #include "config.h"
 
 #include <dirent.h>
@@ -18,9 +19,8 @@
 
 #include <jansson.h>
 
-#include "common/zc_err.h"
 #include "common/zc_mem.h"
-#include "zoracd/engine/ze_engine.h"
+#include "tests/golden/t_golden.h"
 #include "zoracd/weights/zw_store.h"
 
 #define EXACT_LIMIT 1e-4 /* largest difference over largest logit */
@@ -32,33 +32,16 @@
 #define Q8_LIMIT    2e-4
 #define CHUNK       8
 
-static struct zc_diag dg;
-static int failures;
 static char *families;    /* the folder of models */
 static const float *rows; /* all logits of the reference */
 static json_t *manifest;
 static int V, n_rows;
 static int row_at[64]; /* positions of a case's rows */
 
-#define expect(cond, ...)                 \
-    do {                                  \
-        if (!(cond)) {                    \
-            failures++;                   \
-            printf("FAIL: " __VA_ARGS__); \
-            printf("\n");                 \
-        }                                 \
-    } while (0)
-
 _Noreturn static void die(const char *what)
 {
-    printf("FAIL: %s: %s\n", what, dg.text[0] ? dg.text : strerror(errno));
+    printf("FAIL: %s: %s\n", what, t_dg.text[0] ? t_dg.text : strerror(errno));
     exit(1);
-}
-
-static void must(int r, const char *what)
-{
-    if (r < 0)
-        die(what);
 }
 
 /* ---- model directories -------------------------------------------------------------------- */
@@ -150,21 +133,29 @@ static void remove_dir(char *dir)
 
 /* ---- running ------------------------------------------------------------------------------ */
 
-static struct ze_engine *open_model(const char *dir, bool exact, int head_bits, int n)
+/* What a run may vary. */
+struct mode {
+    unsigned caps;
+    bool exact;
+    int head_bits;
+    int prefill; /* ids computed in passes of CHUNK; the others one by one */
+};
+
+static struct ze_engine *open_model(const char *dir, const struct mode *m, int n)
 {
     const struct ze_opts opts = {.dir = dir,
                                  .backend = "cpu",
-                                 .caps = ZK_CAP_ALL,
+                                 .caps = m->caps,
                                  .threads = 2,
-                                 .exact = exact,
-                                 .head_bits = head_bits,
+                                 .exact = m->exact,
+                                 .head_bits = m->head_bits,
                                  .max_seqs = 2,
                                  .prefill_chunk = CHUNK,
                                  .logit_rows = n,
                                  .memory_limit = 1 << 30};
     struct ze_engine *e;
 
-    must(ze_engine_open(&e, &opts, NULL, NULL, NULL, &dg), dir);
+    t_must(ze_engine_open(&e, &opts, NULL, NULL, NULL, &t_dg), dir);
     return e;
 }
 
@@ -172,22 +163,20 @@ static void step(struct ze_engine *e, struct ze_seq *s, int n, float *out)
 {
     struct ze_work w = {.seq = s, .n_rows = n, .want_all = true};
 
-    must(ze_step(e, &w, 1, &dg), "step");
+    t_must(ze_step(e, &w, 1, &t_dg), "step");
     memcpy(out, w.logits, (size_t)n * (size_t)V * sizeof *out);
 }
 
-/* Logits after each of n ids, teacher-forced: the first `prefill` in passes of CHUNK, the others
- * one by one. The caller frees them. */
-static float *run(const char *dir, bool exact, int head_bits, const int32_t *ids, int n,
-                  int prefill)
+/* Logits after each of n ids, teacher-forced. The caller frees them. */
+static float *run(const char *dir, const struct mode *m, const int32_t *ids, int n)
 {
-    struct ze_engine *e = open_model(dir, exact, head_bits, n);
+    struct ze_engine *e = open_model(dir, m, n);
     float *out = zc_xcalloc((size_t)n * (size_t)V, sizeof *out);
     struct ze_seq *s;
 
-    must(ze_seq_new(&s, e, 1, ids, (size_t)n, 1, &dg), "sequence");
+    t_must(ze_seq_new(&s, e, 1, ids, (size_t)n, 1, &t_dg), "sequence");
     for (int at = 0; at < n;) {
-        const int rest = prefill > at ? prefill - at : 1;
+        const int rest = m->prefill > at ? m->prefill - at : 1;
         const int now = rest < CHUNK ? rest : CHUNK;
         step(e, s, now, out + (size_t)at * (size_t)V);
         at += now;
@@ -205,15 +194,6 @@ struct result {
     double nmse;
     int differ, excused; /* greedy ids; differences within the margin rule */
 };
-
-static int argmax(const float *x, int n)
-{
-    int at = 0;
-
-    for (int i = 1; i < n; i++)
-        at = x[i] > x[at] ? i : at;
-    return at;
-}
 
 /* The case whose logits these should be. */
 static const json_t *reference_of(const json_t *c)
@@ -250,7 +230,7 @@ static struct result compare(const float *got, const json_t *c, const char *rows
     for (int i = 0; i < n; i++) {
         const json_t *id = json_array_get(json_object_get(ref, "greedy"), (size_t)i);
         const json_t *margin = json_array_get(json_object_get(ref, "margin"), (size_t)i);
-        if (argmax(got + i * V, V) == json_integer_value(id))
+        if (t_argmax(got + i * V, V) == json_integer_value(id))
             continue;
         res.differ++;
         res.excused += json_number_value(margin) <= 4 * res.diff;
@@ -259,18 +239,6 @@ static struct result compare(const float *got, const json_t *c, const char *rows
 }
 
 /* ---- cases -------------------------------------------------------------------------------- */
-
-static int32_t *ids_of(const json_t *c, int *ret_n)
-{
-    const json_t *list = json_object_get(c, "ids");
-    const int n = (int)json_array_size(list);
-    int32_t *ids = zc_xcalloc((size_t)n, sizeof *ids);
-
-    for (int i = 0; i < n; i++)
-        ids[i] = (int32_t)json_integer_value(json_array_get(list, (size_t)i));
-    *ret_n = n;
-    return ids;
-}
 
 static const char *name_of(const json_t *c)
 {
@@ -282,28 +250,34 @@ static float *shared_logits;
 
 static void check_exact(const json_t *c, const char *dir, const int32_t *ids, int n)
 {
-    float *at_once = run(dir, true, 16, ids, n, n);
-    float *stepwise = run(dir, true, 16, ids, n, 13);
+    struct mode m = {.caps = ZK_CAP_ALL, .exact = true, .head_bits = 16, .prefill = n};
+    float *at_once = run(dir, &m, ids, n);
     const size_t bytes = (size_t)n * (size_t)V * sizeof *at_once;
+    m.prefill = 13;
+    float *stepwise = run(dir, &m, ids, n);
+    m.caps = 0;
+    float *plain = run(dir, &m, ids, n);
     const struct result res = compare(at_once, c, "first_row", n);
+    const struct result ref = compare(plain, c, "first_row", n);
 
-    printf("%-22s exact: within %.2g, %d of %d greedy ids differ;", name_of(c), res.worst,
-           res.differ, n);
-    expect(res.worst < EXACT_LIMIT, "%s: exact logits are %g of the largest away", name_of(c),
-           res.worst);
-    expect(res.differ == res.excused, "%s: %d greedy ids differ for no reason", name_of(c),
-           res.differ - res.excused);
-    expect(!memcmp(at_once, stepwise, bytes), "%s: decoding gives other bits than prefill",
-           name_of(c));
+    printf("%-22s exact: within %.2g, plain loops %.2g, %d of %d greedy ids differ;", name_of(c),
+           res.worst, ref.worst, res.differ, n);
+    t_expect(res.worst < EXACT_LIMIT && ref.worst < EXACT_LIMIT,
+             "%s: exact logits are %g (%g) of the largest away", name_of(c), res.worst, ref.worst);
+    t_expect(res.differ == res.excused && ref.differ == ref.excused,
+             "%s: greedy ids differ for no reason", name_of(c));
+    t_expect(!memcmp(at_once, stepwise, bytes), "%s: decoding gives other bits than prefill",
+             name_of(c));
     if (json_object_get(c, "same_as"))
-        expect(shared_logits && !memcmp(at_once, shared_logits, bytes),
-               "%s: other bits than the same integers in another layout", name_of(c));
+        t_expect(shared_logits && !memcmp(at_once, shared_logits, bytes),
+                 "%s: other bits than the same integers in another layout", name_of(c));
     if (!strcmp(name_of(c), "ct-asym-f16")) {
         shared_logits = at_once;
         at_once = NULL;
     }
     zc_free(at_once);
     zc_free(stepwise);
+    zc_free(plain);
 }
 
 /* What the default mode may differ from float arithmetic: where activations stay floats, little;
@@ -319,17 +293,19 @@ static double default_limit(const json_t *c)
 static void check_default(const json_t *c, const char *dir, const int32_t *ids, int n)
 {
     for (int head = 16; head >= 8; head -= 8) {
-        float *got = run(dir, false, head, ids, n, n);
+        const struct mode m = {.caps = ZK_CAP_ALL, .head_bits = head, .prefill = n};
+        float *got = run(dir, &m, ids, n);
         const struct result res = compare(got, c, "first_row", n);
-        expect(res.nmse < default_limit(c) + (head == 8 ? HEAD_LIMIT : 0),
-               "%s: default mode, head %d: NMSE %g", name_of(c), head, res.nmse);
-        expect(res.differ == res.excused, "%s: default mode: %d greedy ids differ for no reason",
-               name_of(c), res.differ - res.excused);
+        t_expect(res.nmse < default_limit(c) + (head == 8 ? HEAD_LIMIT : 0),
+                 "%s: default mode, head %d: NMSE %g", name_of(c), head, res.nmse);
+        t_expect(res.differ == res.excused, "%s: default mode: %d greedy ids differ for no reason",
+                 name_of(c), res.differ - res.excused);
         printf(" head %d: NMSE %.2g, %d differ;", head, res.nmse, res.differ);
         if (head == 16 && json_object_get(reference_of(c), "first_row_q8")) {
             const struct result q8 = compare(got, c, "first_row_q8", n);
-            expect(q8.nmse < Q8_LIMIT, "%s: default mode: NMSE %g to the reference's own rounding",
-                   name_of(c), q8.nmse);
+            t_expect(q8.nmse < Q8_LIMIT,
+                     "%s: default mode: NMSE %g to the reference's own rounding", name_of(c),
+                     q8.nmse);
             printf(" %.2g to the reference's rounding;", q8.nmse);
         }
         zc_free(got);
@@ -341,8 +317,9 @@ static void check_case(const json_t *c)
 {
     json_t *config = case_config(c);
     char *dir = make_dir(c, config);
-    int n;
-    int32_t *ids = ids_of(c, &n);
+    size_t n_ids;
+    int32_t *ids = t_ids(json_object_get(c, "ids"), &n_ids);
+    const int n = (int)n_ids;
 
     check_exact(c, dir, ids, n);
     check_default(c, dir, ids, n);
@@ -369,13 +346,15 @@ static const json_t *find_case(const char *name)
 /* Runs a spoilt model: the comparison must notice. */
 static void expect_wrong(const json_t *c, const char *dir, const char *what)
 {
-    int n;
-    int32_t *ids = ids_of(c, &n);
-    float *got = run(dir, true, 16, ids, n, n);
+    size_t n_ids;
+    int32_t *ids = t_ids(json_object_get(c, "ids"), &n_ids);
+    const int n = (int)n_ids;
+    const struct mode m = {.caps = ZK_CAP_ALL, .exact = true, .head_bits = 16, .prefill = n};
+    float *got = run(dir, &m, ids, n);
     const struct result res = compare(got, c, "first_row", n);
 
     printf("control: %s: off by %.2g\n", what, res.worst);
-    expect(!(res.worst < EXACT_LIMIT), "%s is not noticed (%g)", what, res.worst);
+    t_expect(!(res.worst < EXACT_LIMIT), "%s is not noticed (%g)", what, res.worst);
     zc_free(got);
     zc_free(ids);
 }
@@ -401,7 +380,7 @@ static void control_exchange(const char *name, const char *tensor, size_t a, siz
     char *dir = make_dir(c, config), x[8], y[8];
     struct zw_store *s;
 
-    must(zw_store_open(&s, dir, &dg), dir);
+    t_must(zw_store_open(&s, dir, &t_dg), dir);
     const struct zw_tensor *t = zw_store_find(s, tensor);
     if (!t)
         die(tensor);
@@ -427,11 +406,11 @@ static size_t other_group(const char *weights, const char *tensor)
     struct zw_store *s;
     size_t j = 1;
 
-    must(zw_store_open(&s, dir, &dg), dir);
+    t_must(zw_store_open(&s, dir, &t_dg), dir);
     const struct zw_tensor *t = zw_store_find(s, tensor);
     if (!t || t->bytes > sizeof g)
         die(tensor);
-    must(zw_store_read(s, t, 0, g, t->bytes, &dg), tensor);
+    t_must(zw_store_read(s, t, 0, g, t->bytes, &t_dg), tensor);
     while (g[j] == g[0])
         j++;
     zw_store_free(s);
@@ -456,11 +435,10 @@ static void controls(void)
 
 int main(void)
 {
-    const char *src = getenv("top_srcdir") ? getenv("top_srcdir") : ".";
     json_t *c;
     size_t i, n;
 
-    families = zc_xasprintf("%s/tests/golden/families", src);
+    families = t_source_path("tests/golden/families");
     char *path = zc_xasprintf("%s/manifest.json", families);
     manifest = json_load_file(path, 0, NULL);
     if (!manifest)
@@ -473,12 +451,12 @@ int main(void)
     json_array_foreach(json_object_get(manifest, "rows"), i, c) row_at[n_rows++] =
         (int)json_integer_value(c);
     json_array_foreach(json_object_get(manifest, "cases"), i, c) check_case(c);
-    expect(i >= 20, "only %zu cases", i);
+    t_expect(i >= 20, "only %zu cases", i);
     controls();
     zc_free(shared_logits);
     zc_free(bytes);
     zc_free(path);
     zc_free(families);
     json_decref(manifest);
-    return failures > 0;
+    return t_failures > 0;
 }

@@ -10,6 +10,7 @@ Needs PyPI's torch, transformers, compressed-tensors, safetensors, numpy. The fo
 transformers' own, in float32 on the CPU; compressed-tensors files are written and read back by that
 library's own packer. AutoAWQ can no longer be installed: its layouts are packed here, from their
 definition. Activation order (weight_g_idx) is no longer written by the library: the same here.
+Directories of compressed-tensors with one scheme are also read back by transformers itself.
 
 families/<weights>/           config.json, model.safetensors (or shards)
 families/manifest.json        the cases: weights, keys that replace those of config.json, token ids,
@@ -26,7 +27,7 @@ from compressed_tensors.compressors.pack_quantized.base import PackedQuantizatio
 from compressed_tensors.quantization import QuantizationArgs, QuantizationScheme
 from compressed_tensors.quantization.utils import calculate_qparams
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, CompressedTensorsConfig
 from transformers.models.mistral import modeling_mistral
 
 VOCAB, TOKENS = 256, 40
@@ -251,6 +252,18 @@ def awq_gemv_fast(q, z, scale, group):
     }
 
 
+@torch.no_grad()
+def check_directory(path, ids, logits):
+    """transformers reads the finished directory by itself. It rounds weights to the checkpoint's type
+    after dequantizing them, hence only near."""
+    model = AutoModelForCausalLM.from_pretrained(
+        path, attn_implementation="eager",
+        quantization_config=CompressedTensorsConfig(run_compressed=False)).float().eval()
+    own = model(torch.tensor([ids])).logits[0].numpy()
+    error = float(((own - logits) ** 2).sum() / (logits**2).sum())
+    assert error < 1e-4, (path, error)
+
+
 # ---- the set ----------------------------------------------------------------------------------
 
 
@@ -393,8 +406,10 @@ def quantized(fam):
 
     def ct_store(weights, dtype, a, **kw):
         sch = scheme(**a)
-        return store(weights, dtype, lambda name, w: ct_module(w, sch, DTYPES[dtype]),
-                     ct_groups(all=(["Linear"], {**a, "type": "int"})), **kw)
+        logits = store(weights, dtype, lambda name, w: ct_module(w, sch, DTYPES[dtype]),
+                       ct_groups(all=(["Linear"], {**a, "type": "int"})), **kw)
+        check_directory(fam.out / weights, ids, logits)
+        return logits
 
     # the same integers and scales four times
     first = ct_store("ct-asym-f16", "float16", args)
