@@ -18,7 +18,7 @@ struct zc_diag;
 int zw_quantize_rows(uint8_t *q, uint16_t *scales, const void *w, enum zk_type type, int rows,
                      int k, struct zc_diag *dg);
 
-/* What zw_linear_decode_w8a makes of an n x k matrix. */
+/* What zw_decode_w8a makes of an n x k matrix. */
 void zw_quantize_desc(struct zk_mat_desc *ret_d, int n, int k);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A model's tensor files: one model.safetensors or the shards that an index names. Headers are read
- * and checked whole when the store is opened (every check of docs/formats: safetensors container);
- * bytes of tensors are read later with pread, never through a mapping, so that a file that shrinks
- * under us is an error and not a SIGBUS. Const after opening: any thread. */
+ * and checked whole when the store is opened (zw_header.h); bytes of tensors are read later with
+ * pread, never through a mapping, so that a file that shrinks under us is an error and not a
+ * SIGBUS. Const after opening: any thread. */
 #ifndef ZORACD_WEIGHTS_ZW_STORE_H
 #define ZORACD_WEIGHTS_ZW_STORE_H
 
