@@ -9,6 +9,7 @@ request() {
 
 # client PARAMS: streams in the background, with a second request once it has begun
 client() {
+    rm -f "$dir/out"
     {
         request "$1"
         echo '{"event":"delta","of":1}'

@@ -293,8 +293,11 @@ START_TEST(the_thread_ends_while_it_sleeps_and_while_it_works)
     for (int i = 0; i < 200; i++) {
         int n = 0;
         start();
-        if (i % 4 == 1)
-            finish(new_job(1, 60, 3, 1));
+        if (i % 4 == 1) {
+            struct zs_job *job = new_job(1, 60, 3, 1);
+            finish(job);
+            zs_job_free(job);
+        }
         if (i % 4 >= 2)
             new_job(1, 60, 100, 0);
         zs_sched_stop(sched, free_job, &n);
