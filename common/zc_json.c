@@ -18,8 +18,7 @@ static int pack_value(msgpack_packer *pk, const json_t *v, unsigned depth, struc
     switch (json_typeof(v)) {
     case JSON_OBJECT:
         msgpack_pack_map(pk, json_object_size(v));
-        json_object_foreach((json_t *)(uintptr_t)v, key, item)
-        {
+        json_object_foreach ((json_t *)(uintptr_t)v, key, item) {
             msgpack_pack_str_with_body(pk, key, strlen(key));
             r = pack_value(pk, item, depth + 1, dg);
             if (r < 0)
@@ -28,8 +27,7 @@ static int pack_value(msgpack_packer *pk, const json_t *v, unsigned depth, struc
         break;
     case JSON_ARRAY:
         msgpack_pack_array(pk, json_array_size(v));
-        json_array_foreach(v, i, item)
-        {
+        json_array_foreach (v, i, item) {
             r = pack_value(pk, item, depth + 1, dg);
             if (r < 0)
                 return r;

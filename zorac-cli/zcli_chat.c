@@ -144,8 +144,7 @@ static int cmd_list(struct zcli_turns *t, const char *arg, struct zc_diag *dg)
     (void)arg;
     if (r < 0)
         return r;
-    json_array_foreach(list, i, c)
-    {
+    json_array_foreach (list, i, c) {
         const char *name = json_string_value(json_object_get(c, "name"));
         printf("%c %s (%lld messages)\n", strcmp(name, zcli_turns_name(t)) == 0 ? '*' : ' ', name,
                (long long)json_integer_value(json_object_get(c, "messages")));

@@ -64,8 +64,7 @@ static void print_leaves(json_t *v, const char *prefix)
     const char *key;
     json_t *x;
 
-    json_object_foreach(v, key, x)
-    {
+    json_object_foreach (v, key, x) {
         char *path = zc_xasprintf("%s%s%s", prefix, *prefix ? "." : "", key);
         if (json_is_object(x)) {
             print_leaves(x, path);
@@ -144,8 +143,7 @@ static int list_sessions(struct zcli_store *s, const struct zcli_opts *o, struct
 
     if (r < 0)
         return r;
-    json_array_foreach(list, i, c)
-    {
+    json_array_foreach (list, i, c) {
         if (o->json) {
             print_json(c, JSON_COMPACT);
             continue;
@@ -176,8 +174,7 @@ static int show_session(struct zcli_store *s, const struct zcli_opts *o, const c
 
     if (r < 0 || (r = zcli_store_messages(s, conv.id, &messages, dg)) < 0)
         return r;
-    json_array_foreach(messages, i, m)
-    {
+    json_array_foreach (messages, i, m) {
         if (o->json) {
             print_json(m, JSON_COMPACT);
             continue;

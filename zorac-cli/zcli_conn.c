@@ -150,8 +150,7 @@ int zcli_conn_send(struct zcli_conn *c, const char *method, json_t *params, int6
     zc_rpc_packer(&pk, &c->out);
     zc_rpc_request(&pk, c->next_id, method, params ? json_object_size(params) : 0);
     if (params)
-        json_object_foreach(params, key, v)
-        {
+        json_object_foreach (params, key, v) {
             zc_rpc_put_str(&pk, key);
             if ((r = zc_json_pack(&pk, v, dg)) < 0)
                 break;

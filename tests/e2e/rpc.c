@@ -181,8 +181,7 @@ static void send_request(json_t *line)
     zc_rpc_packer(&pk, &b);
     zc_rpc_request(&pk, id, json_string_value(json_object_get(line, "method")),
                    json_object_size(params));
-    json_object_foreach(params, key, v)
-    {
+    json_object_foreach (params, key, v) {
         zc_rpc_put_str(&pk, key);
         zc_json_pack(&pk, v, NULL);
     }

@@ -51,8 +51,7 @@ static void check_greedy(const json_t *r, void *arg)
         const json_t *pair, *list = json_array_get(top, i);
         double first = 0, second = 0;
         size_t k;
-        json_array_foreach(list, k, pair)
-        {
+        json_array_foreach (list, k, pair) {
             double want = json_number_value(json_array_get(pair, 1));
             double got = logits[json_integer_value(json_array_get(pair, 0))];
             run->worst_top = fmax(run->worst_top, fabs(got - want));

@@ -52,8 +52,7 @@ static void run_row(struct ze_engine *e, const json_t *row, struct result *res)
     for (size_t i = 0; i < n_reply; i++) {
         const json_t *pair, *list = json_array_get(top, i);
         size_t k;
-        json_array_foreach(list, k, pair)
-        {
+        json_array_foreach (list, k, pair) {
             double want = json_number_value(json_array_get(pair, 1));
             double got = logits[json_integer_value(json_array_get(pair, 0))];
             res->worst_top = fmax(res->worst_top, fabs(got - want));

@@ -415,8 +415,7 @@ static struct t_st ct_without(const struct t_mat *m, const char *without)
     t_st_init(&whole);
     t_mat_add_ct(&whole, "x", m);
     t_st_init(&st);
-    json_object_foreach(whole.header, key, v)
-    {
+    json_object_foreach (whole.header, key, v) {
         json_int_t d0, d1 = 0, begin, end;
         const char *dtype;
         if (!strcmp(key + 2, without))

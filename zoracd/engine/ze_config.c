@@ -339,7 +339,9 @@ static int read_ends(struct ze_config *c, struct ze_json *j)
         return j->err;
     if (!json_is_array(v))
         return add_eos(c, j, v);
-    json_array_foreach(v, i, item) if ((r = add_eos(c, j, item)) < 0) return r;
+    json_array_foreach (v, i, item)
+        if ((r = add_eos(c, j, item)) < 0)
+            return r;
     return ZC_OK;
 }
 

@@ -40,9 +40,10 @@ size_t zs_json_bytes(const json_t *v)
 
     if (json_is_string(v))
         return n + json_string_length(v);
-    json_array_foreach(v, i, item) n += zs_json_bytes(item);
-    json_object_foreach((json_t *)(uintptr_t)v, key, item) n +=
-        VALUE_BYTES + strlen(key) + zs_json_bytes(item);
+    json_array_foreach (v, i, item)
+        n += zs_json_bytes(item);
+    json_object_foreach ((json_t *)(uintptr_t)v, key, item)
+        n += VALUE_BYTES + strlen(key) + zs_json_bytes(item);
     return n;
 }
 

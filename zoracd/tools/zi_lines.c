@@ -71,8 +71,7 @@ int zi_ids(const json_t *line, int32_t **ret_ids, size_t *ret_n, struct zc_diag 
     if ((r = zc_try_malloc(&mem, json_array_size(list), sizeof(int32_t), MAX_IDS)) < 0)
         return zc_diag(dg, r, "%zu ids are too many", json_array_size(list));
     int32_t *ids = mem;
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
         json_int_t id = json_integer_value(item);
         if (!json_is_integer(item) || id < 0 || id > INT32_MAX) {
             zc_free(ids);

@@ -203,8 +203,7 @@ int zw_ct_parse(struct zw_ct *ct, const json_t *config, struct zc_diag *dg)
                            MAX_GROUPS * sizeof *ct->groups)) < 0)
         return zc_diag(dg, r, "config_groups has %zu groups: too many", json_object_size(groups));
     ct->groups = mem;
-    json_object_foreach(groups, key, v)
-    {
+    json_object_foreach (groups, key, v) {
         struct zw_ct_group *g = &ct->groups[ct->n_groups++];
         g->scheme.layout = ZW_CT_PACKED;
         r = json_is_array(v) ? parse_preset(g, key, v, dg) : parse_group(g, v, format, dg);

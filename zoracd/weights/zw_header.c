@@ -162,8 +162,7 @@ static int parse_entries(struct zw_tensor *tensors, size_t *ret_n, json_t *root,
     size_t n = 0;
     int r;
 
-    json_object_foreach(root, key, v)
-    {
+    json_object_foreach (root, key, v) {
         if (!strcmp(key, "__metadata__"))
             continue;
         if (strlen(key) > ZW_MAX_NAME)
@@ -177,8 +176,7 @@ static int parse_entries(struct zw_tensor *tensors, size_t *ret_n, json_t *root,
     meta = json_object_get(root, "__metadata__");
     if (meta && !json_is_object(meta))
         return zc_diag(dg, ZC_EFORMAT, "__metadata__ is not an object");
-    json_object_foreach(meta, key, v)
-    {
+    json_object_foreach (meta, key, v) {
         if (!json_is_string(v))
             return zc_diag(dg, ZC_EFORMAT, "__metadata__.%s is not a string", key);
     }

@@ -161,8 +161,7 @@ static int shard_names(const char ***ret_names, size_t *ret_n, json_t *map, stru
     if ((r = zc_try_malloc(&mem, json_object_size(map), sizeof(char *), SIZE_MAX)) < 0)
         return zc_diag(dg, r, "no memory for the index");
     const char **names = mem;
-    json_object_foreach(map, key, v)
-    {
+    json_object_foreach (map, key, v) {
         const char *name = json_string_value(v);
         if (!name || !name_is_safe(name)) {
             zc_free(mem);
@@ -195,8 +194,7 @@ static int check_complete(const struct zw_store *s, json_t *map, struct zc_diag 
 
     if (s->n_tensors == json_object_size(map))
         return ZC_OK;
-    json_object_foreach(map, key, v)
-    {
+    json_object_foreach (map, key, v) {
         if (!zw_store_find(s, key))
             return zc_diag(dg, ZC_EFORMAT,
                            "%s: tensor %s is missing, which the index says it holds",
