@@ -709,9 +709,10 @@ START_TEST(a_file_cut_anywhere_is_an_error)
     for (size_t cut = 0; cut < n; cut++) {
         char *part = zc_xmalloc(cut + 1); /* its own allocation, for the sanitizer */
         memcpy(part, json, cut);
-        ck_assert_int_lt(load(part, cut), 0);
-        ck_assert_uint_gt(strlen(dg.text), 0);
+        int r = load(part, cut);
         zc_free(part);
+        if (r >= 0 || !dg.text[0])
+            ck_abort_msg("cut at %zu: %d", cut, r);
     }
     ck_assert_int_eq(load(json, n), ZC_OK);
     free(json);
@@ -779,9 +780,8 @@ END_TEST
 
 /* ---- UTF-8 -------------------------------------------------------------------------------- */
 
-START_TEST(utf8_steps_give_a_verdict_for_every_three_bytes)
+START_TEST(utf8_steps_give_a_verdict)
 {
-    /* against the definition: encode every code point, look at all that is no encoding */
     static const struct {
         const char *p;
         int want;
@@ -796,18 +796,15 @@ START_TEST(utf8_steps_give_a_verdict_for_every_three_bytes)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         ck_assert_msg(zt_utf8_step(cases[i].p, strlen(cases[i].p)) == cases[i].want, "case %zu", i);
     for (uint32_t cp = 0; cp <= 0x10ffff; cp++) {
-        int n = zt_utf8_put(p, cp);
-        int step = zt_utf8_step(p, (size_t)n);
-        if (cp >= 0xd800 && cp < 0xe000) {
-            ck_assert_int_lt(step, 0);
-            continue;
-        }
-        ck_assert_int_eq(step, n);
-        ck_assert_int_eq(zt_utf8_get(p, &got), n);
-        ck_assert_uint_eq(got, cp);
-        for (int cut = 1; cut < n; cut++)
-            ck_assert_uint_eq(zt_utf8_tail(p, (size_t)cut), (size_t)cut);
-        ck_assert_uint_eq(zt_utf8_tail(p, (size_t)n), 0);
+        int n = zt_utf8_put(p, cp), step = zt_utf8_step(p, (size_t)n);
+        bool is_right = cp >= 0xd800 && cp < 0xe000
+                            ? step < 0
+                            : step == n && zt_utf8_get(p, &got) == n && got == cp &&
+                                  zt_utf8_tail(p, (size_t)n) == 0;
+        for (int cut = 1; step > 0 && cut < n; cut++)
+            is_right &= zt_utf8_tail(p, (size_t)cut) == (size_t)cut;
+        if (!is_right) /* not an assertion for each: Check writes every one to a file */
+            ck_abort_msg("U+%04X", cp);
     }
 }
 END_TEST
@@ -861,7 +858,7 @@ int main(void)
     tcase_add_loop_test(tc, a_file_cut_anywhere_is_an_error, 0, 2);
     tcase_add_loop_test(tc, a_file_with_a_bit_turned_is_read_or_refused, 0, 2);
     tcase_add_loop_test(tc, failing_memory_is_an_error_everywhere, 0, 2);
-    tcase_add_test(tc, utf8_steps_give_a_verdict_for_every_three_bytes);
+    tcase_add_test(tc, utf8_steps_give_a_verdict);
     tcase_add_test(tc, json_strings_are_unescaped);
     suite_add_tcase(s, tc);
     return t_run(s);

@@ -247,15 +247,11 @@ static int make_pattern(struct zt_tok *tok, struct zt_added_token *t, struct zc_
     return r;
 }
 
-/* Which id a token gets: the model's, or the next that is free. The file's own number counts as
+/* Which id a new token gets: the model's, or the next that is free. The file's own number counts as
  * little as it does in the reference. */
 static int name_added(struct zt_tok *tok, struct zt_added_token *t, int32_t *next,
                       struct zc_diag *dg)
 {
-    int32_t i = zt_vocab_find(&tok->added_names, t->content, t->n_content);
-
-    if (i >= 0)
-        return zc_diag(dg, ZC_EFORMAT, "'%.60s' is there twice", t->content);
     t->id = zt_vocab_find(&tok->bpe.vocab, t->content, t->n_content);
     if (t->id < 0) {
         t->id = (*next)++;
@@ -266,30 +262,34 @@ static int name_added(struct zt_tok *tok, struct zt_added_token *t, int32_t *nex
     return zt_vocab_add(&tok->added_names, t->content, t->n_content, (int64_t)tok->n_added, dg);
 }
 
+/* A token that is there twice keeps its id and has the later flags; special it stays. */
 static int add_added(struct zt_tok *tok, const json_t *spec, int32_t *next, struct zc_diag *dg)
 {
     const json_t *content = json_object_get(spec, "content");
+    const char *text = json_string_value(content);
+    size_t n = json_string_length(content);
+    int r = ZC_OK;
 
     if (!json_is_string(content))
         return zc_diag(dg, ZC_EFORMAT, "a token without content");
-    if (json_string_length(content) == 0)
+    if (n == 0)
         return ZC_OK;
-    struct zt_added_token *t = &tok->added[tok->n_added];
-    *t = (struct zt_added_token){
-        .content = zc_xstrndup(json_string_value(content), json_string_length(content)),
-        .n_content = json_string_length(content),
-        .special = json_is_true(json_object_get(spec, "special")),
-        .normalized = json_is_true(json_object_get(spec, "normalized")),
-        .lstrip = json_is_true(json_object_get(spec, "lstrip")),
-        .rstrip = json_is_true(json_object_get(spec, "rstrip")),
-        .single_word = json_is_true(json_object_get(spec, "single_word")),
-    };
-    t->control = t->special || is_markup(t->content, t->n_content);
-    int r = name_added(tok, t, next, dg);
-    if (r >= 0)
-        r = make_pattern(tok, t, dg);
-    tok->n_added++; /* also after an error: zt_tok_free frees it */
-    return r;
+    int32_t i = zt_vocab_find(&tok->added_names, text, n);
+    struct zt_added_token *t = &tok->added[i >= 0 ? (size_t)i : tok->n_added];
+    if (i < 0) {
+        *t = (struct zt_added_token){.content = zc_xstrndup(text, n), .n_content = n};
+        r = name_added(tok, t, next, dg);
+        tok->n_added++; /* also after an error: zt_tok_free frees it */
+    }
+    t->special |= json_is_true(json_object_get(spec, "special"));
+    t->normalized = json_is_true(json_object_get(spec, "normalized"));
+    t->lstrip = json_is_true(json_object_get(spec, "lstrip"));
+    t->rstrip = json_is_true(json_object_get(spec, "rstrip"));
+    t->single_word = json_is_true(json_object_get(spec, "single_word"));
+    t->control = t->special || is_markup(text, n);
+    zc_free(t->pattern);
+    t->pattern = NULL;
+    return r < 0 ? r : make_pattern(tok, t, dg);
 }
 
 static int by_id(const void *a, const void *b)

@@ -1,42 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Stepping through UTF-8 with a verdict for each place: a character, the beginning of one, or how
- * many bytes are none. utf8proc gives no such verdict, and detokenizing depends on it. */
+/* UTF-8 beyond the verdict of zc_utf8.h: code points, cut ends, replacement. */
 #include "zoracd/text/zt_utf8.h"
 
 #include <string.h>
 
 #include "common/zc_buf.h"
-
-/* The range of the second byte, which alone excludes overlong forms, surrogates and > 10FFFF. */
-static void second_range(unsigned char c, unsigned char *lo, unsigned char *hi)
-{
-    *lo = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-    *hi = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-}
+#include "common/zc_utf8.h"
 
 int zt_utf8_step(const char *p, size_t n)
 {
-    const unsigned char *u = (const unsigned char *)p;
-    unsigned char lo, hi;
+    bool is_cut = false;
 
-    if (u[0] < 0x80)
+    if (!(p[0] & 0x80))
         return 1;
-    int len = u[0] >= 0xc2 && u[0] <= 0xdf   ? 2
-              : u[0] >= 0xe0 && u[0] <= 0xef ? 3
-              : u[0] >= 0xf0 && u[0] <= 0xf4 ? 4
-                                             : 0;
-    if (len == 0)
-        return -1;
-    second_range(u[0], &lo, &hi);
-    for (int i = 1; i < len; i++) {
-        if ((size_t)i == n)
-            return 0;
-        if (u[i] < lo || u[i] > hi)
-            return -i;
-        lo = 0x80;
-        hi = 0xbf;
-    }
-    return len;
+    int len = zc_utf8_next(p, n, &is_cut);
+    return is_cut ? 0 : len;
 }
 
 int zt_utf8_get(const char *p, uint32_t *ret_cp)
