@@ -501,7 +501,7 @@ static void wrap(struct zt_env *e, const struct zt_str *s, size_t width, bool cu
 {
     size_t first = lines->n, n;
 
-    for (size_t at = 0, end, next; at < s->len; at = end) {
+    for (size_t at = 0, end, next = 0; at < s->len; at = end) {
         if (lines->n > first && zt_char_is_space(zt_char_at(s->p + at, s->len - at, &n)))
             at = chunk_end(s, at, hyphens);
         size_t used = 0, chars = 0;
