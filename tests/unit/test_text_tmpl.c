@@ -172,8 +172,8 @@ END_TEST
 
 START_TEST(json_text_holds_what_a_tree_cannot)
 {
-    static const char *const bad[] = {"",          "[]",          "{",   "{\"a\":}",
-                                      "{\"a\" 1}", "{\"a\":tru}", "{} x"};
+    static const char *const bad[] = {"",          "[]",          "{",    "{\"a\":}",
+                                      "{\"a\" 1}", "{\"a\":tru}", "{} x", "{\"a\": \"\xff\"}"};
     struct zc_buf text;
     struct zc_diag dg;
 

@@ -33,7 +33,8 @@ struct zt_tmpl_in {
 };
 
 /* Renders to out (appended; its maximum bounds the result). An error in the template or a
- * raise_exception is ZC_EINVAL with line and message; ZC_ELIMIT over steps, depth or memory. */
+ * raise_exception is ZC_EINVAL with line and message; ZC_ELIMIT over steps, depth or memory;
+ * ZC_EFORMAT for variables that are not UTF-8 or not JSON. */
 int zt_tmpl_render(const struct zt_tmpl *tmpl, const struct zt_tmpl_in *in, struct zt_text *out,
                    struct zc_diag *dg);
 

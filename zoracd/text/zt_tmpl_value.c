@@ -11,6 +11,7 @@
 
 #include "common/zc_mem.h"
 #include "zoracd/text/zt_json.h"
+#include "zoracd/text/zt_utf8.h"
 
 /* ---- arena and failure ---------------------------------------------------------------------- */
 
@@ -530,6 +531,13 @@ const struct zt_val *zt_dict_get(struct zt_env *e, const struct zt_dict *d, stru
 
 /* ---- from JSON ------------------------------------------------------------------------------ */
 
+/* Everything behind here relies on valid UTF-8. */
+static void check_utf8(struct zt_env *e, const char *p, size_t len)
+{
+    if (zt_utf8_valid(p, len) != len)
+        zt_fail_err(e, ZC_EFORMAT, "the variables are not valid UTF-8");
+}
+
 static struct zt_val dict_of_json(struct zt_env *e, json_t *j, bool trusted)
 {
     struct zt_dict *d = zt_dict_new(e);
@@ -537,7 +545,10 @@ static struct zt_val dict_of_json(struct zt_env *e, json_t *j, bool trusted)
     json_t *item;
 
     json_object_foreach(j, key, item)
+    {
+        check_utf8(e, key, strlen(key));
         zt_dict_set(e, d, zt_text_of(e, key, trusted), zt_of_json(e, item, trusted));
+    }
     return zt_of_dict(ZT_DICT, d);
 }
 
@@ -556,6 +567,7 @@ struct zt_val zt_of_json(struct zt_env *e, json_t *j, bool trusted)
             zt_list_add(e, v.u.l, zt_of_json(e, json_array_get(j, i), trusted));
         break;
     case JSON_STRING:
+        check_utf8(e, json_string_value(j), json_string_length(j));
         v = zt_of_str(zt_str_new(e, json_string_value(j), json_string_length(j), trusted));
         break;
     case JSON_INTEGER:
@@ -651,6 +663,7 @@ struct zt_val zt_of_json_text(struct zt_env *e, const char *text, size_t len)
 {
     struct zt_json j;
 
+    check_utf8(e, text, len);
     zt_json_init(&j, text, len, NULL);
     struct zt_val v = text_value(e, &j);
     if (zt_json_end(&j) < 0 || v.kind != ZT_DICT)

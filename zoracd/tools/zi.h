@@ -43,6 +43,10 @@ void zi_print(json_t *o);
  * error, {"error": ...}) goes out as a line. Status ZI_FAILED if there was an error. */
 typedef int zi_answer(void *state, const json_t *line, json_t **ret_answer, struct zc_diag *dg);
 int zi_each_line(zi_answer *answer, void *state);
+/* The same with the line as it stands, for who reads JSON that a json_t cannot hold. */
+typedef int zi_text_answer(void *state, const char *text, size_t len, json_t **ret_answer,
+                           struct zc_diag *dg);
+int zi_each_text(zi_text_answer *answer, void *state);
 /* "ids" of an object as an array that the caller frees with zc_free. */
 int zi_ids(const json_t *line, int32_t **ret_ids, size_t *ret_n, struct zc_diag *dg);
 

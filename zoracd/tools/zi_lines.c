@@ -22,23 +22,34 @@ int zi_fail(int r, const char *what, const struct zc_diag *dg)
     return r == ZC_ELIMIT ? ZI_REFUSED : ZI_FAILED;
 }
 
-static int answer_line(zi_answer *answer, void *state, const char *text, size_t len,
-                       json_t **ret_answer, struct zc_diag *dg)
+struct line_answer {
+    zi_answer *answer;
+    void *state;
+};
+
+static int answer_line(void *state, const char *text, size_t len, json_t **ret_answer,
+                       struct zc_diag *dg)
 {
+    const struct line_answer *a = state;
     json_error_t e;
 
-    if (len > MAX_LINE)
-        return zc_diag(dg, ZC_ELIMIT, "a line of over %u bytes", MAX_LINE);
     json_t *line = json_loadb(text, len, JSON_ALLOW_NUL, &e);
     if (!line)
         return zc_diag(dg, ZC_EFORMAT, "not JSON: %s at %d", e.text, e.position);
-    int r = json_is_object(line) ? answer(state, line, ret_answer, dg)
+    int r = json_is_object(line) ? a->answer(a->state, line, ret_answer, dg)
                                  : zc_diag(dg, ZC_EFORMAT, "not an object");
     json_decref(line);
     return r;
 }
 
 int zi_each_line(zi_answer *answer, void *state)
+{
+    struct line_answer a = {.answer = answer, .state = state};
+
+    return zi_each_text(answer_line, &a);
+}
+
+int zi_each_text(zi_text_answer *answer, void *state)
 {
     char *text = NULL;
     size_t cap = 0;
@@ -48,7 +59,8 @@ int zi_each_line(zi_answer *answer, void *state)
     while ((len = getline(&text, &cap, stdin)) > 0) {
         struct zc_diag dg = {""};
         json_t *out = NULL;
-        int r = answer_line(answer, state, text, (size_t)len, &out, &dg);
+        int r = len > MAX_LINE ? zc_diag(&dg, ZC_ELIMIT, "a line of over %u bytes", MAX_LINE)
+                               : answer(state, text, (size_t)len, &out, &dg);
         if (r < 0) {
             out = json_pack("{s:s}", "error", dg.text[0] ? dg.text : zc_err_name(r));
             status = ZI_FAILED;

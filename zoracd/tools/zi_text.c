@@ -127,12 +127,14 @@ struct renderer {
     int64_t now;
 };
 
-static int render(void *state, const json_t *line, json_t **ret_answer, struct zc_diag *dg)
+static int render(void *state, const char *line, size_t len, json_t **ret_answer,
+                  struct zc_diag *dg)
 {
     const struct renderer *s = state;
     struct zt_text text;
     struct zt_tmpl_in in = {
-        .vars = json_copy((json_t *)(uintptr_t)line),
+        .json = line,
+        .json_len = len,
         .trusted_vars = s->trusted,
         .now = s->now,
     };
@@ -142,7 +144,6 @@ static int render(void *state, const json_t *line, json_t **ret_answer, struct z
     if (r == ZC_OK)
         *ret_answer = json_pack("{s:s%}", "text", zc_buf_str(&text.buf), text.buf.len);
     zt_text_release(&text);
-    json_decref(in.vars);
     return r;
 }
 
@@ -160,7 +161,7 @@ static int render_file(const struct zi_options *o)
     if (r < 0)
         return zi_fail(r, "--template", &dg);
     struct renderer s = {.tmpl = tmpl, .now = o->now};
-    int status = zi_each_line(render, &s);
+    int status = zi_each_text(render, &s);
     zt_tmpl_free(tmpl);
     return status;
 }
@@ -176,7 +177,7 @@ int zi_render(const struct zi_options *o)
     if (r < 0)
         return zi_fail(r, o->model, &dg);
     struct renderer s = {.tmpl = chat.tmpl, .trusted = chat.trusted, .now = o->now};
-    int status = zi_each_line(render, &s);
+    int status = zi_each_text(render, &s);
     zt_chat_release(&chat);
     return status;
 }
