@@ -17,6 +17,7 @@ e2e_scripts = \
   %D%/reader.sh \
   %D%/second.sh \
   %D%/stop.sh \
+  %D%/systemd.sh \
   %D%/tools.sh \
   %D%/users.sh
 dist_check_SCRIPTS += $(e2e_scripts)

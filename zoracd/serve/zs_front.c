@@ -17,7 +17,8 @@
 #include "zoracd/serve/zs_internal.h"
 #include "zoracd/serve/zs_sd.h"
 
-#define TICK_US        250000
+#define TICK_US        250000  /* while something is to be told or waited for */
+#define IDLE_TICK_US   1000000 /* otherwise: an idle daemon lets the machine sleep */
 #define GRACE_US       2000000 /* after the deadline: for partial replies to leave */
 #define ACCEPTS        64      /* connections accepted in one turn */
 #define ACCEPT_BACKOFF 1       /* seconds without accepting when descriptors run out */
@@ -165,6 +166,15 @@ static void on_loaded(evutil_socket_t fd, short what, void *arg)
     zs_jobs_release_waiting(f, r, &dg);
 }
 
+/* The next look at the clock. */
+static void arm_tick(struct zs_front *f)
+{
+    bool soon = f->state != ZS_SERVING;
+    const struct timeval tv = {.tv_sec = soon ? 0 : IDLE_TICK_US / 1000000,
+                               .tv_usec = soon ? TICK_US : 0};
+    event_add(f->tick, &tv);
+}
+
 /* ---- stopping ----------------------------------------------------------------------------- */
 
 static void cancel_rest(struct zs_front *f)
@@ -184,6 +194,7 @@ void zs_front_stop(struct zs_front *f, bool cancel_now)
         stop_listening(f);
         zs_sd_notify("STOPPING=1\nSTATUS=Finishing %zu requests", f->n_jobs);
         f->stop_at = zs_now() + f->config->stop_timeout * 1000000;
+        arm_tick(f);
         if (loading) {
             zs_loader_cancel(f->loader);
             cancel_now = true;
@@ -293,6 +304,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     }
     zs_jobs_tell_loading(f);
     feed_watchdog(f);
+    arm_tick(f);
 }
 
 /* ---- the loop ----------------------------------------------------------------------------- */
@@ -303,7 +315,6 @@ static int make_events(struct zs_front *f, struct zc_diag *dg)
         int signal;
         event_callback_fn cb;
     } signals[] = {{SIGTERM, on_terminate}, {SIGINT, on_terminate}, {SIGHUP, on_hangup}};
-    static const struct timeval tick = {.tv_usec = TICK_US};
     bool ok = true;
 
     f->base = event_base_new();
@@ -314,8 +325,8 @@ static int make_events(struct zs_front *f, struct zc_diag *dg)
         ok = ok && f->signals[i] && event_add(f->signals[i], NULL) == 0;
     }
     f->accept_timer = evtimer_new(f->base, on_accept_again, f);
-    f->tick = event_new(f->base, -1, EV_PERSIST, on_tick, f);
-    ok = ok && f->accept_timer && f->tick && event_add(f->tick, &tick) == 0;
+    f->tick = evtimer_new(f->base, on_tick, f);
+    ok = ok && f->accept_timer && f->tick;
     f->listen_ev = watch(f, f->listen_fd, on_accept);
     f->loader_ev = watch(f, zs_loader_fd(f->loader), on_loaded);
     return ok && f->listen_ev && f->loader_ev ? ZC_OK : zc_diag(dg, ZC_ENOMEM, "no event");
@@ -393,6 +404,7 @@ int zs_front_run(const struct zs_front_opts *opts)
         f->done = true;
     } else {
         set_state(f, ZS_LOADING);
+        arm_tick(f);
     }
     while (!f->done) {
         event_base_loop(f->base, EVLOOP_ONCE);
