@@ -172,18 +172,20 @@ static void pack_usage(msgpack_packer *pk, const struct zs_job *job, size_t comp
 }
 
 /* The ledger of the context window, as the longest reply left it. */
-static void pack_context(msgpack_packer *pk, const struct zs_job *job)
+static void pack_context(msgpack_packer *pk, const struct zs_front *f, const struct zs_job *job)
 {
-    size_t longest = 0;
+    size_t longest = 0, limit = job->context;
 
     for (int i = 0; job->replies && i < job->params.n; i++)
         if (job->replies[i].ids.len > longest)
             longest = job->replies[i].ids.len;
     size_t used = job->ids.len + longest;
+    if (limit == 0 && f->model) /* canceled before the engine had it */
+        limit = (size_t)ze_engine_plan(f->model->engine)->context;
     zc_rpc_kv_map(pk, "context", 3);
-    zc_rpc_kv_int(pk, "limit", (int64_t)job->context);
+    zc_rpc_kv_int(pk, "limit", (int64_t)limit);
     zc_rpc_kv_int(pk, "used", (int64_t)used);
-    zc_rpc_kv_int(pk, "left", job->context > used ? (int64_t)(job->context - used) : 0);
+    zc_rpc_kv_int(pk, "left", limit > used ? (int64_t)(limit - used) : 0);
 }
 
 /* A reply, or what there is of it. One that was canceled before it began has no text. */
@@ -199,7 +201,7 @@ static void respond_generate(struct zs_conn *c, const struct zs_job *job)
     for (int i = 0; job->replies && i < job->params.n; i++)
         completion += job->replies[i].ids.len;
     zc_rpc_packer(&pk, zs_conn_out(c));
-    zc_rpc_result(&pk, job->id, 6u + many + has_logprobs);
+    zc_rpc_result(&pk, job->id, 5u + many + has_logprobs + (job->replies ? 1 : 0));
     zc_rpc_kv_strn(&pk, "text", zc_buf_str(&r->text), r->text.len);
     zc_rpc_kv_str(&pk, "finish_reason", zs_finish_name(r->finish));
     if (many)
@@ -207,9 +209,11 @@ static void respond_generate(struct zs_conn *c, const struct zs_job *job)
     if (has_logprobs)
         pack_logprobs(&pk, r);
     pack_usage(&pk, job, completion);
-    pack_context(&pk, job);
-    zc_rpc_put_str(&pk, "params");
-    zs_params_pack(&pk, &job->params, job->max_tokens);
+    pack_context(&pk, c->front, job);
+    if (job->replies) {
+        zc_rpc_put_str(&pk, "params");
+        zs_params_pack(&pk, &job->params, job->max_tokens);
+    }
     zs_conn_wrote(c);
 }
 
