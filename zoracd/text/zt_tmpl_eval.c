@@ -203,7 +203,7 @@ static struct zt_dict *rest_of_keywords(struct zt_env *e, const struct zt_args *
 {
     struct zt_dict *rest = zt_dict_new(e);
     const struct zt_node *param = macro->a;
-    bool takes_caller = macro->uses & ZT_USES_CALLER;
+    bool takes_caller = macro->uses & (1 << ZT_ID_CALLER);
 
     for (int i = 0; param && i < a->n; i++)
         param = param->next;
@@ -224,19 +224,19 @@ static void bind_extras(struct zt_env *e, const struct zt_node *n, struct zt_sco
     const struct zt_tmpl *t = e->tmpl;
     struct zt_dict *rest = rest_of_keywords(e, a, n);
     const struct zt_val *caller =
-        a->kw ? zt_dict_get(e, a->kw, zt_of_str(t->names[t->id_caller])) : NULL;
+        a->kw ? zt_dict_get(e, a->kw, zt_of_str(t->names[ZT_ID_CALLER])) : NULL;
 
-    if (n->uses & ZT_USES_CALLER)
-        set_name(e, s, t->id_caller, caller ? *caller : zt_undef(ZT_UNSET, t->names[t->id_caller]));
-    if (n->uses & ZT_USES_KWARGS)
-        set_name(e, s, t->id_kwargs, zt_of_dict(ZT_DICT, rest));
+    if (n->uses & (1 << ZT_ID_CALLER))
+        set_name(e, s, ZT_ID_CALLER, caller ? *caller : zt_undef(ZT_UNSET, t->names[ZT_ID_CALLER]));
+    if (n->uses & (1 << ZT_ID_KWARGS))
+        set_name(e, s, ZT_ID_KWARGS, zt_of_dict(ZT_DICT, rest));
     else if (rest->n)
         zt_fail(e, "the macro takes no argument '%.*s'", ZT_S(rest->e[0].k.u.s));
-    if (n->uses & ZT_USES_VARARGS) {
+    if (n->uses & (1 << ZT_ID_VARARGS)) {
         struct zt_list *more = zt_list_new(e, 0);
         for (int i = n_params; i < a->n; i++)
             zt_list_add(e, more, a->v[i]);
-        set_name(e, s, t->id_varargs, zt_of_list(ZT_TUPLE, more));
+        set_name(e, s, ZT_ID_VARARGS, zt_of_list(ZT_TUPLE, more));
     } else if (a->n > n_params) {
         zt_fail(e, "the macro takes no more than %d arguments", n_params);
     }
@@ -307,7 +307,7 @@ static enum flow run_loop(struct zt_env *e, const struct zt_node *n, struct zt_v
             s = scope_new(e, around);
         s->n = 0;
         e->scope = s;
-        set_name(e, s, e->tmpl->id_loop, (struct zt_val){.kind = ZT_LOOP, .u.loop = loop});
+        set_name(e, s, ZT_ID_LOOP, (struct zt_val){.kind = ZT_LOOP, .u.loop = loop});
         assign(e, n->a, loop->items->v[loop->i]);
         flow = exec(e, n->d);
         completed |= flow == FLOW_NEXT;
@@ -392,8 +392,8 @@ struct zt_val zt_call(struct zt_env *e, struct zt_val callee, const struct zt_ar
 
 /* ---- expressions ---------------------------------------------------------------------------- */
 
-static struct zt_val bind_method(struct zt_env *e, struct zt_val obj, const struct zt_builtin *fn,
-                                 const struct zt_str *name)
+struct zt_val zt_bind_method(struct zt_env *e, struct zt_val obj, const struct zt_builtin *fn,
+                             const struct zt_str *name)
 {
     struct zt_func *f;
 
@@ -412,7 +412,7 @@ struct zt_val zt_get_attr(struct zt_env *e, struct zt_val obj, const struct zt_s
     const struct zt_builtin *fn = zt_find_method(obj.kind, name);
 
     if (fn)
-        return bind_method(e, obj, fn, name);
+        return zt_bind_method(e, obj, fn, name);
     if (obj.kind == ZT_LOOP)
         return loop_attr(e, obj.u.loop, name);
     if (obj.kind == ZT_MACRO && zt_str_is(name, "name"))
@@ -437,7 +437,7 @@ static struct zt_val eval_attr(struct zt_env *e, const struct zt_node *n)
     if (obj.kind == ZT_DICT && !n->of_dict) /* the usual case, without a search */
         return zt_get_item(e, obj, n->val);
     if (obj.kind == ZT_STR && n->of_str)
-        return bind_method(e, obj, n->of_str, n->val.u.s);
+        return zt_bind_method(e, obj, n->of_str, n->val.u.s);
     return zt_get_attr(e, obj, n->val.u.s, true);
 }
 
@@ -717,118 +717,12 @@ static enum flow exec(struct zt_env *e, const struct zt_node *body)
     return flow;
 }
 
-/* ---- compile and render --------------------------------------------------------------------- */
-
-static const size_t max_source = 4 << 20, max_tree = 256 << 20;
-/* Memory of a rendering: so much, and eight times what the result may grow to. */
-static const size_t render_base = 64 << 20, render_max = 1 << 30;
-static const uint64_t default_steps = 20 * 1000 * 1000;
-
 void zt_fail_unknown(struct zt_env *e, const struct zt_node *n)
 {
     zt_fail(e, "unknown %s '%.*s'", n->type == ZT_N_FILTER ? "filter" : "test", ZT_S(n->val.u.s));
 }
 
-static int compile(struct zt_tmpl *t, const char *src, size_t len)
+void zt_run(struct zt_env *e)
 {
-    if (setjmp(t->env.on_fail))
-        return t->env.err;
-    zt_parse(t, src, len);
-    return ZC_OK;
-}
-
-int zt_tmpl_new(struct zt_tmpl **ret_tmpl, const char *name, const char *src, size_t len,
-                struct zc_diag *dg)
-{
-    if (len > max_source)
-        return zc_diag(dg, ZC_ELIMIT, "%s: a template of more than %zu bytes", name, max_source);
-    struct zt_tmpl *t = zc_xcalloc(1, sizeof *t);
-    t->name = zc_xstrdup(name);
-    t->env = (struct zt_env){.name = t->name, .max = max_tree, .dg = dg, .steps = UINT64_MAX};
-    int r = compile(t, src, len);
-    t->env.dg = NULL;
-    if (r < 0)
-        zt_tmpl_free(t);
-    else
-        *ret_tmpl = t;
-    return r;
-}
-
-void zt_tmpl_free(struct zt_tmpl *t)
-{
-    if (!t)
-        return;
-    zt_env_release(&t->env);
-    zc_free(t->name);
-    zc_free(t);
-}
-
-/* The names of the template that the caller or the environment gives a value. */
-static void bind_vars(struct zt_env *e, const struct zt_tmpl_in *in)
-{
-    struct zt_val text = {.kind = ZT_UNSET};
-    int n = e->tmpl->n_names;
-
-    e->vars = zt_alloc(e, (size_t)n, sizeof *e->vars);
-    if (in->json)
-        text = zt_of_json_text(e, in->json, in->json_len);
-    for (int i = 0; i < n; i++) {
-        const struct zt_str *s = e->tmpl->names[i];
-        const char *name = zt_c_string(e, s);
-        const struct zt_builtin *fn = zt_find_global(s);
-        json_t *j = json_object_get(in->trusted_vars, name);
-        bool trusted = j != NULL;
-        const struct zt_val *v =
-            text.kind == ZT_DICT ? zt_dict_get(e, text.u.d, zt_of_str(s)) : NULL;
-        if (!j)
-            j = json_object_get(in->vars, name);
-        if (j)
-            e->vars[i] = zt_of_json(e, j, trusted);
-        else if (v)
-            e->vars[i] = *v;
-        else if (fn)
-            e->vars[i] = bind_method(e, zt_none(), fn, s);
-        else if (zt_str_is(s, "self"))
-            e->vars[i].kind = ZT_SELF;
-    }
-}
-
-static int render(struct zt_env *e, const struct zt_tmpl_in *in, struct zt_text *out)
-{
-    struct zt_sb b;
-
-    if (setjmp(e->on_fail))
-        return e->err;
-    zt_sb_init(&b, e);
-    e->out = &b;
-    bind_vars(e, in);
     exec(e, e->tmpl->body);
-    for (size_t i = 0, n; i < b.len; i += n) {
-        bool trusted = b.mask ? b.mask[i] : b.trusted;
-        const uint8_t *end = b.mask ? memchr(b.mask + i, !trusted, b.len - i) : NULL;
-        n = end ? (size_t)(end - b.mask) - i : b.len - i;
-        int err = zt_text_add(out, b.p + i, n, trusted);
-        if (err < 0)
-            zt_fail_err(e, err, "the text is longer than allowed");
-    }
-    return ZC_OK;
-}
-
-int zt_tmpl_render(const struct zt_tmpl *tmpl, const struct zt_tmpl_in *in, struct zt_text *out,
-                   struct zc_diag *dg)
-{
-    size_t max = out->buf.max < render_max / 16 ? render_base + out->buf.max * 8 : render_max;
-    struct zt_env e = {.name = tmpl->env.name,
-                       .max = max,
-                       .dg = dg,
-                       .line = 1,
-                       .steps = in->max_steps ? in->max_steps : default_steps,
-                       .tmpl = tmpl,
-                       .now = in->now};
-
-    e.scope = &e.root;
-    zc_buf_init(&e.scratch, max);
-    int err = render(&e, in, out);
-    zt_env_release(&e);
-    return err;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* jinja2's filters, tests and global functions, and those that Hugging Face adds: tojson,
- * raise_exception, strftime_now. Filters that are lazy in jinja2 do their work at once here, but
- * their result can be read once only, as there. */
+/* jinja2's filters and Hugging Face's tojson. Filters that are lazy in jinja2 do their work at once
+ * here, but their result can be read once only, as there. */
 #include "config.h"
 
 #include "zoracd/text/zt_tmpl_internal.h"
@@ -328,7 +327,7 @@ static struct zt_val f_reverse(struct zt_env *e, const struct zt_args *a)
     return zt_of_list(ZT_ITER, zt_get_slice(e, l, none, none, zt_int(-1, true)).u.l);
 }
 
-static struct zt_val f_join(struct zt_env *e, const struct zt_args *a)
+struct zt_val zt_f_join(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_list *l = zt_items(e, a->self);
     const struct zt_str *sep = a->v[0].kind == ZT_UNSET ? NULL : zt_to_str(e, a->v[0]);
@@ -456,182 +455,6 @@ static struct zt_val f_indent(struct zt_env *e, const struct zt_args *a)
     return zt_of_str(zt_str_markup(e, zt_sb_take(&b), s->markup));
 }
 
-static struct zt_val f_truncate(struct zt_env *e, const struct zt_args *a)
-{
-    struct zt_val s = a->self, none = zt_none();
-    const struct zt_str *end = zt_arg_str(e, a, 2, "...");
-    int64_t len = zt_arg_int(e, a, 0, 255), leeway = zt_arg_int(e, a, 3, 5);
-
-    if (len < (int64_t)end->chars || leeway < 0)
-        zt_fail(e, "truncate to less than its end");
-    if ((int64_t)zt_length(e, s) <= len + leeway)
-        return s;
-    zt_need_str(e, s);
-    s = zt_get_slice(e, s, none, zt_int(len - (int64_t)end->chars, true), none);
-    if (!zt_is_true(a->v[1])) {
-        const char *space = memrchr(s.u.s->p, ' ', s.u.s->len);
-        if (space)
-            s = zt_of_str(zt_str_sub(e, s.u.s, 0, (size_t)(space - s.u.s->p)));
-    }
-    return zt_binary(e, '+', s, zt_of_str(end));
-}
-
-/* The end of the chunk at byte i: white space, or a word, or its part up to a hyphen between
- * letters. */
-static size_t chunk_end(const struct zt_str *s, size_t i, bool hyphens)
-{
-    size_t n, start = i;
-    bool space = zt_char_is_space(zt_char_at(s->p + i, s->len - i, &n));
-
-    for (; i < s->len; i += n) {
-        if (space != zt_char_is_space(zt_char_at(s->p + i, s->len - i, &n)))
-            break;
-        bool between = hyphens && s->p[i] == '-' && i > start + 1 && i + 2 < s->len;
-        if (between && isalpha((unsigned char)s->p[i - 1]) && isalnum((unsigned char)s->p[i - 2]) &&
-            isalnum((unsigned char)s->p[i + 1]) && isalpha((unsigned char)s->p[i + 2]))
-            return i + 1;
-    }
-    return i;
-}
-
-/* One paragraph of wordwrap: a line takes the chunks that fit, without white space at its end; a
- * word that fits no line is cut or has a line to itself. */
-static void wrap(struct zt_env *e, const struct zt_str *s, size_t width, bool cut, bool hyphens,
-                 struct zt_list *lines)
-{
-    size_t first = lines->n, n;
-
-    for (size_t at = 0, end, next = 0; at < s->len; at = end) {
-        if (lines->n > first && zt_char_is_space(zt_char_at(s->p + at, s->len - at, &n)))
-            at = chunk_end(s, at, hyphens);
-        size_t used = 0, chars = 0;
-        for (end = at; end < s->len; end = next, used += chars) {
-            next = chunk_end(s, end, hyphens);
-            chars = zt_count_chars(s->p + end, next - end);
-            if (used + chars > width)
-                break;
-        }
-        if (end < s->len && chars > width && cut)
-            end += zt_str_offset(zt_str_sub(e, s, end, next - end), width - used);
-        else if (end < s->len && chars > width && used == 0)
-            end = next;
-        struct zt_args line = {.self = zt_of_str(zt_str_sub(e, s, at, end - at)),
-                               .v = (struct zt_val[]){{0}}};
-        line.self = zt_m_rstrip(e, &line);
-        if (line.self.u.s->len)
-            zt_list_add(e, lines, line.self);
-    }
-}
-
-static struct zt_val f_wordwrap(struct zt_env *e, const struct zt_args *a)
-{
-    struct zt_list *paragraphs = zt_split_lines(e, zt_need_str(e, a->self), false);
-    struct zt_list *lines = zt_list_new(e, 8);
-    int64_t width = zt_arg_int(e, a, 0, 79);
-
-    if (width <= 0)
-        zt_fail(e, "wordwrap needs a positive width");
-    for (size_t i = 0; i < paragraphs->n; i++) {
-        size_t before = lines->n;
-        wrap(e, paragraphs->v[i].u.s, (size_t)width,
-             a->v[1].kind == ZT_UNSET || zt_is_true(a->v[1]),
-             a->v[3].kind == ZT_UNSET || zt_is_true(a->v[3]), lines);
-        if (lines->n == before)
-            zt_list_add(e, lines, zt_text_of(e, "", true));
-    }
-    struct zt_args join = {.self = zt_of_list(ZT_LIST, lines), .v = (struct zt_val[]){{0}, {0}}};
-    join.v[0] = zt_of_str(zt_arg_str(e, a, 2, "\n"));
-    return f_join(e, &join);
-}
-
-static struct zt_val f_wordcount(struct zt_env *e, const struct zt_args *a)
-{
-    const struct zt_str *s = zt_to_str(e, a->self);
-    bool in_word = false;
-    int64_t words = 0;
-
-    for (size_t i = 0, n; i < s->len; i += n) {
-        uint32_t c = zt_char_at(s->p + i, s->len - i, &n);
-        bool is = c == '_' || zt_char_is_alnum(c);
-        words += is && !in_word;
-        in_word = is;
-    }
-    return zt_int(words, false);
-}
-
-static struct zt_val f_striptags(struct zt_env *e, const struct zt_args *a)
-{
-    const struct zt_str *s = zt_to_str(e, a->self);
-    struct zt_sb b;
-
-    zt_sb_init(&b, e);
-    for (size_t i = 0; i < s->len;) {
-        bool comment = s->len - i >= 4 && memcmp(s->p + i, "<!--", 4) == 0;
-        const char *end = s->p[i] != '<' ? NULL
-                          : comment      ? memmem(s->p + i, s->len - i, "-->", 3)
-                                         : memchr(s->p + i, '>', s->len - i);
-        if (end)
-            i = (size_t)(end - s->p) + (comment ? 3 : 1);
-        else
-            zt_sb_add_sub(&b, s, i++, 1);
-    }
-    struct zt_args words = {.self = zt_sb_take_val(&b), .v = (struct zt_val[]){{0}, {0}}};
-    words.self = zt_m_split(e, &words);
-    words.v[0] = zt_text_of(e, " ", true);
-    return f_join(e, &words);
-}
-
-/* plus: as in a query string, where a space is '+' and '/' is no separator. */
-static void add_url(struct zt_sb *b, const struct zt_str *s, bool plus)
-{
-    for (size_t i = 0; i < s->len; i++) {
-        unsigned char c = (unsigned char)s->p[i];
-        if ((c < 0x80 && isalnum(c)) || (c && strchr(plus ? "_.-~" : "_.-~/", c)))
-            zt_sb_add_sub(b, s, i, 1);
-        else if (plus && c == ' ')
-            zt_sb_adds(b, "+", zt_str_is_trusted_at(s, i));
-        else
-            zt_sb_addf(b, zt_str_is_trusted_at(s, i), "%%%02X", c);
-    }
-}
-
-static struct zt_val f_urlencode(struct zt_env *e, const struct zt_args *a)
-{
-    struct zt_sb b;
-
-    zt_sb_init(&b, e);
-    if (a->self.kind != ZT_DICT)
-        add_url(&b, zt_to_str(e, a->self), false);
-    for (size_t i = 0; a->self.kind == ZT_DICT && i < a->self.u.d->n; i++) {
-        zt_sb_adds(&b, i ? "&" : "", false);
-        add_url(&b, zt_to_str(e, a->self.u.d->e[i].k), true);
-        zt_sb_adds(&b, "=", false);
-        add_url(&b, zt_to_str(e, a->self.u.d->e[i].v), true);
-    }
-    return zt_sb_take_val(&b);
-}
-
-static struct zt_val f_xmlattr(struct zt_env *e, const struct zt_args *a)
-{
-    struct zt_sb b;
-
-    if (a->self.kind != ZT_DICT)
-        zt_fail(e, "xmlattr needs a dict, got %s", zt_type_name(a->self));
-    zt_sb_init(&b, e);
-    for (size_t i = 0; i < a->self.u.d->n; i++) {
-        struct zt_pair p = a->self.u.d->e[i];
-        if (p.v.kind == ZT_NONE || p.v.kind == ZT_UNDEF)
-            continue;
-        if (b.len || a->v[0].kind == ZT_UNSET || zt_is_true(a->v[0]))
-            zt_sb_adds(&b, " ", false);
-        zt_sb_add_str(&b, zt_str_escape(e, zt_to_str(e, p.k)));
-        zt_sb_adds(&b, "=\"", false);
-        zt_sb_add_str(&b, zt_str_escape(e, zt_to_str(e, p.v)));
-        zt_sb_adds(&b, "\"", false);
-    }
-    return zt_of_str(zt_str_markup(e, zt_sb_take(&b), e->autoescape));
-}
-
 static struct zt_val f_format(struct zt_env *e, const struct zt_args *a)
 {
     return zt_format_percent(e, zt_to_str(e, a->self),
@@ -689,7 +512,7 @@ static char *number_text(struct zt_env *e, const struct zt_str *s)
     return n ? text : NULL;
 }
 
-static bool parse_float(struct zt_env *e, struct zt_val v, double *ret)
+bool zt_parse_float(struct zt_env *e, struct zt_val v, double *ret)
 {
     char *end, *text;
 
@@ -725,7 +548,7 @@ static struct zt_val f_int(struct zt_env *e, const struct zt_args *a)
         if (*end == '\0' && end > digits)
             return zt_int(i, false);
     }
-    if (parse_float(e, a->self, &f) && fabs(f) < 0x1p63)
+    if (zt_parse_float(e, a->self, &f) && fabs(f) < 0x1p63)
         return zt_int((int64_t)f, a->self.trusted);
     return a->v[0].kind == ZT_UNSET ? zt_int(0, true) : a->v[0];
 }
@@ -734,7 +557,7 @@ static struct zt_val f_float(struct zt_env *e, const struct zt_args *a)
 {
     double f;
 
-    if (parse_float(e, a->self, &f))
+    if (zt_parse_float(e, a->self, &f))
         return zt_float(f, a->self.trusted);
     return a->v[0].kind == ZT_UNSET ? zt_float(0, true) : a->v[0];
 }
@@ -746,7 +569,7 @@ static struct zt_val f_round(struct zt_env *e, const struct zt_args *a)
     double f, scale = pow(10, (double)precision);
     char text[512];
 
-    if (a->self.kind == ZT_STR || !parse_float(e, a->self, &f))
+    if (a->self.kind == ZT_STR || !zt_parse_float(e, a->self, &f))
         zt_fail(e, "round needs a number, got %s", zt_type_name(a->self));
     if (zt_str_is(method, "ceil"))
         return zt_float(ceil(f * scale) / scale, a->self.trusted);
@@ -767,30 +590,6 @@ static struct zt_val f_round(struct zt_env *e, const struct zt_args *a)
         f = strtod(text, NULL);
     }
     return zt_float(f, a->self.trusted);
-}
-
-static struct zt_val f_filesizeformat(struct zt_env *e, const struct zt_args *a)
-{
-    static const char units[] = "kMGTPEZY";
-    bool binary = zt_is_true(a->v[0]);
-    double f, base = binary ? 1024 : 1000, unit = base;
-    struct zt_sb b;
-    int i = -1;
-
-    if (!parse_float(e, a->self, &f))
-        zt_fail(e, "filesizeformat needs a number");
-    zt_sb_init(&b, e);
-    if (f < base)
-        zt_sb_addf(&b, a->self.trusted, "%.0f Byte%s", trunc(f), f == 1 ? "" : "s");
-    else {
-        do {
-            i++;
-            unit *= base;
-        } while (f >= unit && i < 7);
-        zt_sb_addf(&b, a->self.trusted, "%.1f %c%sB", base * f / unit,
-                   binary && i == 0 ? 'K' : units[i], binary ? "i" : "");
-    }
-    return zt_sb_take_val(&b);
 }
 
 /* ---- the rest of the filters ---------------------------------------------------------------- */
@@ -816,7 +615,7 @@ static const struct zt_builtin filters[] = {
     {"dictsort", f_dictsort, "case_sensitive,by,reverse", 0},
     {"e", f_escape, "", 0},
     {"escape", f_escape, "", 0},
-    {"filesizeformat", f_filesizeformat, "binary", 0},
+    {"filesizeformat", zt_f_filesizeformat, "binary", 0},
     {"first", f_first, "", 0},
     {"float", f_float, "default", 0},
     {"forceescape", f_forceescape, "", 0},
@@ -825,7 +624,7 @@ static const struct zt_builtin filters[] = {
     {"indent", f_indent, "width,first,blank", 0},
     {"int", f_int, "default,base", 0},
     {"items", f_items, "", 0},
-    {"join", f_join, "d,attribute", 0},
+    {"join", zt_f_join, "d,attribute", 0},
     {"last", f_last, "", 0},
     {"length", f_length, "", 0},
     {"list", f_list, "", 0},
@@ -844,218 +643,22 @@ static const struct zt_builtin filters[] = {
     {"slice", f_slice, "slices,fill_with", 1},
     {"sort", f_sort, "reverse,case_sensitive,attribute", 0},
     {"string", f_string, "", 0},
-    {"striptags", f_striptags, "", 0},
+    {"striptags", zt_f_striptags, "", 0},
     {"sum", f_sum, "attribute,start", 0},
     {"title", f_title, "", 0},
     {"tojson", f_tojson, "ensure_ascii,indent,separators,sort_keys", 0},
     {"trim", zt_m_strip, "chars", 0},
-    {"truncate", f_truncate, "length,killwords,end,leeway", 0},
+    {"truncate", zt_f_truncate, "length,killwords,end,leeway", 0},
     {"unique", f_unique, "case_sensitive,attribute", 0},
     {"upper", zt_m_upper, "", 0},
-    {"urlencode", f_urlencode, "", 0},
-    {"wordcount", f_wordcount, "", 0},
-    {"wordwrap", f_wordwrap, "width,break_long_words,wrapstring,break_on_hyphens", 0},
-    {"xmlattr", f_xmlattr, "autospace", 0},
-    {0},
-};
-
-/* ---- tests ---------------------------------------------------------------------------------- */
-
-#define TEST(name, is) static ZT_FN(t_##name, zt_bool(is))
-
-static bool is_one_of(struct zt_val v, unsigned kinds)
-{
-    return kinds >> v.kind & 1;
-}
-
-enum {
-    NUMBERS = 1 << ZT_BOOL | 1 << ZT_INT | 1 << ZT_BIG | 1 << ZT_FLOAT,
-    SEQUENCES =
-        1 << ZT_UNDEF | 1 << ZT_STR | 1 << ZT_LIST | 1 << ZT_TUPLE | 1 << ZT_RANGE | 1 << ZT_DICT,
-    ITERABLES = SEQUENCES | 1 << ZT_VIEW | 1 << ZT_ITER | 1 << ZT_LOOP,
-    CALLABLES = 1 << ZT_UNDEF | 1 << ZT_FUNC | 1 << ZT_MACRO | 1 << ZT_LOOP | 1 << ZT_JOINER
-};
-
-TEST(defined, a->self.kind != ZT_UNDEF);
-TEST(undefined, a->self.kind == ZT_UNDEF);
-TEST(none, a->self.kind == ZT_NONE);
-TEST(string, a->self.kind == ZT_STR && !a->self.u.s->bytes);
-TEST(mapping, a->self.kind == ZT_DICT);
-TEST(iterable, is_one_of(a->self, ITERABLES));
-TEST(sequence, is_one_of(a->self, SEQUENCES));
-TEST(callable, is_one_of(a->self, CALLABLES));
-TEST(number, is_one_of(a->self, NUMBERS));
-TEST(integer, a->self.kind == ZT_INT || a->self.kind == ZT_BIG);
-TEST(float, a->self.kind == ZT_FLOAT);
-TEST(boolean, a->self.kind == ZT_BOOL);
-TEST(true, a->self.kind == ZT_BOOL && a->self.u.b);
-TEST(false, a->self.kind == ZT_BOOL && !a->self.u.b);
-TEST(escaped, a->self.kind == ZT_STR && a->self.u.s->markup);
-TEST(lower, zt_str_is_case(zt_to_str(e, a->self), false));
-TEST(upper, zt_str_is_case(zt_to_str(e, a->self), true));
-TEST(eq, zt_is_equal(e, a->self, a->v[0]));
-TEST(ne, !zt_is_equal(e, a->self, a->v[0]));
-TEST(lt, zt_is_less(e, a->self, a->v[0]));
-TEST(gt, zt_is_less(e, a->v[0], a->self));
-TEST(le, zt_is_less(e, a->self, a->v[0]) || zt_is_equal(e, a->self, a->v[0]));
-TEST(ge, zt_is_less(e, a->v[0], a->self) || zt_is_equal(e, a->self, a->v[0]));
-TEST(in, zt_is_in(e, a->self, a->v[0]));
-TEST(divisibleby, !zt_is_true(zt_binary(e, '%', a->self, a->v[0])));
-TEST(even, !zt_is_true(zt_binary(e, '%', a->self, zt_int(2, true))));
-TEST(odd, zt_is_true(zt_binary(e, '%', a->self, zt_int(2, true))));
-TEST(filter, zt_find_filter(zt_need_str(e, a->self)) != NULL);
-TEST(test, zt_find_test(zt_need_str(e, a->self)) != NULL);
-
-static struct zt_val t_sameas(struct zt_env *e, const struct zt_args *a)
-{
-    bool scalar = a->self.kind < ZT_LIST;
-
-    return zt_bool(a->self.kind == a->v[0].kind &&
-                   (scalar ? zt_is_equal(e, a->self, a->v[0]) : a->self.u.l == a->v[0].u.l));
-}
-
-static const struct zt_builtin tests[] = {
-    {"defined", t_defined, "", 0},   {"undefined", t_undefined, "", 0},
-    {"none", t_none, "", 0},         {"string", t_string, "", 0},
-    {"mapping", t_mapping, "", 0},   {"iterable", t_iterable, "", 0},
-    {"sequence", t_sequence, "", 0}, {"number", t_number, "", 0},
-    {"integer", t_integer, "", 0},   {"float", t_float, "", 0},
-    {"boolean", t_boolean, "", 0},   {"true", t_true, "", 0},
-    {"false", t_false, "", 0},       {"callable", t_callable, "", 0},
-    {"escaped", t_escaped, "", 0},   {"lower", t_lower, "", 0},
-    {"upper", t_upper, "", 0},       {"even", t_even, "", 0},
-    {"odd", t_odd, "", 0},           {"divisibleby", t_divisibleby, "num", 1},
-    {"in", t_in, "seq", 1},          {"sameas", t_sameas, "other", 1},
-    {"filter", t_filter, "", 0},     {"test", t_test, "", 0},
-    {"eq", t_eq, "other", 1},        {"equalto", t_eq, "other", 1},
-    {"==", t_eq, "other", 1},        {"ne", t_ne, "other", 1},
-    {"!=", t_ne, "other", 1},        {"lt", t_lt, "other", 1},
-    {"lessthan", t_lt, "other", 1},  {"<", t_lt, "other", 1},
-    {"le", t_le, "other", 1},        {"<=", t_le, "other", 1},
-    {"gt", t_gt, "other", 1},        {"greaterthan", t_gt, "other", 1},
-    {">", t_gt, "other", 1},         {"ge", t_ge, "other", 1},
-    {">=", t_ge, "other", 1},        {0},
-};
-
-/* ---- global functions ----------------------------------------------------------------------- */
-
-static struct zt_val g_range(struct zt_env *e, const struct zt_args *a)
-{
-    enum { MAX_RANGE = 100000 }; /* the sandbox's */
-    bool one = a->v[1].kind == ZT_UNSET;
-    int64_t from = one ? 0 : zt_need_int(e, a->v[0]);
-    int64_t to = zt_need_int(e, a->v[!one]), step = zt_arg_int(e, a, 2, 1);
-    struct zt_list *l = zt_list_new(e, 0);
-    struct zt_sb b;
-
-    if (step == 0)
-        zt_fail(e, "a range with step 0");
-    zt_sb_init(&b, e);
-    zt_sb_addf(&b, false, "range(%lld, %lld", (long long)from, (long long)to);
-    if (step != 1)
-        zt_sb_addf(&b, false, ", %lld", (long long)step);
-    zt_sb_add(&b, ")", 2, false);
-    l->text = b.p;
-    for (int64_t i = from; step > 0 ? i < to : i > to;) {
-        if (l->n == MAX_RANGE)
-            zt_fail(e, "a range of more than %d numbers", MAX_RANGE);
-        zt_list_add(e, l, zt_int(i, a->v[0].trusted));
-        if (__builtin_add_overflow(i, step, &i))
-            break;
-    }
-    return zt_of_list(ZT_RANGE, l);
-}
-
-/* dict(mapping or pairs, key=value, ...), also the members of a namespace. */
-static struct zt_dict *make_dict(struct zt_env *e, const struct zt_args *a)
-{
-    struct zt_dict *d = zt_dict_new(e);
-
-    if (a->n > 1)
-        zt_fail(e, "dict takes one argument and keywords");
-    if (a->n && a->v[0].kind == ZT_DICT) {
-        for (size_t i = 0; i < a->v[0].u.d->n; i++)
-            zt_dict_set(e, d, a->v[0].u.d->e[i].k, a->v[0].u.d->e[i].v);
-    } else if (a->n) {
-        struct zt_list *l = zt_items(e, a->v[0]);
-        for (size_t i = 0; i < l->n; i++) {
-            struct zt_list *pair = zt_items(e, l->v[i]);
-            if (pair->n != 2)
-                zt_fail(e, "dict needs pairs");
-            zt_dict_set(e, d, pair->v[0], pair->v[1]);
-        }
-    }
-    for (size_t i = 0; a->kw && i < a->kw->n; i++)
-        zt_dict_set(e, d, a->kw->e[i].k, a->kw->e[i].v);
-    return d;
-}
-
-static ZT_FN(g_dict, zt_of_dict(ZT_DICT, make_dict(e, a)));
-static ZT_FN(g_namespace, zt_of_dict(ZT_NAMESPACE, make_dict(e, a)));
-static struct zt_val g_cycler(struct zt_env *e, const struct zt_args *a)
-{
-    if (a->n == 0)
-        zt_fail(e, "a cycler needs values");
-    return zt_of_list(ZT_CYCLER, zt_args_tuple(e, a).u.l);
-}
-
-static struct zt_val g_joiner(struct zt_env *e, const struct zt_args *a)
-{
-    struct zt_list *l = zt_list_new(e, 1);
-
-    zt_list_add(e, l, zt_of_str(zt_arg_str(e, a, 0, ", ")));
-    return zt_of_list(ZT_JOINER, l);
-}
-
-static struct zt_val g_raise_exception(struct zt_env *e, const struct zt_args *a)
-{
-    const struct zt_str *s = zt_to_str(e, a->v[0]);
-
-    zt_fail(e, "%.*s", ZT_S(s));
-}
-
-static struct zt_val g_strftime_now(struct zt_env *e, const struct zt_args *a)
-{
-    const struct zt_str *format = zt_need_str(e, a->v[0]);
-    time_t now = (time_t)e->now;
-    char text[512];
-    struct tm tm;
-
-    if (!localtime_r(&now, &tm))
-        zt_fail(e, "a time that is out of range");
-    size_t n = strftime(text, sizeof text, zt_c_string(e, format), &tm);
-    char *p = memcpy(zt_alloc(e, n + 1, 1), text, n);
-    return zt_of_str(zt_str_new(e, p, n, format->trusted && !format->mask));
-}
-
-static struct zt_val g_lipsum(struct zt_env *e, const struct zt_args *a)
-{
-    zt_fail(e, "lipsum makes random text, which no prompt can want");
-}
-
-static const struct zt_builtin globals[] = {
-    {"range", g_range, "start,stop,step", 1},
-    {"dict", g_dict, NULL, 0},
-    {"namespace", g_namespace, NULL, 0},
-    {"cycler", g_cycler, NULL, 0},
-    {"joiner", g_joiner, "sep", 0},
-    {"raise_exception", g_raise_exception, "message", 1},
-    {"strftime_now", g_strftime_now, "format", 1},
-    {"lipsum", g_lipsum, NULL, 0},
+    {"urlencode", zt_f_urlencode, "", 0},
+    {"wordcount", zt_f_wordcount, "", 0},
+    {"wordwrap", zt_f_wordwrap, "width,break_long_words,wrapstring,break_on_hyphens", 0},
+    {"xmlattr", zt_f_xmlattr, "autospace", 0},
     {0},
 };
 
 const struct zt_builtin *zt_find_filter(const struct zt_str *name)
 {
     return zt_find_builtin(filters, name);
-}
-
-const struct zt_builtin *zt_find_test(const struct zt_str *name)
-{
-    return zt_find_builtin(tests, name);
-}
-
-const struct zt_builtin *zt_find_global(const struct zt_str *name)
-{
-    return zt_find_builtin(globals, name);
 }

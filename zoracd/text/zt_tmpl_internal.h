@@ -3,8 +3,10 @@
  *   zt_tmpl_value.c                    memory, failure, strings, lists, dicts
  *   zt_tmpl_lex.c, zt_tmpl_parse.c     source to tree
  *   zt_tmpl_eval.c                     tree to text
+ *   zt_tmpl.c                          the two of them for the outside
  *   zt_tmpl_ops.c, zt_tmpl_format.c    what Python's operators and its str() do
- *   zt_tmpl_methods.c, _filters.c      the functions that a template can call
+ *   zt_tmpl_methods.c, _filters.c,
+ *   _wrap.c, _globals.c                the functions that a template can call
  *
  * Compiling and rendering each own one arena and one way out: whatever fails, at any depth, calls
  * zt_fail, which writes the diagnostic and jumps back to zt_tmpl_new or zt_tmpl_render, and these
@@ -127,7 +129,7 @@ struct zt_lexeme {
     uint8_t type;
     char op; /* LEX_OP: the operator; LEX_OPEN, LEX_CLOSE: '%' or '{' */
     uint32_t line;
-    struct zt_val val; /* DATA, NAME: the text; CONST: the value */
+    struct zt_val val; /* CONST: the value; DATA, NAME, OP: the text */
 };
 enum {
     ZT_OP_EQ = 'e',
@@ -179,15 +181,16 @@ enum zt_node_type {
     ZT_N_NS_TARGET /* as a target only: id . val */
 };
 
-enum zt_macro_uses { ZT_USES_VARARGS = 1, ZT_USES_KWARGS = 2, ZT_USES_CALLER = 4 };
+/* The names that the evaluator gives a meaning have the first numbers. */
+enum zt_name_id { ZT_ID_LOOP, ZT_ID_CALLER, ZT_ID_VARARGS, ZT_ID_KWARGS };
 
 struct zt_node {
     uint8_t type;
     char op;
     bool flag;
-    uint8_t uses; /* of enum zt_macro_uses */
     uint32_t line;
-    int id; /* of a name: index of zt_tmpl.names */
+    unsigned uses; /* MACRO: of enum zt_name_id, as bits: what its body names */
+    int id;        /* of a name: index of zt_tmpl.names */
     struct zt_node *next, *a, *b, *c, *d, *f;
     const struct zt_builtin *fn; /* FILTER, TEST; NULL: unknown, which fails when it is used */
     struct zt_val val;
@@ -254,7 +257,6 @@ struct zt_tmpl {
     struct zt_node *body;
     const struct zt_str **names;
     int n_names;
-    int id_loop, id_caller, id_varargs, id_kwargs; /* names that the evaluator gives a meaning */
 };
 
 /* The arguments of a call. For a builtin with a parameter list they are bound to it: v[i] is
@@ -449,7 +451,7 @@ bool zt_arg_given(const struct zt_args *a, int i);
 const struct zt_str *zt_arg_str(struct zt_env *e, const struct zt_args *a, int i, const char *dflt);
 int64_t zt_arg_int(struct zt_env *e, const struct zt_args *a, int i, int64_t dflt);
 
-/* Methods that are filters too, or parts of them. */
+/* Methods that are filters too, and what one file's filters need of another. */
 struct zt_val zt_m_upper(struct zt_env *e, const struct zt_args *a);
 struct zt_val zt_m_lower(struct zt_env *e, const struct zt_args *a);
 struct zt_val zt_m_capitalize(struct zt_env *e, const struct zt_args *a);
@@ -459,6 +461,16 @@ struct zt_val zt_m_rstrip(struct zt_env *e, const struct zt_args *a);
 struct zt_val zt_m_replace(struct zt_env *e, const struct zt_args *a);
 struct zt_val zt_m_center(struct zt_env *e, const struct zt_args *a);
 struct zt_val zt_m_items(struct zt_env *e, const struct zt_args *a);
+struct zt_val zt_f_join(struct zt_env *e, const struct zt_args *a);
+struct zt_val zt_f_truncate(struct zt_env *e, const struct zt_args *a);
+struct zt_val zt_f_wordcount(struct zt_env *e, const struct zt_args *a);
+struct zt_val zt_f_wordwrap(struct zt_env *e, const struct zt_args *a);
+struct zt_val zt_f_striptags(struct zt_env *e, const struct zt_args *a);
+struct zt_val zt_f_urlencode(struct zt_env *e, const struct zt_args *a);
+struct zt_val zt_f_xmlattr(struct zt_env *e, const struct zt_args *a);
+struct zt_val zt_f_filesizeformat(struct zt_env *e, const struct zt_args *a);
+/* float(v); false if it has no number. */
+bool zt_parse_float(struct zt_env *e, struct zt_val v, double *ret);
 struct zt_list *zt_split_lines(struct zt_env *e, const struct zt_str *s, bool keep);
 /* A cased letter, and none of the other case. */
 bool zt_str_is_case(const struct zt_str *s, bool upper);
@@ -474,6 +486,11 @@ struct zt_lexeme *zt_lex(struct zt_env *e, const char *src, size_t len);
 void zt_parse(struct zt_tmpl *t, const char *src, size_t len);
 /* Fails for a filter or test that does not exist. */
 _Noreturn void zt_fail_unknown(struct zt_env *e, const struct zt_node *n);
+/* Runs the statements of e->tmpl; what they print goes to e->out. */
+void zt_run(struct zt_env *e);
+/* The value that calling fn with self is; what the sandbox refuses is undefined. */
+struct zt_val zt_bind_method(struct zt_env *e, struct zt_val obj, const struct zt_builtin *fn,
+                             const struct zt_str *name);
 struct zt_val zt_call(struct zt_env *e, struct zt_val callee, const struct zt_args *a);
 /* Binds the arguments and calls. */
 struct zt_val zt_call_builtin(struct zt_env *e, const struct zt_builtin *fn,

@@ -285,7 +285,9 @@ static void lex_operator(struct lexer *x, char *brackets, size_t *n_brackets)
         if (*n_brackets == 0 || brackets[--*n_brackets] != op)
             zt_fail(x->e, "unexpected '%c'", op);
     }
-    emit(x, ZT_LEX_OP)->op = op;
+    struct zt_lexeme *l = emit(x, ZT_LEX_OP);
+    l->op = op;
+    l->val = zt_of_str(zt_str_new(x->e, x->src + x->pos, n, true));
     advance(x, x->pos + n);
 }
 

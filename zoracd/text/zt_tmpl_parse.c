@@ -7,15 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/zc_mem.h"
-
 struct parser {
     struct zt_env *e;
-    struct zt_tmpl *t;
     struct zt_lexeme *at;
     struct zt_dict *ids; /* name to number */
     int loops;           /* around here, in this macro */
-    uint8_t uses;        /* of enum zt_macro_uses, by the macros around here */
+    unsigned uses;       /* of enum zt_name_id, as bits: by the macro around here */
     /* the last filter or test that nobody knows and no if can avoid */
     const struct zt_node *unknown;
 };
@@ -41,19 +38,12 @@ static const char *here(struct parser *p)
 {
     static const char *const types[] = {"text",          "a name",        "a constant", "",
                                         "a tag's begin", "the tag's end", "the end"};
-    char *s;
 
-    if (p->at->type == ZT_LEX_OP) {
-        s = zt_alloc(p->e, 1, 4);
-        s[0] = s[2] = '\'';
-        s[1] = p->at->op;
-        return s;
-    }
-    if (p->at->type != ZT_LEX_NAME)
+    if (p->at->type != ZT_LEX_OP && p->at->type != ZT_LEX_NAME)
         return types[p->at->type];
-    s = zt_alloc(p->e, 1, p->at->val.u.s->len + 3);
-    sprintf(s, "'%.*s'", ZT_S(p->at->val.u.s));
-    return s;
+    char *text = zt_alloc(p->e, 1, p->at->val.u.s->len + 3);
+    sprintf(text, "'%.*s'", ZT_S(p->at->val.u.s));
+    return text;
 }
 
 static void next(struct parser *p)
@@ -97,12 +87,6 @@ static void expect_op(struct parser *p, char op)
         zt_fail(p->e, "expected '%c', got %s", op, here(p));
 }
 
-static void expect_word(struct parser *p, const char *word)
-{
-    if (!took_word(p, word))
-        zt_fail(p->e, "expected '%s', got %s", word, here(p));
-}
-
 static void expect_close(struct parser *p)
 {
     if (p->at->type != ZT_LEX_CLOSE)
@@ -129,11 +113,6 @@ static int intern(struct parser *p, const struct zt_str *name)
         return (int)id->u.i;
     zt_dict_set(p->e, p->ids, zt_of_str(name), zt_int((int64_t)p->ids->n, true));
     return (int)p->ids->n - 1;
-}
-
-static int intern_word(struct parser *p, const char *word)
-{
-    return intern(p, zt_text_of(p->e, word, true).u.s);
 }
 
 /* Appends n to the list that **tail ends. */
@@ -219,35 +198,19 @@ static struct zt_node *parse_list(struct parser *p, enum zt_node_type type, char
     return list;
 }
 
-static struct zt_node *parse_strings(struct parser *p)
-{
-    struct zt_sb b;
-
-    zt_sb_init(&b, p->e);
-    for (; p->at->type == ZT_LEX_CONST && p->at->val.kind == ZT_STR; next(p))
-        zt_sb_add_str(&b, p->at->val.u.s);
-    return constant(p, zt_sb_take_val(&b));
-}
-
 static struct zt_node *parse_name(struct parser *p)
 {
     static const char *const words[] = {"true", "True", "false", "False", "none", "None"};
-    static const struct {
-        const char *name;
-        uint8_t use;
-    } special[] = {
-        {"varargs", ZT_USES_VARARGS}, {"kwargs", ZT_USES_KWARGS}, {"caller", ZT_USES_CALLER}};
     const struct zt_str *s = p->at->val.u.s;
     struct zt_node *n = NULL;
 
     for (unsigned i = 0; i < 6 && !n; i++)
         if (zt_str_is(s, words[i]))
             n = constant(p, i < 4 ? zt_bool(i < 2) : zt_none());
-    for (unsigned i = 0; i < 3; i++)
-        if (zt_str_is(s, special[i].name))
-            p->uses |= special[i].use;
     if (!n)
         n = name_node(p, s);
+    if (n->type == ZT_N_NAME && n->id <= ZT_ID_KWARGS)
+        p->uses |= 1 << n->id;
     next(p);
     return n;
 }
@@ -255,12 +218,17 @@ static struct zt_node *parse_name(struct parser *p)
 static struct zt_node *parse_primary(struct parser *p)
 {
     struct zt_node *n;
+    struct zt_sb b;
 
     if (p->at->type == ZT_LEX_NAME)
         return parse_name(p);
+    if (p->at->type == ZT_LEX_CONST && p->at->val.kind == ZT_STR) {
+        zt_sb_init(&b, p->e);
+        for (; p->at->type == ZT_LEX_CONST && p->at->val.kind == ZT_STR; next(p))
+            zt_sb_add_str(&b, p->at->val.u.s); /* 'a' 'b' is one string */
+        return constant(p, zt_sb_take_val(&b));
+    }
     if (p->at->type == ZT_LEX_CONST) {
-        if (p->at->val.kind == ZT_STR)
-            return parse_strings(p);
         n = constant(p, p->at->val);
         next(p);
         return n;
@@ -619,12 +587,11 @@ static struct zt_node *parse_block_of(struct parser *p, const char *end)
     return body;
 }
 
-static struct zt_node *parse_if(struct parser *p, struct zt_node *n)
+static void parse_if(struct parser *p, struct zt_node *n)
 {
     const struct zt_node *unknown = p->unknown;
     static const char *const ends[] = {"endif", "else", "elif", NULL};
 
-    n->type = ZT_N_IF;
     n->a = parse_tuple(p, 0, false);
     expect_close(p);
     n->b = parse_body(p, ends);
@@ -641,14 +608,13 @@ static struct zt_node *parse_if(struct parser *p, struct zt_node *n)
         expect_close(p);
     }
     p->unknown = unknown;
-    return n;
 }
 
-static struct zt_node *parse_for(struct parser *p, struct zt_node *n)
+static void parse_for(struct parser *p, struct zt_node *n)
 {
-    n->type = ZT_N_FOR;
     n->a = parse_target(p);
-    expect_word(p, "in");
+    if (!took_word(p, "in"))
+        zt_fail(p->e, "expected 'in', got %s", here(p));
     n->b = parse_tuple(p, 0, false);
     if (took_word(p, "if"))
         n->c = parse_expr(p);
@@ -663,30 +629,26 @@ static struct zt_node *parse_for(struct parser *p, struct zt_node *n)
         next(p);
         expect_close(p);
     }
-    return n;
 }
 
-static struct zt_node *parse_set(struct parser *p, struct zt_node *n)
+static void parse_set(struct parser *p, struct zt_node *n)
 {
     n->a = parse_target(p);
     if (took_op(p, '=')) {
-        n->type = ZT_N_SET;
         n->b = parse_tuple(p, 0, true);
         expect_close(p);
-        return n;
+        return;
     }
     n->type = ZT_N_SET_BLOCK;
     while (took_op(p, '|'))
         n->b = parse_filter(p, n->b);
     n->d = parse_block_of(p, "endset");
-    return n;
 }
 
-static struct zt_node *parse_with(struct parser *p, struct zt_node *n)
+static void parse_with(struct parser *p, struct zt_node *n)
 {
     struct zt_node **targets = &n->a, **values = &n->b;
 
-    n->type = ZT_N_WITH;
     while (p->at->type != ZT_LEX_CLOSE) {
         if (n->a)
             expect_op(p, ',');
@@ -695,7 +657,6 @@ static struct zt_node *parse_with(struct parser *p, struct zt_node *n)
         append(&values, parse_expr(p));
     }
     n->d = parse_block_of(p, "endwith");
-    return n;
 }
 
 /* Parameters in brackets, then the body: of a macro or of the caller of a call block. */
@@ -719,7 +680,7 @@ static void parse_signature(struct parser *p, struct zt_node *n)
 
 static void parse_macro_body(struct parser *p, struct zt_node *n, const char *end)
 {
-    uint8_t uses = p->uses;
+    unsigned uses = p->uses;
     int loops = p->loops;
 
     p->uses = 0;
@@ -730,20 +691,17 @@ static void parse_macro_body(struct parser *p, struct zt_node *n, const char *en
     p->loops = loops;
 }
 
-static struct zt_node *parse_macro(struct parser *p, struct zt_node *n)
+static void parse_macro(struct parser *p, struct zt_node *n)
 {
-    n->type = ZT_N_MACRO;
     n->val = zt_of_str(expect_name(p));
     n->id = intern(p, n->val.u.s);
     expect_op(p, '(');
     parse_signature(p, n);
     parse_macro_body(p, n, "endmacro");
-    return n;
 }
 
-static struct zt_node *parse_call_block(struct parser *p, struct zt_node *n)
+static void parse_call_block(struct parser *p, struct zt_node *n)
 {
-    n->type = ZT_N_CALL_BLOCK;
     n->b = node(p, ZT_N_MACRO);
     if (took_op(p, '('))
         parse_signature(p, n->b);
@@ -751,62 +709,40 @@ static struct zt_node *parse_call_block(struct parser *p, struct zt_node *n)
     if (n->a->type != ZT_N_CALL)
         zt_fail(p->e, "expected a call");
     parse_macro_body(p, n->b, "endcall");
-    return n;
 }
 
-static struct zt_node *parse_filtered(struct parser *p, struct zt_node *n)
+static void parse_filtered(struct parser *p, struct zt_node *n)
 {
-    n->type = ZT_N_FILTERED;
     do
         n->b = parse_filter(p, n->b);
     while (took_op(p, '|'));
     n->d = parse_block_of(p, "endfilter");
-    return n;
 }
 
-static struct zt_node *parse_block(struct parser *p, struct zt_node *n)
+static void parse_block(struct parser *p, struct zt_node *n)
 {
-    n->type = ZT_N_SCOPE;
     expect_name(p);
     n->flag = !took_word(p, "scoped");
     took_word(p, "required");
     n->d = parse_block_of(p, "endblock");
-    return n;
 }
 
-static struct zt_node *parse_generation(struct parser *p, struct zt_node *n)
+static void parse_generation(struct parser *p, struct zt_node *n)
 {
-    n->type = ZT_N_SCOPE;
     n->d = parse_block_of(p, "endgeneration");
-    return n;
 }
 
-static struct zt_node *parse_autoescape(struct parser *p, struct zt_node *n)
+static void parse_autoescape(struct parser *p, struct zt_node *n)
 {
-    n->type = ZT_N_AUTOESCAPE;
     n->a = parse_expr(p);
     n->d = parse_block_of(p, "endautoescape");
-    return n;
 }
 
-static struct zt_node *parse_loop_control(struct parser *p, struct zt_node *n)
+static void parse_loop_control(struct parser *p, struct zt_node *n)
 {
     if (p->loops == 0)
         zt_fail(p->e, "a break or continue outside of a loop");
     expect_close(p);
-    return n;
-}
-
-static struct zt_node *parse_break(struct parser *p, struct zt_node *n)
-{
-    n->type = ZT_N_BREAK;
-    return parse_loop_control(p, n);
-}
-
-static struct zt_node *parse_continue(struct parser *p, struct zt_node *n)
-{
-    n->type = ZT_N_CONTINUE;
-    return parse_loop_control(p, n);
 }
 
 /* After the begin of a tag. */
@@ -814,36 +750,43 @@ static struct zt_node *parse_statement(struct parser *p)
 {
     static const struct {
         const char *word;
-        struct zt_node *(*parse)(struct parser *, struct zt_node *);
+        enum zt_node_type type;
+        void (*parse)(struct parser *, struct zt_node *);
     } tags[] = {
-        {"if", parse_if},           {"for", parse_for},
-        {"set", parse_set},         {"macro", parse_macro},
-        {"call", parse_call_block}, {"filter", parse_filtered},
-        {"with", parse_with},       {"generation", parse_generation},
-        {"break", parse_break},     {"continue", parse_continue},
-        {"block", parse_block},     {"autoescape", parse_autoescape},
+        {"if", ZT_N_IF, parse_if},
+        {"for", ZT_N_FOR, parse_for},
+        {"set", ZT_N_SET, parse_set},
+        {"macro", ZT_N_MACRO, parse_macro},
+        {"call", ZT_N_CALL_BLOCK, parse_call_block},
+        {"filter", ZT_N_FILTERED, parse_filtered},
+        {"with", ZT_N_WITH, parse_with},
+        {"generation", ZT_N_SCOPE, parse_generation},
+        {"break", ZT_N_BREAK, parse_loop_control},
+        {"continue", ZT_N_CONTINUE, parse_loop_control},
+        {"block", ZT_N_SCOPE, parse_block},
+        {"autoescape", ZT_N_AUTOESCAPE, parse_autoescape},
     };
 
     for (unsigned i = 0; i < sizeof tags / sizeof *tags; i++)
         if (is_word(p, tags[i].word)) {
-            struct zt_node *n = node(p, ZT_N_BREAK);
+            struct zt_node *n = node(p, tags[i].type);
             next(p);
-            return tags[i].parse(p, n);
+            tags[i].parse(p, n);
+            return n;
         }
     zt_fail(p->e, "unknown tag %s", here(p));
 }
 
 void zt_parse(struct zt_tmpl *t, const char *src, size_t len)
 {
-    struct parser p = {.e = &t->env, .t = t};
+    static const char *const known[] = {"loop", "caller", "varargs", "kwargs"};
+    struct parser p = {.e = &t->env};
 
     p.at = zt_lex(p.e, src, len);
     p.ids = zt_dict_new(p.e);
     p.e->line = p.at->line;
-    t->id_loop = intern_word(&p, "loop");
-    t->id_caller = intern_word(&p, "caller");
-    t->id_varargs = intern_word(&p, "varargs");
-    t->id_kwargs = intern_word(&p, "kwargs");
+    for (int i = 0; i <= ZT_ID_KWARGS; i++)
+        intern(&p, zt_str_of(p.e, known[i], true));
     t->body = parse_body(&p, (const char *const[]){NULL});
     if (p.unknown) {
         p.e->line = p.unknown->line;

@@ -544,8 +544,7 @@ static struct zt_val dict_of_json(struct zt_env *e, json_t *j, bool trusted)
     const char *key;
     json_t *item;
 
-    json_object_foreach(j, key, item)
-    {
+    json_object_foreach (j, key, item) {
         check_utf8(e, key, strlen(key));
         zt_dict_set(e, d, zt_text_of(e, key, trusted), zt_of_json(e, item, trusted));
     }
