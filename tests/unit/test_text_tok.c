@@ -91,8 +91,7 @@ static struct zt_tok *tokenizer_of(const json_t *vectors, const json_t *one)
     json_t *changes = json_object_get(one, "changes"), *value;
     const char *key;
 
-    json_object_foreach(changes, key, value)
-    {
+    json_object_foreach (changes, key, value) {
         if (strcmp(key, "model") == 0)
             json_object_update(json_object_get(spec, key), value);
         else
@@ -121,8 +120,7 @@ static void check_chunks(const struct zt_tok *tok, const int32_t *ids, const jso
 
     zc_buf_init(&out, 1 << 20);
     zt_detok_new(&d, tok, false);
-    json_array_foreach(chunks, i, want)
-    {
+    json_array_foreach (chunks, i, want) {
         zc_buf_clear(&out);
         ck_assert_int_eq(zt_detok_push(d, ids[i], &out), ZC_OK);
         if (json_is_string(want))
@@ -169,11 +167,9 @@ START_TEST(every_step_is_the_references)
     json_t *vectors = load_vectors(), *one, *row;
     size_t i, k, n = 0;
 
-    json_array_foreach(json_object_get(vectors, "cases"), i, one)
-    {
+    json_array_foreach (json_object_get(vectors, "cases"), i, one) {
         struct zt_tok *tok = tokenizer_of(vectors, one);
-        json_array_foreach(json_object_get(one, "rows"), k, row)
-        {
+        json_array_foreach (json_object_get(one, "rows"), k, row) {
             check_row(tok, row, i * 100 + k);
             n++;
         }
@@ -690,6 +686,19 @@ START_TEST(a_bad_file_is_explained)
 }
 END_TEST
 
+START_TEST(a_long_added_token_is_refused)
+{
+    char json[2000];
+
+    snprintf(json, sizeof json,
+             "{\"added_tokens\":[{\"content\":\"%0600d\"}],\"model\":{\"vocab\":{\"a\":0},"
+             "\"merges\":[]}}",
+             0);
+    t_assert_err(load(json, strlen(json)), ZC_ELIMIT, &dg);
+    ck_assert_ptr_nonnull(strstr(dg.text, "a token of 600 bytes"));
+}
+END_TEST
+
 START_TEST(deep_nesting_is_refused)
 {
     char json[4000];
@@ -854,6 +863,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, what_is_not_done_is_refused_by_name);
     tcase_add_test(tc, a_bad_file_is_explained);
+    tcase_add_test(tc, a_long_added_token_is_refused);
     tcase_add_test(tc, deep_nesting_is_refused);
     tcase_add_loop_test(tc, a_file_cut_anywhere_is_an_error, 0, 2);
     tcase_add_loop_test(tc, a_file_with_a_bit_turned_is_read_or_refused, 0, 2);

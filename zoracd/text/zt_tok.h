@@ -66,7 +66,8 @@ void zt_detok_free(struct zt_detok *d);
  * not given out. */
 int zt_detok_prime(struct zt_detok *d, const int32_t *ids, size_t n);
 /* Appends zero or more whole characters to out. All of the id's text is held back while it ends
- * within a character. O(1) per id. ZC_EINVAL for an id out of range, zc_buf's errors. */
+ * within a character, as the reference's DecodeStream does (which holds back a U+FFFD of the text
+ * itself, too; this does not). O(1) per id. ZC_EINVAL for an id out of range, zc_buf's errors. */
 int zt_detok_push(struct zt_detok *d, int32_t id, struct zc_buf *out);
 /* What is still held back, as U+FFFD; afterwards as new. */
 int zt_detok_flush(struct zt_detok *d, struct zc_buf *out);

@@ -15,8 +15,9 @@
 #include "zoracd/text/zt_tok_internal.h"
 #include "zoracd/text/zt_utf8.h"
 
-#define MAX_FILE  ((size_t)256 << 20)
-#define MAX_ADDED (1 << 20)
+#define MAX_FILE    ((size_t)256 << 20)
+#define MAX_ADDED   (1 << 20)
+#define MAX_CONTENT 512 /* bytes of an added token: what looking for it may cost at each place */
 
 /* The parts of the file. */
 struct parts {
@@ -236,6 +237,9 @@ static int make_pattern(struct zt_tok *tok, struct zt_added_token *t, struct zc_
     zt_text_init(&tmp, MAX_FILE);
     if ((r = zt_text_add(&text, t->content, t->n_content, true)) >= 0)
         r = zt_norm_run(&tok->norm, &work, &text, 0, t->n_content, &out, &tmp, dg);
+    if (r >= 0 && out.buf.len > MAX_CONTENT)
+        r = zc_diag(dg, ZC_ELIMIT, "a token of %zu bytes when normalized, at most %d are allowed",
+                    out.buf.len, MAX_CONTENT);
     if (r >= 0) {
         t->pattern = zc_xstrndup(zc_buf_str(&out.buf), out.buf.len);
         t->n_pattern = out.buf.len;
@@ -274,6 +278,9 @@ static int add_added(struct zt_tok *tok, const json_t *spec, int32_t *next, stru
         return zc_diag(dg, ZC_EFORMAT, "a token without content");
     if (n == 0)
         return ZC_OK;
+    if (n > MAX_CONTENT)
+        return zc_diag(dg, ZC_ELIMIT, "a token of %zu bytes, at most %d are allowed", n,
+                       MAX_CONTENT);
     int32_t i = zt_vocab_find(&tok->added_names, text, n);
     struct zt_added_token *t = &tok->added[i >= 0 ? (size_t)i : tok->n_added];
     if (i < 0) {
@@ -346,8 +353,7 @@ static int read_added(struct zt_tok *tok, const json_t *list, struct zc_diag *dg
     if ((r = zc_try_calloc(&p, n + 1, sizeof *tok->added, SIZE_MAX)) < 0)
         return zc_diag(dg, r, "no memory for the added tokens");
     tok->added = p;
-    json_array_foreach(list, i, one)
-    {
+    json_array_foreach (list, i, one) {
         if ((r = add_added(tok, one, &next, dg)) < 0)
             return zc_diag_prefix(dg, r, "added_tokens");
     }
@@ -365,8 +371,7 @@ static int read_special(const struct zt_tok *tok, const json_t *specials, const 
 
     if (!json_is_array(list))
         return zc_diag(dg, ZC_EFORMAT, "post_processor: no ids for '%.60s'", name);
-    json_array_foreach(list, i, one)
-    {
+    json_array_foreach (list, i, one) {
         json_int_t id = json_integer_value(one);
         if (!json_is_integer(one) || id < 0 || id >= tok->bpe.vocab.n_ids)
             return zc_diag(dg, ZC_EFORMAT, "post_processor: '%.60s' has no id of the vocabulary",
@@ -387,8 +392,7 @@ static int read_template(struct zt_tok *tok, const json_t *spec, struct zc_diag 
     bool has_text = false;
 
     memcpy(after, tok->after, sizeof after);
-    json_array_foreach(json_object_get(spec, "single"), i, one)
-    {
+    json_array_foreach (json_object_get(spec, "single"), i, one) {
         const char *name =
             json_string_value(json_object_get(json_object_get(one, "SpecialToken"), "id"));
         int r = ZC_OK;
@@ -430,8 +434,7 @@ static int read_post(struct zt_tok *tok, const json_t *spec, int depth, struct z
         return read_template(tok, spec, dg);
     if (strcmp(type, "Sequence") != 0 || !json_is_array(list))
         return zc_diag(dg, ZC_EUNSUPPORTED, "post_processor '%s' is not supported", type);
-    json_array_foreach(list, i, one)
-    {
+    json_array_foreach (list, i, one) {
         int r = read_post(tok, one, depth + 1, dg);
         if (r < 0)
             return r;
