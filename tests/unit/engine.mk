@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The engine's tests.
 if HAVE_CHECK
-ENGINE_TESTS = %D%/test_engine_config %D%/test_engine_kv %D%/test_engine_run \
+ENGINE_TESTS = %D%/test_engine_config %D%/test_engine_kv %D%/test_engine_open \
+  %D%/test_engine_run \
   %D%/test_engine_sample
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
@@ -13,11 +14,16 @@ ENGINE_TEST_LIBS = zoracd/engine/libengine.a common/libcommon.a $(JANSSON_LIBS) 
 %C%_test_engine_kv_SOURCES = %D%/test_engine_kv.c %D%/t_unit.h
 %C%_test_engine_kv_CFLAGS = $(ENGINE_TEST_CFLAGS)
 %C%_test_engine_kv_LDADD = $(ENGINE_TEST_LIBS)
-# Allocations of the process and of the device are counted by way of the linker.
-%C%_test_engine_run_SOURCES = %D%/test_engine_run.c %D%/t_tiny.c %D%/t_tiny.h %D%/t_unit.h
-%C%_test_engine_run_CFLAGS = $(ENGINE_TEST_CFLAGS)
-%C%_test_engine_run_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+# Opening the device goes by way of the linker, and so do allocations where they are counted.
+ENGINE_WHOLE_SOURCES = %D%/t_engine.c %D%/t_engine.h %D%/t_tiny.c %D%/t_tiny.h %D%/t_unit.h
+%C%_test_engine_open_SOURCES = %D%/test_engine_open.c $(ENGINE_WHOLE_SOURCES)
+%C%_test_engine_open_CFLAGS = $(ENGINE_TEST_CFLAGS)
+%C%_test_engine_open_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
   -Wl,--wrap=zk_cpu_open
+%C%_test_engine_open_LDADD = %D%/libsafetensors.a $(engine_libs) $(CHECK_LIBS)
+%C%_test_engine_run_SOURCES = %D%/test_engine_run.c $(ENGINE_WHOLE_SOURCES)
+%C%_test_engine_run_CFLAGS = $(ENGINE_TEST_CFLAGS)
+%C%_test_engine_run_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=zk_cpu_open
 %C%_test_engine_run_LDADD = %D%/libsafetensors.a $(engine_libs) $(CHECK_LIBS)
 %C%_test_engine_sample_SOURCES = %D%/test_engine_sample.c %D%/t_unit.h
 %C%_test_engine_sample_CFLAGS = $(ENGINE_TEST_CFLAGS)
