@@ -574,6 +574,22 @@ START_TEST(awq_products_that_are_no_zero_points)
 }
 END_TEST
 
+/* Whatever the ignore list calls it. */
+START_TEST(a_plain_head_is_taken)
+{
+    static const uint16_t w[16];
+    struct zw_canon c;
+    struct t_st st;
+
+    t_st_init(&st);
+    t_st_add(&st, "language_model.lm_head.weight", "BF16", 4, 4, w, sizeof w);
+    open_model(&st, ct_config(4, 32, false, ""));
+    t_assert_err(decode(&c, "language_model.lm_head", 4, 4), ZC_OK, &dg);
+    ck_assert_int_eq(c.c.form, ZK_W16);
+    zw_canon_release(&c);
+}
+END_TEST
+
 START_TEST(weights_under_a_plain_name_that_are_not)
 {
     static const uint8_t bytes[64];
@@ -767,6 +783,7 @@ int main(void)
     tcase_add_test(tc, activation_orders_that_do_not_add_up);
     tcase_add_test(tc, awq_that_contradicts_itself);
     tcase_add_test(tc, awq_products_that_are_no_zero_points);
+    tcase_add_test(tc, a_plain_head_is_taken);
     tcase_add_test(tc, weights_under_a_plain_name_that_are_not);
     tcase_add_test(tc, the_target_is_probed_from_its_header);
     tcase_add_test(tc, decoding_survives_failing_memory);
