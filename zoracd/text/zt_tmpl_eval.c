@@ -154,7 +154,7 @@ static struct zt_args eval_args(struct zt_env *e, const struct zt_node *arg)
     return a;
 }
 
-/* Position of the len bytes at name in "a,b,c", -1 if it is not there. */
+/* Position of name in "a,b,c", -1 if it is not there. */
 static int param_index(const char *params, const struct zt_str *name)
 {
     int i = 0;
@@ -242,6 +242,15 @@ static void bind_extras(struct zt_env *e, const struct zt_node *n, struct zt_sco
     }
 }
 
+/* The argument for parameter number i, NULL if it was not given. */
+static const struct zt_val *macro_arg(struct zt_env *e, const struct zt_args *a,
+                                      const struct zt_node *param, int i)
+{
+    if (i < a->n)
+        return &a->v[i];
+    return a->kw ? zt_dict_get(e, a->kw, param->val) : NULL;
+}
+
 static struct zt_val call_macro(struct zt_env *e, const struct zt_macro *m, const struct zt_args *a)
 {
     const struct zt_node *n = m->node;
@@ -250,15 +259,15 @@ static struct zt_val call_macro(struct zt_env *e, const struct zt_macro *m, cons
     enum flow flow;
 
     for (const struct zt_node *p = n->a; p; p = p->next, i++) {
-        const struct zt_val *v = i < a->n ? &a->v[i] : a->kw ? zt_dict_get(e, a->kw, p->val) : NULL;
-        set_name(e, s, p->id, v ? *v : (struct zt_val){.kind = ZT_UNSET});
+        const struct zt_val *v = macro_arg(e, a, p, i);
+        set_name(e, s, p->id, v ? *v : zt_undef(ZT_UNSET, p->val.u.s));
     }
     bind_extras(e, n, s, a, i);
     e->scope = s;
     i = 0;
     for (const struct zt_node *p = n->a; p; p = p->next, i++)
-        if (get_name(e, p->id).kind == ZT_UNSET)
-            set_name(e, s, p->id, p->b ? eval(e, p->b) : zt_undef(ZT_UNSET, p->val.u.s));
+        if (p->b && !macro_arg(e, a, p, i))
+            set_name(e, s, p->id, eval(e, p->b)); /* which sees the other parameters */
     e->scope = outer;
     return capture_scoped(e, n->d, s, &flow);
 }

@@ -437,11 +437,8 @@ struct zt_val zt_binary(struct zt_env *e, char op, struct zt_val a, struct zt_va
         zt_fail_undef(e, a);
     if (b.kind == ZT_UNDEF)
         zt_fail_undef(e, b);
-    zt_fail(e, "%s%s%s cannot be computed of %s and %s", "'",
-            op == ZT_OP_POW        ? "**"
-            : op == ZT_OP_FLOORDIV ? "//"
-                                   : (char[]){op, '\0'},
-            "'", zt_type_name(a), zt_type_name(b));
+    const char *name = op == ZT_OP_POW ? "**" : op == ZT_OP_FLOORDIV ? "//" : (char[]){op, '\0'};
+    zt_fail(e, "'%s' cannot be computed of %s and %s", name, zt_type_name(a), zt_type_name(b));
 }
 
 struct zt_val zt_negate(struct zt_env *e, struct zt_val v, char sign)
