@@ -27,7 +27,8 @@ struct fake {
     int fail_at; /* the n-th pack fails; 0: none */
     int inside;  /* packs at this moment */
     int max_inside;
-    uint64_t sum; /* over all codes and scales, in any order */
+    uint64_t sum;        /* over all codes, in any order */
+    uint64_t last_zeros; /* sum of the zero points of the part packed last */
 };
 
 static uint64_t sum_bytes(const void *p, size_t n)
@@ -58,6 +59,9 @@ static int fake_pack(struct zk_dev *dev, struct zk_mat *m, const struct zk_canon
         f->sum += sum_bytes(parts[i].q, (size_t)parts[i].n * (size_t)parts[i].k / 2);
         if (m->d.has_zero && !parts[i].zero)
             r = zc_diag(dg, ZC_EINVAL, "a part without zero points");
+        f->last_zeros = 0;
+        for (int j = 0; parts[i].zero && j < parts[i].n * (parts[i].k / parts[i].group); j++)
+            f->last_zeros += parts[i].zero[j];
     }
     if (n != m->d.n)
         r = zc_diag(dg, ZC_EINVAL, "%d rows", n);
@@ -113,7 +117,7 @@ static void add_modules(struct t_st *st)
 static void setup(void)
 {
     json_t *config = json_loads("{\"compression_config\":{\"config_groups\":{"
-                                "\"W4A16_ASYM\":[\"re:m[0-9]+\"]}}}",
+                                "\"W4A16_ASYM\":[\"re:m[0-9]+\"],\"W4A16\":[\"symmetric\"]}}}",
                                 0, NULL);
     struct t_st st;
     char name[32];
@@ -125,6 +129,10 @@ static void setup(void)
     raw_copy = zc_xcalloc(sizeof raw, 1);
     t_st_init(&st);
     add_modules(&st);
+    struct t_mat m;
+    t_mat_random(&m, N, K, 128, 4, ZK_BF16, false, 1);
+    t_mat_add_ct(&st, "symmetric", &m);
+    t_mat_release(&m);
     t_st_add(&st, "raw", "U8", sizeof raw, 0, raw, sizeof raw);
     t_st_write(&st, dir, "model.safetensors");
     t_assert_err(zw_store_open(&store, dir, &dg), ZC_OK, &dg);
@@ -206,6 +214,22 @@ START_TEST(staging_memory_is_bounded)
     t_assert_err(zw_load_run(jobs, N_JOBS, store, &fake.dev, &o, &dg), ZC_OK, &dg);
     ck_assert_int_eq(fake.max_inside, 1);
     ck_assert_uint_eq(zw_load_staging(jobs, N_JOBS, &o), one);
+}
+END_TEST
+
+START_TEST(a_symmetric_part_gets_zero_points_beside_others)
+{
+    struct zw_linear sym;
+    const struct zw_linear *parts[2] = {&linears[0], &sym};
+    struct zk_mat mat = {0};
+    struct zw_load_job job = {.mat = &mat, .parts = {&linears[0], &sym}, .n_parts = 2};
+    struct zw_load_opts o = {.threads = 1};
+
+    t_assert_err(zw_linear_probe(&sym, store, quant, "symmetric", N, K, &dg), ZC_OK, &dg);
+    ck_assert(!sym.desc.has_zero);
+    t_assert_err(zw_linear_join(&mat.d, parts, 2, ZK_JOIN_ROWS, &dg), ZC_OK, &dg);
+    t_assert_err(zw_load_run(&job, 1, store, &fake.dev, &o, &dg), ZC_OK, &dg);
+    ck_assert_uint_eq(fake.last_zeros, (uint64_t)N * (K / 128) * 8);
 }
 END_TEST
 
@@ -334,6 +358,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, loads_everything_with_any_number_of_threads);
     tcase_add_test(tc, staging_memory_is_bounded);
+    tcase_add_test(tc, a_symmetric_part_gets_zero_points_beside_others);
     tcase_add_test(tc, the_first_failure_ends_it);
     tcase_add_test(tc, a_file_that_shrinks_ends_it);
     tcase_add_test(tc, cancelling_ends_it);

@@ -5,7 +5,7 @@ check_LIBRARIES += %D%/libsafetensors.a
 %C%_libsafetensors_a_SOURCES = %D%/t_safetensors.c %D%/t_safetensors.h
 %C%_libsafetensors_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
 WEIGHTS_TESTS = %D%/test_weights_linear %D%/test_weights_load %D%/test_weights_quant \
-  %D%/test_weights_quantize %D%/test_weights_store
+  %D%/test_weights_quantize %D%/test_weights_store %D%/test_weights_target
 check_PROGRAMS += $(WEIGHTS_TESTS)
 TESTS += $(WEIGHTS_TESTS)
 WEIGHTS_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
@@ -26,4 +26,7 @@ WEIGHTS_TEST_LIBS = %D%/libsafetensors.a zoracd/weights/libweights.a $(kernels_l
 %C%_test_weights_store_SOURCES = %D%/test_weights_store.c %D%/t_unit.h
 %C%_test_weights_store_CFLAGS = $(WEIGHTS_TEST_CFLAGS)
 %C%_test_weights_store_LDADD = $(WEIGHTS_TEST_LIBS)
+%C%_test_weights_target_SOURCES = %D%/test_weights_target.c %D%/t_unit.h
+%C%_test_weights_target_CFLAGS = $(WEIGHTS_TEST_CFLAGS)
+%C%_test_weights_target_LDADD = $(WEIGHTS_TEST_LIBS)
 endif
