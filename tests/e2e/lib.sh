@@ -52,7 +52,7 @@ launch() {
 
 # ask [options of rpc]: requests from standard input, answers to standard output
 ask() {
-    timeout 60 "$rpc" -S "$sock" "$@"
+    timeout 90 "$rpc" -S "$sock" "$@"
 }
 
 # until_true SECONDS COMMAND...: until it succeeds

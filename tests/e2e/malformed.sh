@@ -10,7 +10,7 @@ rss() {
 
 # somebody streams all the while
 echo '{"id":1,"method":"generate","params":{"prompt":"Once","ignore_eos":true,"max_tokens":1200,"seed":1}}' |
-    ask -q -t 60 >"$dir/other" &
+    ask -q -t 80 >"$dir/other" &
 other=$!
 
 has_generated() {

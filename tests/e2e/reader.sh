@@ -9,7 +9,7 @@ start
 # choices with logprobs make far more than the socket and the mark hold
 flood='"prompt":"Once","ignore_eos":true,"max_tokens":200,"n":8,"logprobs":20,"seed":1'
 mkfifo "$dir/in"
-ask -t 50 <"$dir/in" >"$dir/slow" &
+ask -t 80 <"$dir/in" >"$dir/slow" &
 slow=$!
 exec 3>"$dir/in"
 echo "{\"id\":1,\"method\":\"generate\",\"params\":{$flood}}" >&3
@@ -32,7 +32,7 @@ response 1 <"$dir/slow" | grep -q '"completion_tokens":1600' || fail "tokens wer
 # cut off
 echo 'stall-timeout = 1' >>"$conf"
 kill -HUP "$pid"
-ask -t 50 <"$dir/in" >"$dir/slow" 2>&1 &
+ask -t 80 <"$dir/in" >"$dir/slow" 2>&1 &
 slow=$!
 exec 3>"$dir/in"
 echo "{\"id\":1,\"method\":\"generate\",\"params\":{$flood}}" >&3

@@ -10,7 +10,7 @@
  *     {"shut": true}                                    no more will be sent
  * Prints what comes as lines of JSON with sorted keys: {"event", "params"}, {"id", "result"} or
  * {"id", "error"}, {"closed": true}. At the end of its input it waits for what was asked. Exit
- * status: 0; 1 something never came; 3 no daemon. Options: -S SOCKET, -t SECONDS (default 20), -q
+ * status: 0; 1 something never came; 3 no daemon. Options: -S SOCKET, -t SECONDS (default 60), -q
  * prints only responses. */
 #include <errno.h>
 #include <poll.h>
@@ -239,7 +239,7 @@ int main(int argc, char **argv)
     char path[ZC_SOCK_MAX], *text = NULL;
     const char *given = NULL;
     struct zc_diag dg;
-    double seconds = 20;
+    double seconds = 60;
     size_t cap = 0;
     int opt;
 

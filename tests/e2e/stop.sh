@@ -20,13 +20,13 @@ client() {
     until_true 40 grep -q '"event":"delta"' "$dir/out"
 }
 
-# finishes: 600 tokens are not there yet when the signal comes, and all are delivered
+# finishes: 300 tokens are not there yet when the signal comes, and all are delivered
 echo 'stop-timeout = 60' >"$conf"
 start
-client ',"max_tokens":600'
+client ',"max_tokens":300'
 kill -TERM "$pid"
 wait $client || fail "$(cat "$dir/err")"
-response 1 <"$dir/out" | grep -q '"completion_tokens":600' || fail "it was not finished"
+response 1 <"$dir/out" | grep -q '"completion_tokens":300' || fail "it was not finished"
 stopped 0
 [ ! -e "$sock" ] || fail "the socket is still there"
 

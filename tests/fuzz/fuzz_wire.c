@@ -45,6 +45,10 @@ static void check_answers(const struct zc_buf *b)
         ZC_BUG_ON(zc_scan_feed(&s, b->data + at, b->len - at, &used, NULL) < 0);
 }
 
+static void no_tick(evutil_socket_t fd, short what, void *arg)
+{
+}
+
 /* A front without threads: jobs wait for a model that never comes. */
 static void fuzz_dispatch(const char *p, size_t n)
 {
@@ -60,6 +64,7 @@ static void fuzz_dispatch(const char *p, size_t n)
     TAILQ_INIT(&f.closed);
     TAILQ_INIT(&f.dirty);
     f.base = event_base_new();
+    f.tick = evtimer_new(f.base, no_tick, NULL);
     ZC_BUG_ON(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0);
     zs_conn_new(&f, fds[0]);
     struct zs_conn *c = TAILQ_FIRST(&f.conns);
@@ -74,6 +79,7 @@ static void fuzz_dispatch(const char *p, size_t n)
     ZC_BUG_ON(f.n_jobs || f.n_conns);
     while (!LIST_EMPTY(&f.users))
         zs_user_free(LIST_FIRST(&f.users));
+    event_free(f.tick);
     event_base_free(f.base);
     close(fds[1]);
     zs_config_release(&config);
