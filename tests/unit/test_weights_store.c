@@ -216,8 +216,9 @@ START_TEST(header_limits_are_kept)
                   "],\"data_offsets\":[0,1]}}");
     t_assert_err(parse(text, 1, &s, &dg), ZC_ELIMIT, &dg);
     zc_free(text);
-    text = repeat("{\"a\":", "[", 1000000, "");
+    text = repeat("{\"a\":", "[", 3, "");
     t_assert_err(parse(text, 0, &s, &dg), ZC_ELIMIT, &dg);
+    ck_assert_ptr_nonnull(strstr(dg.text, "nested deeper than 3"));
     zc_free(text);
     text = repeat("[", "{},", 2000000, "1]");
     t_assert_err(parse(text, 0, &s, &dg), ZC_ELIMIT, &dg);
