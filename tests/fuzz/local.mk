@@ -3,7 +3,7 @@
 # tests/fuzz/fuzz_X tests/fuzz/corpus/X), else to replay.c, and then they are tests that run what is
 # in corpus/X. A target is fuzz_X.c, named in FUZZ_TARGETS, with LDFLAGS = $(FUZZ_LINK) and
 # LDADD = $(FUZZ_MAIN) before the archives it needs.
-FUZZ_TARGETS = %D%/fuzz_wire %D%/fuzz_config %D%/fuzz_quant_config %D%/fuzz_safetensors
+FUZZ_TARGETS = %D%/fuzz_daemon_conf %D%/fuzz_scan %D%/fuzz_wire %D%/fuzz_config %D%/fuzz_quant_config %D%/fuzz_safetensors
 check_LIBRARIES += %D%/libreplay.a
 %C%_libreplay_a_SOURCES = %D%/replay.c
 if FUZZING
@@ -37,3 +37,10 @@ EXTRA_DIST += %D%/corpus
   $(EVENT_LIBS) $(MSGPACK_LIBS) $(INIH_LIBS) $(UTF8PROC_LIBS) $(SYSTEMD_LIBS)
 include tests/fuzz/text_tok.mk
 include tests/fuzz/text_tmpl.mk
+%C%_fuzz_scan_SOURCES = %D%/fuzz_scan.c
+%C%_fuzz_scan_CFLAGS = $(AM_CFLAGS) $(MSGPACK_CFLAGS)
+%C%_fuzz_scan_LDFLAGS = $(FUZZ_LINK)
+%C%_fuzz_scan_LDADD = $(FUZZ_MAIN) common/libcommon.a $(MSGPACK_LIBS)
+%C%_fuzz_daemon_conf_SOURCES = %D%/fuzz_daemon_conf.c
+%C%_fuzz_daemon_conf_LDFLAGS = $(FUZZ_LINK)
+%C%_fuzz_daemon_conf_LDADD = $(FUZZ_MAIN) zoracd/serve/libserve.a common/libcommon.a $(INIH_LIBS)
