@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Tokenizers against what Hugging Face's library answered for the same files: ids, decodings, the
- * chunks of streams, ids of rendered chats. Rows whose text has characters that are newer than the
- * library's tables ("unassigned") are counted apart and do not fail. Arguments: names of tokenizers
- * to look at (all without), -v shows each row that differs. */
+/* Tokenizers against what Hugging Face's library (tiktoken for tekken.json) answered for the same
+ * files: ids, decodings, the chunks of streams, ids of rendered chats. Rows whose text has
+ * characters that are newer than the library's tables ("unassigned") are counted apart and do not
+ * fail. Arguments: names of tokenizers to look at (all without), -v shows each row that differs. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 static const char *const names[] = {
     "deepseek_v3", "gpt2",   "gpt_neox",        "gpt_oss",         "llama2",
     "llama3.2",    "gemma3", "mistral_7b_v0.1", "mistral_7b_v0.3", "mistral_nemo",
-    "qwen2.5",     "qwen3",  "stories260K"};
+    "qwen2.5",     "qwen3",  "stories260K",     "tekken_240718"};
 #define N_NAMES (sizeof names / sizeof names[0])
 
 static char root[3000];  /* of the data */
@@ -102,20 +102,22 @@ static void load_rendered(void)
 static struct zt_tok *open_tokenizer(const char *name)
 {
     char file[200];
-    struct zc_diag dg;
+    struct zc_diag dg = {""};
     struct zt_tok *tok = NULL;
     char *text = NULL;
     size_t n = 0;
 
-    bool is_tiny = strcmp(name, "stories260K") == 0;
-    snprintf(file, sizeof file, "%s.tokenizer.json", name);
+    bool is_tiny = strcmp(name, "stories260K") == 0, is_tekken = strncmp(name, "tekken", 6) == 0;
+    snprintf(file, sizeof file, "%s.%s.json", name, is_tekken ? "reconstructed" : "tokenizer");
     FILE *f = is_tiny ? open_data("models/open/stories260K-hf-f32", "tokenizer.json")
                       : open_data("tokenizers", file);
     if (!f)
         return NULL;
     ssize_t len = getdelim(&text, &n, EOF, f);
     fclose(f);
-    int r = len < 0 ? ZC_ESYS : zt_tok_new(&tok, text, (size_t)len, &dg);
+    int r = len < 0     ? ZC_ESYS
+            : is_tekken ? zt_tok_new_tekken(&tok, text, (size_t)len, &dg)
+                        : zt_tok_new(&tok, text, (size_t)len, &dg);
     free(text);
     if (r < 0)
         printf("%s: %s\n", name, dg.text);
@@ -156,14 +158,14 @@ static void show_ids(const struct zt_ids *got, const json_t *want)
 }
 
 static void check_encode(const struct zt_tok *tok, const char *name, const char *row,
-                         const json_t *text, const json_t *want, bool is_soft)
+                         const json_t *text, const json_t *want, unsigned flags, bool is_soft)
 {
     struct zt_ids ids;
     struct zc_diag dg;
 
     zt_ids_init(&ids, 1 << 20);
-    int r = zt_tok_encode_bytes(tok, json_string_value(text), json_string_length(text),
-                                ZT_TOK_PARSE_SPECIAL, &ids, &dg);
+    int r = zt_tok_encode_bytes(tok, json_string_value(text), json_string_length(text), flags, &ids,
+                                &dg);
     bool is_equal = r >= 0 && is_ids(ids.data, ids.len, want);
     check(is_equal, is_soft, "encoding", name, row);
     if (!is_equal && !is_soft)
@@ -255,10 +257,31 @@ static void check_tokens(const struct zt_tok *tok, const char *name)
         const json_t *source = json_object_get(texts, member(row, "id"));
         const json_t *text = json_object_get(source, "text");
         const json_t *dec = json_object_get(row, "dec"), *skip = json_object_get(row, "dec_skip");
-        check_encode(tok, name, member(row, "id"), text, ids,
+        check_encode(tok, name, member(row, "id"), text, ids, ZT_TOK_PARSE_SPECIAL,
                      json_is_true(json_object_get(source, "unassigned")));
         check_decode(tok, name, member(row, "id"), ids, dec ? dec : text, false);
         check_decode(tok, name, member(row, "id"), ids, skip ? skip : dec ? dec : text, true);
+    }
+    if (f)
+        fclose(f);
+}
+
+/* tiktoken's answers: no text is a special token there, and every text comes back. */
+static void check_tekken(const struct zt_tok *tok, const char *name)
+{
+    char file[200];
+    json_t *row;
+
+    snprintf(file, sizeof file, "tiktoken_%s.jsonl", name);
+    FILE *f = open_data("expected/open/tokens", file);
+    for (; f && (row = next_row(f)); json_decref(row)) {
+        const json_t *source = json_object_get(texts, member(row, "id"));
+        const json_t *text = json_object_get(source, "text"), *ids = json_object_get(row, "ids");
+        if (!ids)
+            continue;
+        check_encode(tok, name, member(row, "id"), text, ids, 0,
+                     json_is_true(json_object_get(source, "unassigned")));
+        check_decode(tok, name, member(row, "id"), ids, text, false);
     }
     if (f)
         fclose(f);
@@ -293,7 +316,8 @@ static void check_chats(const struct zt_tok *tok, const char *name)
         snprintf(key, sizeof key, "%s\n%s", member(row, "template"), member(row, "fixture"));
         const json_t *text = json_object_get(rendered, key);
         if (strcmp(member(row, "tokenizer"), name) == 0 && text)
-            check_encode(tok, name, key, text, json_object_get(row, "ids"), false);
+            check_encode(tok, name, key, text, json_object_get(row, "ids"), ZT_TOK_PARSE_SPECIAL,
+                         false);
     }
     if (f)
         fclose(f);
@@ -329,6 +353,7 @@ int main(int argc, char **argv)
         check_tokens(tok, names[i]);
         check_streams(tok, names[i]);
         check_chats(tok, names[i]);
+        check_tekken(tok, names[i]);
         zt_tok_free(tok);
         printf("%-16s %5ld equal, %ld differ, %ld differ in unassigned characters\n", names[i],
                n_passed - passed, n_failed - failed, n_soft - soft);

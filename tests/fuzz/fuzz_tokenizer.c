@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A tokenizer.json. What is refused is explained; with what is taken, text becomes ids of the
- * vocabulary, these become UTF-8, and a stream of them ends in UTF-8 too. */
+/* A tokenizer.json or tekken.json. What is refused is explained; with what is taken, text becomes
+ * ids of the vocabulary, these become UTF-8, and a stream of them ends in UTF-8 too. */
 #include "config.h"
 
 #include <stdint.h>
@@ -29,7 +29,8 @@ static void stream(const struct zt_tok *tok, const struct zt_ids *ids)
     zc_buf_release(&out);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+static void check(const uint8_t *p, size_t n,
+                  int (*load)(struct zt_tok **, const char *, size_t, struct zc_diag *))
 {
     static const char text[] = "Hello  w\u00f6rld \u4e2d<s>[INST] 12\n\n\te\u0301 aab";
     struct zc_diag dg = {""};
@@ -37,10 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     struct zt_ids ids;
     struct zc_buf out;
 
-    if (zt_tok_new(&tok, (const char *)p, n, &dg) < 0) {
+    if (load(&tok, (const char *)p, n, &dg) < 0) {
         if (!dg.text[0])
             abort();
-        return 0;
+        return;
     }
     zt_ids_init(&ids, 1 << 20);
     zc_buf_init(&out, 1 << 20);
@@ -54,5 +55,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     zt_ids_release(&ids);
     zc_buf_release(&out);
     zt_tok_free(tok);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+    check(p, n, zt_tok_new);
+    check(p, n, zt_tok_new_tekken);
     return 0;
 }

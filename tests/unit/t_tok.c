@@ -139,3 +139,44 @@ char *t_tok_meta_json(const char *added)
     add(&t, "]}}");
     return t.p;
 }
+
+static void base64(char *out, const char *p, size_t n)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t i = 0; i < n; i += 3) {
+        unsigned v = 0;
+        for (size_t k = 0; k < 3; k++)
+            v = v << 8 | (i + k < n ? (unsigned char)p[i + k] : 0);
+        for (size_t k = 0; k < 4; k++)
+            *out++ = i + k > n ? '=' : digits[v >> (18 - 6 * k) & 63];
+    }
+    *out = '\0';
+}
+
+char *t_tok_tekken_json(void)
+{
+    static const char *const words[] = {"th", "he", "the", " the", "in", "ing", "\xc3\xa9"};
+    const int n_words = sizeof words / sizeof words[0];
+    struct text t = {0};
+    char line[128], code[64];
+
+    snprintf(line, sizeof line,
+             "{\"config\":{\"pattern\":\" ?\\\\p{L}+|\\\\s+(?!\\\\S)|[^\\\\p{L}]\","
+             "\"default_vocab_size\":%d,",
+             5 + 256 + n_words);
+    add(&t, line);
+    add(&t, "\"default_num_special_tokens\":5},\"special_tokens\":[{\"rank\":1,\"token_str\":"
+            "\"<s>\"},{\"rank\":0,\"token_str\":\"<unk>\"},{\"rank\":2,\"token_str\":\"</s>\"}],"
+            "\"vocab\":[");
+    for (int rank = 0; rank < 256 + n_words; rank++) {
+        char byte = (char)rank;
+        const char *p = rank < 256 ? &byte : words[rank - 256];
+        base64(code, p, rank < 256 ? 1 : strlen(p));
+        snprintf(line, sizeof line, "%s{\"rank\":%d,\"token_bytes\":\"%s\",\"token_str\":null}",
+                 rank ? "," : "", rank, code);
+        add(&t, line);
+    }
+    add(&t, "]}");
+    return t.p;
+}

@@ -12,6 +12,9 @@ char *t_tok_bytes_json(const char *added);
  * in front. */
 char *t_tok_meta_json(const char *added);
 
+/* tekken.json: <unk> <s> </s> and two made-up ones, then the bytes, then a few tokens. */
+char *t_tok_tekken_json(void);
+
 /* An element of added_tokens without flags but special, which is "true" or "false". */
 #define T_TOK_ADDED(content, special)                            \
     "{\"id\":0,\"content\":\"" content "\",\"special\":" special \

@@ -28,15 +28,33 @@ static struct zt_tok *make(char *json)
     return tok;
 }
 
+/* The file of a loop test: 0 byte-level, 1 SentencePiece-style, 2 tekken.json. */
+static char *file_of(int i)
+{
+    return i == 0   ? t_tok_bytes_json(T_TOK_ADDED("<y>", "true"))
+           : i == 1 ? t_tok_meta_json("")
+                    : t_tok_tekken_json();
+}
+
+static int load_as(struct zt_tok **ret_tok, bool is_tekken, const char *json, size_t n)
+{
+    dg.text[0] = '\0';
+    return is_tekken ? zt_tok_new_tekken(ret_tok, json, n, &dg) : zt_tok_new(ret_tok, json, n, &dg);
+}
+
 /* What loading the text gives; the diagnostic is in dg. */
-static int load(const char *json, size_t n)
+static int try_load(bool is_tekken, const char *json, size_t n)
 {
     struct zt_tok *tok = NULL;
 
-    dg.text[0] = '\0';
-    int r = zt_tok_new(&tok, json, n, &dg);
+    int r = load_as(&tok, is_tekken, json, n);
     zt_tok_free(r < 0 ? NULL : tok);
     return r;
+}
+
+static int load(const char *json, size_t n)
+{
+    return try_load(false, json, n);
 }
 
 /* The ids of a text as words, "1 2 3". */
@@ -510,6 +528,63 @@ START_TEST(decoding_names_an_id_out_of_range)
 }
 END_TEST
 
+/* ---- tekken.json -------------------------------------------------------------------------- */
+
+START_TEST(tekken_joins_what_is_a_token)
+{
+    char *json = t_tok_tekken_json();
+    struct zt_tok *tok = NULL;
+    struct zc_buf out;
+
+    t_assert_err(load_as(&tok, true, json, strlen(json)), ZC_OK, &dg);
+    ck_assert_int_eq(zt_tok_vocab_size(tok), 268);
+    ck_assert_str_eq(ids_of_spans(tok, 0, SPANS("u:the the")), "263 264");
+    ck_assert_str_eq(ids_of_spans(tok, 0, SPANS("u:thing")), "261 266");
+    ck_assert_str_eq(ids_of_spans(tok, 0, SPANS("u:\u00e9<s>")), "267 65 120 67");
+    ck_assert_str_eq(ids_of_spans(tok, ZT_TOK_ADD_SPECIAL, SPANS("t:</s><SPECIAL_4>")), "1 2 4");
+    zc_buf_init(&out, 100);
+    t_assert_err(zt_tok_decode(tok, (int32_t[]){1, 263, 264, 3}, 4, false, &out, &dg), ZC_OK, &dg);
+    ck_assert_str_eq(zc_buf_str(&out), "<s>the the<SPECIAL_3>");
+    zc_buf_release(&out);
+    zt_tok_free(tok);
+    free(json);
+}
+END_TEST
+
+START_TEST(a_bad_tekken_is_explained)
+{
+#define CONFIG                                                 \
+    "{\"config\":{\"pattern\":\"a\",\"default_vocab_size\":3," \
+    "\"default_num_special_tokens\":2}"
+    static const struct {
+        const char *json, *says;
+        int err;
+    } cases[] = {
+        {"{}", "config: pattern", ZC_EFORMAT},
+        {CONFIG "}", "no 'vocab'", ZC_EFORMAT},
+        {CONFIG ",\"vocab\":[]}", "0 tokens where 1 are due", ZC_EFORMAT},
+        {CONFIG ",\"vocab\":[{\"rank\":1}]}", "rank 1 where 0 is due", ZC_EFORMAT},
+        {CONFIG ",\"vocab\":[{\"rank\":0}]}", "token_bytes: empty", ZC_EFORMAT},
+        {CONFIG ",\"vocab\":[{\"rank\":0,\"token_bytes\":\"Y*==\"}]}", "not base64", ZC_EFORMAT},
+        {CONFIG ",\"special_tokens\":[{\"rank\":2,\"token_str\":\"x\"}],\"vocab\":[]}",
+         "no rank of its own", ZC_EFORMAT},
+        {CONFIG ",\"special_tokens\":[{\"rank\":0,\"token_str\":\"x\"},{\"rank\":1,"
+                "\"token_str\":\"x\"}],\"vocab\":[]}",
+         "there twice", ZC_EFORMAT},
+        {"{\"config\":{\"pattern\":\"a\",\"default_vocab_size\":1,\"default_num_special_tokens\":"
+         "2}}",
+         "config: 1 ids, 2 special", ZC_ELIMIT},
+    };
+#undef CONFIG
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int r = try_load(true, cases[i].json, strlen(cases[i].json));
+        ck_assert_msg(r == cases[i].err && strstr(dg.text, cases[i].says), "%zu: %s: %s", i,
+                      zc_err_name(r), dg.text);
+    }
+}
+END_TEST
+
 /* ---- streams ------------------------------------------------------------------------------ */
 
 /* The chunks of ids as one text, with '|' behind each id; the last chunk is the flush's. */
@@ -712,30 +787,30 @@ END_TEST
 
 START_TEST(a_file_cut_anywhere_is_an_error)
 {
-    char *json = _i ? t_tok_meta_json("") : t_tok_bytes_json(SPECIALS);
+    char *json = file_of(_i);
     size_t n = strlen(json);
 
     for (size_t cut = 0; cut < n; cut++) {
         char *part = zc_xmalloc(cut + 1); /* its own allocation, for the sanitizer */
         memcpy(part, json, cut);
-        int r = load(part, cut);
+        int r = try_load(_i == 2, part, cut);
         zc_free(part);
         if (r >= 0 || !dg.text[0])
             ck_abort_msg("cut at %zu: %d", cut, r);
     }
-    ck_assert_int_eq(load(json, n), ZC_OK);
+    ck_assert_int_eq(try_load(_i == 2, json, n), ZC_OK);
     free(json);
 }
 END_TEST
 
 START_TEST(a_file_with_a_bit_turned_is_read_or_refused)
 {
-    char *json = _i ? t_tok_meta_json("") : t_tok_bytes_json(SPECIALS);
+    char *json = file_of(_i);
     size_t n = strlen(json);
 
     for (size_t i = 0; i < n * 8; i += 37) {
         json[i / 8] ^= (char)(1 << i % 8);
-        int r = load(json, n);
+        int r = try_load(_i == 2, json, n);
         ck_assert_msg(r == ZC_OK || (r < 0 && r != ZC_EINTERNAL && dg.text[0]), "bit %zu: %s", i,
                       dg.text);
         json[i / 8] ^= (char)(1 << i % 8);
@@ -746,7 +821,7 @@ END_TEST
 
 START_TEST(failing_memory_is_an_error_everywhere)
 {
-    char *json = _i ? t_tok_meta_json("") : t_tok_bytes_json(SPECIALS);
+    char *json = file_of(_i);
     static const char text[] = "the <y> thing e\xff \u00e9\u4e2d thing thing aaaaaaaaaaaaaaaaaaaa"
                                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     struct zt_tok *tok = NULL;
@@ -757,7 +832,7 @@ START_TEST(failing_memory_is_an_error_everywhere)
 
     do {
         zc_mem_fail_at(++n);
-        r = zt_tok_new(&tok, json, strlen(json), &dg);
+        r = load_as(&tok, _i == 2, json, strlen(json));
         ck_assert_msg(zc_mem_fail_at(0) > 0 || r == ZC_ENOMEM || r == ZC_OK, "%ld: %s", n, dg.text);
     } while (r < 0);
     ck_assert_int_gt(n, 10);
@@ -853,6 +928,7 @@ int main(void)
     tcase_add_test(tc, a_regex_that_backtracks_is_stopped_and_named);
     tcase_add_test(tc, what_is_not_utf8_is_read_as_replacement_characters);
     tcase_add_test(tc, decoding_names_an_id_out_of_range);
+    tcase_add_test(tc, tekken_joins_what_is_a_token);
     suite_add_tcase(s, tc);
     tc = tcase_create("streams");
     tcase_add_test(tc, a_stream_gives_whole_characters);
@@ -863,11 +939,12 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, what_is_not_done_is_refused_by_name);
     tcase_add_test(tc, a_bad_file_is_explained);
+    tcase_add_test(tc, a_bad_tekken_is_explained);
     tcase_add_test(tc, a_long_added_token_is_refused);
     tcase_add_test(tc, deep_nesting_is_refused);
-    tcase_add_loop_test(tc, a_file_cut_anywhere_is_an_error, 0, 2);
-    tcase_add_loop_test(tc, a_file_with_a_bit_turned_is_read_or_refused, 0, 2);
-    tcase_add_loop_test(tc, failing_memory_is_an_error_everywhere, 0, 2);
+    tcase_add_loop_test(tc, a_file_cut_anywhere_is_an_error, 0, 3);
+    tcase_add_loop_test(tc, a_file_with_a_bit_turned_is_read_or_refused, 0, 3);
+    tcase_add_loop_test(tc, failing_memory_is_an_error_everywhere, 0, 3);
     tcase_add_test(tc, utf8_steps_give_a_verdict);
     tcase_add_test(tc, json_strings_are_unescaped);
     suite_add_tcase(s, tc);

@@ -3,6 +3,7 @@ noinst_LIBRARIES += %D%/libtext.a
 %C%_libtext_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(PCRE2_CFLAGS) $(UTF8PROC_CFLAGS)
 %C%_libtext_a_SOURCES = \
   %D%/zt_text.c %D%/zt_text.h \
+  %D%/zt_tekken.c \
   %D%/zt_added.c %D%/zt_added.h \
   %D%/zt_bpe.c %D%/zt_bpe.h \
   %D%/zt_chat.c %D%/zt_chat.h \
@@ -13,6 +14,7 @@ noinst_LIBRARIES += %D%/libtext.a
   %D%/zt_pre.c %D%/zt_pre.h \
   %D%/zt_regex.c %D%/zt_regex.h \
   %D%/zt_tok.c %D%/zt_tok.h %D%/zt_tok_internal.h \
+  %D%/zt_tok_added.c \
   %D%/zt_tok_load.c \
   %D%/zt_utf8.c %D%/zt_utf8.h \
   %D%/zt_vocab.c %D%/zt_vocab.h \

@@ -131,6 +131,18 @@ static int32_t find_joined(const struct zt_bpe *b, const char *left, size_t n_le
     return id;
 }
 
+int zt_bpe_pair(struct zt_bpe *b, int32_t left, int32_t right, uint32_t rank, int32_t into,
+                struct zc_diag *dg)
+{
+    int r = grow_pairs(b);
+
+    if (r < 0)
+        return zc_diag(dg, r, "no memory for the merges");
+    *slot_of(b, left, right) = (struct zt_bpe_pair){left, right, rank, into};
+    b->n_pairs++;
+    return ZC_OK;
+}
+
 int zt_bpe_merge(struct zt_bpe *b, const char *left, size_t n_left, const char *right,
                  size_t n_right, struct zc_diag *dg)
 {
@@ -146,12 +158,8 @@ int zt_bpe_merge(struct zt_bpe *b, const char *left, size_t n_left, const char *
                        l < 0   ? "the first is"
                        : r < 0 ? "the second is"
                                : "both together are");
-    int e = grow_pairs(b);
-    if (e < 0)
-        return zc_diag(dg, e, "no memory for the merges");
-    *slot_of(b, l, r) = (struct zt_bpe_pair){l, r, b->n_pairs++, id};
     b->last_joined = id;
-    return ZC_OK;
+    return zt_bpe_pair(b, l, r, b->n_pairs, id, dg);
 }
 
 /* Whether the token ends in something else than META, or begins with META. */

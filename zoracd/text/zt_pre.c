@@ -205,8 +205,7 @@ static int read_spec(struct zt_pre *pre, const json_t *spec, int depth, struct z
         return read_step(pre, spec, type, dg);
     if (!json_is_array(list))
         return zc_diag(dg, ZC_EFORMAT, "pre_tokenizer: Sequence without 'pretokenizers'");
-    json_array_foreach(list, i, one)
-    {
+    json_array_foreach (list, i, one) {
         int r = read_spec(pre, one, depth + 1, dg);
         if (r < 0)
             return r;
@@ -218,6 +217,15 @@ int zt_pre_init(struct zt_pre *pre, const json_t *spec, struct zc_diag *dg)
 {
     *pre = (struct zt_pre){.steps = zc_xcalloc(ZT_PRE_MAX, sizeof(struct zt_pre_step))};
     return read_spec(pre, spec, 0, dg);
+}
+
+int zt_pre_init_pattern(struct zt_pre *pre, const char *pattern, size_t len, struct zc_diag *dg)
+{
+    *pre = (struct zt_pre){.steps = zc_xcalloc(ZT_PRE_MAX, sizeof(struct zt_pre_step))};
+    int r = add_split(pre, pattern, len, false, ISOLATED, false, dg);
+    if (r < 0)
+        return r;
+    return add_step(pre, STEP_BYTES, dg) ? ZC_OK : ZC_ELIMIT;
 }
 
 void zt_pre_release(struct zt_pre *pre)

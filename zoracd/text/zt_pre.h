@@ -31,6 +31,8 @@ struct zt_pre_work {
  * Punctuation, WhitespaceSplit and sequences of them. Another type is ZC_EUNSUPPORTED
  * and named. Released even after an error. */
 int zt_pre_init(struct zt_pre *pre, const json_t *spec, struct zc_diag *dg);
+/* One pattern whose matches are pieces, then bytes to characters: what tiktoken does. */
+int zt_pre_init_pattern(struct zt_pre *pre, const char *pattern, size_t len, struct zc_diag *dg);
 void zt_pre_release(struct zt_pre *pre);
 
 /* max: bytes of any text that a step writes. */

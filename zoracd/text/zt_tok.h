@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The tokenizer of a model: tokenizer.json as the Hugging Face library reads it, text to ids and
- * ids to bytes. Loaded once, const afterwards: any number of threads may encode and decode.
- * Reference for every result: huggingface tokenizers (native), encode and decode. */
+/* The tokenizer of a model: tokenizer.json as the Hugging Face library reads it (or tekken.json),
+ * text to ids and ids to bytes. Loaded once, const afterwards: any number of threads may encode and
+ * decode. Reference for every result: huggingface tokenizers (native), encode and decode. */
 #ifndef ZORACD_TEXT_ZT_TOK_H
 #define ZORACD_TEXT_ZT_TOK_H
 
@@ -15,11 +15,14 @@
 struct zc_diag;
 struct zt_tok;
 
-/* Loads path/tokenizer.json of a model's directory, or the file itself. What is recognised and not
- * done (Unigram, WordPiece, dropout, ...) is ZC_EUNSUPPORTED and named. */
+/* Loads path/tokenizer.json of a model's directory, where there is none path/tekken.json, or the
+ * file itself. What is recognised and not done (Unigram, WordPiece, dropout, ...) is
+ * ZC_EUNSUPPORTED and named. */
 int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg);
 /* The same from bytes in memory; for tests and fuzzing. */
 int zt_tok_new(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg);
+/* Mistral's tekken.json. Reference: tiktoken and mistral-common. */
+int zt_tok_new_tekken(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg);
 void zt_tok_free(struct zt_tok *tok);
 
 /* One more than the highest id. */

@@ -13,7 +13,12 @@
 #define ZT_TOK_ADDED   1 /* flags by id */
 #define ZT_TOK_SPECIAL 2
 
+#define ZT_TOK_MAX_CONTENT                                                                     \
+    512                      /* bytes of an added token: what looking for it may cost anywhere \
+                              */
 #define ZT_TOK_AROUND_MAX 16 /* ids that the post-processor puts on one side */
+
+struct zt_json;
 
 struct zt_tok {
     struct zt_bpe bpe; /* bpe.vocab also names the added tokens that are not in the model */
@@ -31,5 +36,17 @@ struct zt_tok {
 
 /* The added token of an id, NULL if it is none. */
 const struct zt_added_token *zt_tok_added(const struct zt_tok *tok, int32_t id);
+
+/* Loading, in this order: room for n added tokens; each of them (content, n_content and flags of
+ * like), after model and normalizer are there; and what follows from all being there. A token gets
+ * the model's id or *next, which is counted up; one that comes again keeps its id and has the later
+ * flags, but special it stays. */
+int zt_tok_added_reserve(struct zt_tok *tok, size_t n, struct zc_diag *dg);
+int zt_tok_added_put(struct zt_tok *tok, const struct zt_added_token *like, int32_t *next,
+                     struct zc_diag *dg);
+int zt_tok_added_finish(struct zt_tok *tok, struct zc_diag *dg);
+
+/* Reads tekken.json into an empty tokenizer. */
+int zt_tekken_read(struct zt_tok *tok, struct zt_json *j);
 
 #endif

@@ -15,9 +15,7 @@
 #include "zoracd/text/zt_tok_internal.h"
 #include "zoracd/text/zt_utf8.h"
 
-#define MAX_FILE    ((size_t)256 << 20)
-#define MAX_ADDED   (1 << 20)
-#define MAX_CONTENT 512 /* bytes of an added token: what looking for it may cost at each place */
+#define MAX_FILE ((size_t)256 << 20)
 
 /* The parts of the file. */
 struct parts {
@@ -206,158 +204,44 @@ static int read_model(struct zt_tok *tok, const struct parts *parts, struct zc_d
 
 /* ---- added tokens ------------------------------------------------------------------------- */
 
-/* Whether a token is markup by its looks: <|user|> and its kin. Some files do not call all of them
- * special, and yet no message may contain one. */
-static bool is_markup(const char *p, size_t n)
-{
-    static const char *const around[][2] = {{"<|", "|>"}, {"<\xef\xbd\x9c", "\xef\xbd\x9c>"}};
-
-    for (size_t i = 0; i < sizeof around / sizeof around[0]; i++) {
-        size_t a = strlen(around[i][0]), b = strlen(around[i][1]);
-        if (n > a + b && memcmp(p, around[i][0], a) == 0 && memcmp(p + n - b, around[i][1], b) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* The token's text as it is after the normalizer. */
-static int make_pattern(struct zt_tok *tok, struct zt_added_token *t, struct zc_diag *dg)
-{
-    struct zt_text text, out, tmp;
-    struct zt_regex_work work = {0};
-    int r = ZC_OK;
-
-    if (!t->normalized || tok->norm.n_steps == 0) {
-        t->pattern = zc_xstrndup(t->content, t->n_content);
-        t->n_pattern = t->n_content;
-        return ZC_OK;
-    }
-    zt_text_init(&text, MAX_FILE);
-    zt_text_init(&out, MAX_FILE);
-    zt_text_init(&tmp, MAX_FILE);
-    if ((r = zt_text_add(&text, t->content, t->n_content, true)) >= 0)
-        r = zt_norm_run(&tok->norm, &work, &text, 0, t->n_content, &out, &tmp, dg);
-    if (r >= 0 && out.buf.len > MAX_CONTENT)
-        r = zc_diag(dg, ZC_ELIMIT, "a token of %zu bytes when normalized, at most %d are allowed",
-                    out.buf.len, MAX_CONTENT);
-    if (r >= 0) {
-        t->pattern = zc_xstrndup(zc_buf_str(&out.buf), out.buf.len);
-        t->n_pattern = out.buf.len;
-    }
-    zt_text_release(&text);
-    zt_text_release(&out);
-    zt_text_release(&tmp);
-    zt_regex_work_release(&work);
-    return r;
-}
-
-/* Which id a new token gets: the model's, or the next that is free. The file's own number counts as
- * little as it does in the reference. */
-static int name_added(struct zt_tok *tok, struct zt_added_token *t, int32_t *next,
-                      struct zc_diag *dg)
-{
-    t->id = zt_vocab_find(&tok->bpe.vocab, t->content, t->n_content);
-    if (t->id < 0) {
-        t->id = (*next)++;
-        int r = zt_vocab_name(&tok->bpe.vocab, t->content, t->n_content, t->id, dg);
-        if (r < 0)
-            return r;
-    }
-    return zt_vocab_add(&tok->added_names, t->content, t->n_content, (int64_t)tok->n_added, dg);
-}
-
-/* A token that is there twice keeps its id and has the later flags; special it stays. */
-static int add_added(struct zt_tok *tok, const json_t *spec, int32_t *next, struct zc_diag *dg)
+static int read_added_token(struct zt_tok *tok, const json_t *spec, int32_t *next,
+                            struct zc_diag *dg)
 {
     const json_t *content = json_object_get(spec, "content");
-    const char *text = json_string_value(content);
-    size_t n = json_string_length(content);
-    int r = ZC_OK;
 
     if (!json_is_string(content))
         return zc_diag(dg, ZC_EFORMAT, "a token without content");
-    if (n == 0)
-        return ZC_OK;
-    if (n > MAX_CONTENT)
-        return zc_diag(dg, ZC_ELIMIT, "a token of %zu bytes, at most %d are allowed", n,
-                       MAX_CONTENT);
-    int32_t i = zt_vocab_find(&tok->added_names, text, n);
-    struct zt_added_token *t = &tok->added[i >= 0 ? (size_t)i : tok->n_added];
-    if (i < 0) {
-        *t = (struct zt_added_token){.content = zc_xstrndup(text, n), .n_content = n};
-        r = name_added(tok, t, next, dg);
-        tok->n_added++; /* also after an error: zt_tok_free frees it */
-    }
-    t->special |= json_is_true(json_object_get(spec, "special"));
-    t->normalized = json_is_true(json_object_get(spec, "normalized"));
-    t->lstrip = json_is_true(json_object_get(spec, "lstrip"));
-    t->rstrip = json_is_true(json_object_get(spec, "rstrip"));
-    t->single_word = json_is_true(json_object_get(spec, "single_word"));
-    t->control = t->special || is_markup(text, n);
-    zc_free(t->pattern);
-    t->pattern = NULL;
-    return r < 0 ? r : make_pattern(tok, t, dg);
-}
-
-static int by_id(const void *a, const void *b)
-{
-    const struct zt_added_token *x = a, *y = b;
-    return (x->id > y->id) - (x->id < y->id);
-}
-
-/* The order by id, and what follows from all tokens being there. */
-static int finish_added(struct zt_tok *tok, struct zc_diag *dg)
-{
-    void *p;
-    int r;
-
-    qsort(tok->added, tok->n_added, sizeof *tok->added, by_id);
-    zt_vocab_release(&tok->added_names);
-    zt_vocab_init(&tok->added_names);
-    for (size_t i = 0; i < tok->n_added; i++) {
-        r = zt_vocab_add(&tok->added_names, tok->added[i].content, tok->added[i].n_content,
-                         (int64_t)i, dg);
-        if (r < 0)
-            return r;
-    }
-    r = zc_try_calloc(&p, (size_t)tok->bpe.vocab.n_ids + 1, 1, MAX_FILE);
-    if (r < 0)
-        return zc_diag(dg, r, "no memory for the vocabulary");
-    tok->flags = p;
-    tok->bpe.flags = p;
-    for (size_t i = 0; i < tok->n_added; i++) {
-        const struct zt_added_token *t = &tok->added[i];
-        tok->flags[t->id] |= ZT_TOK_ADDED;
-        if (t->special)
-            tok->flags[t->id] |= ZT_TOK_SPECIAL;
-        if (t->control)
-            tok->flags[t->id] |= ZT_BPE_HIDDEN;
-    }
-    if ((r = zt_added_set_init(&tok->raw, tok->added, tok->n_added, false, dg)) < 0)
-        return r;
-    return zt_added_set_init(&tok->normalized, tok->added, tok->n_added, true, dg);
+    char *text = zc_xstrndup(json_string_value(content), json_string_length(content));
+    struct zt_added_token like = {
+        .content = text,
+        .n_content = json_string_length(content),
+        .special = json_is_true(json_object_get(spec, "special")),
+        .normalized = json_is_true(json_object_get(spec, "normalized")),
+        .lstrip = json_is_true(json_object_get(spec, "lstrip")),
+        .rstrip = json_is_true(json_object_get(spec, "rstrip")),
+        .single_word = json_is_true(json_object_get(spec, "single_word")),
+    };
+    int r = zt_tok_added_put(tok, &like, next, dg);
+    zc_free(text);
+    return r;
 }
 
 static int read_added(struct zt_tok *tok, const json_t *list, struct zc_diag *dg)
 {
     int32_t next = tok->bpe.vocab.count;
     const json_t *one;
-    size_t i, n = json_array_size(list);
-    void *p;
-    int r = ZC_OK;
+    size_t i;
 
     if (list && !json_is_array(list) && !json_is_null(list))
         return zc_diag(dg, ZC_EFORMAT, "added_tokens: not a list");
-    if (n > MAX_ADDED)
-        return zc_diag(dg, ZC_ELIMIT, "added_tokens: more than %d", MAX_ADDED);
-    if ((r = zc_try_calloc(&p, n + 1, sizeof *tok->added, SIZE_MAX)) < 0)
-        return zc_diag(dg, r, "no memory for the added tokens");
-    tok->added = p;
+    int r = zt_tok_added_reserve(tok, json_array_size(list), dg);
+    if (r < 0)
+        return r;
     json_array_foreach (list, i, one) {
-        if ((r = add_added(tok, one, &next, dg)) < 0)
+        if ((r = read_added_token(tok, one, &next, dg)) < 0)
             return zc_diag_prefix(dg, r, "added_tokens");
     }
-    return finish_added(tok, dg);
+    return zt_tok_added_finish(tok, dg);
 }
 
 /* ---- the post-processor ------------------------------------------------------------------- */
@@ -461,9 +345,23 @@ static int read_parts(struct zt_tok *tok, const struct parts *parts, struct zc_d
     return read_post(tok, json_object_get(top, "post_processor"), 0, dg);
 }
 
-int zt_tok_new(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg)
+/* tokenizer.json into an empty tokenizer. */
+static int read_json(struct zt_tok *tok, struct zt_json *j)
 {
     struct parts parts = {.top = json_object(), .model = json_object()};
+
+    int r =
+        parts.top && parts.model ? take_apart(j, &parts) : zc_diag(j->dg, ZC_ENOMEM, "no memory");
+    if (r >= 0)
+        r = read_parts(tok, &parts, j->dg);
+    json_decref(parts.top);
+    json_decref(parts.model);
+    return r;
+}
+
+static int new_from(struct zt_tok **ret_tok, const char *json, size_t len,
+                    int (*read)(struct zt_tok *, struct zt_json *), struct zc_diag *dg)
+{
     struct zt_tok *tok = zc_xcalloc(1, sizeof *tok);
     struct zt_json j;
     int r;
@@ -475,18 +373,24 @@ int zt_tok_new(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_
         r = zc_diag(dg, ZC_ELIMIT, "%zu bytes, at most %zu are allowed", len, MAX_FILE);
     else if (zt_utf8_valid(json, len) < len)
         r = zc_diag(dg, ZC_EFORMAT, "byte %zu: not UTF-8", zt_utf8_valid(json, len));
-    else if (!parts.top || !parts.model)
-        r = zc_diag(dg, ZC_ENOMEM, "no memory");
-    else if ((r = take_apart(&j, &parts)) >= 0)
-        r = read_parts(tok, &parts, dg);
-    json_decref(parts.top);
-    json_decref(parts.model);
+    else
+        r = read(tok, &j);
     if (r < 0) {
         zt_tok_free(tok);
         return r;
     }
     *ret_tok = tok;
     return ZC_OK;
+}
+
+int zt_tok_new(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg)
+{
+    return new_from(ret_tok, json, len, read_json, dg);
+}
+
+int zt_tok_new_tekken(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg)
+{
+    return new_from(ret_tok, json, len, zt_tekken_read, dg);
 }
 
 void zt_tok_free(struct zt_tok *tok)
@@ -509,6 +413,25 @@ void zt_tok_free(struct zt_tok *tok)
     zc_free(tok);
 }
 
+/* Whether a file is Mistral's tekken.json, by its name (tekken_240718.json and so on, too). */
+static bool is_tekken(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return strncmp(slash ? slash + 1 : path, "tekken", 6) == 0;
+}
+
+/* The file of a model's directory that is read; zc_free. */
+static char *file_of(const char *dir)
+{
+    char *json = zc_xasprintf("%s/tokenizer.json", dir);
+    char *tekken = zc_xasprintf("%s/tekken.json", dir);
+    bool has_only_tekken = access(json, F_OK) < 0 && access(tekken, F_OK) == 0;
+
+    zc_free(has_only_tekken ? json : tekken);
+    return has_only_tekken ? tekken : json;
+}
+
 int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg)
 {
     struct stat st;
@@ -516,10 +439,14 @@ int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg)
     size_t len = 0;
 
     bool is_dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-    char *file = zc_xasprintf("%s%s", path, is_dir ? "/tokenizer.json" : "");
+    char *file = is_dir ? file_of(path) : zc_xstrdup(path);
     int r = zc_file_read(&data, &len, file, MAX_FILE, dg);
-    if (r >= 0 && (r = zt_tok_new(ret_tok, data, len, dg)) < 0)
-        zc_diag_prefix(dg, r, "%s", file);
+    if (r >= 0) {
+        r = is_tekken(file) ? zt_tok_new_tekken(ret_tok, data, len, dg)
+                            : zt_tok_new(ret_tok, data, len, dg);
+        if (r < 0)
+            zc_diag_prefix(dg, r, "%s", file);
+    }
     zc_free(data);
     zc_free(file);
     return r;
