@@ -42,7 +42,7 @@ static void fill(int32_t *ids, int n, int32_t from)
 static int admit(struct ze_chain *c, uint64_t root, const int32_t *ids, int n, int reserve)
 {
     ck_assert_int_eq(ze_kv_chain_init(kv, c, root, ze_kv_n_pages(kv)), ZC_OK);
-    int r = ze_kv_admit(kv, c, ids, (n - 1) / ZK_PAGE, (n + reserve + ZK_PAGE - 1) / ZK_PAGE);
+    int r = ze_kv_admit(kv, c, ids, n - 1, (n + reserve + ZK_PAGE - 1) / ZK_PAGE);
     if (r < 0)
         ze_kv_chain_release(kv, c);
     return r;
@@ -110,6 +110,53 @@ START_TEST(equal_pages_of_two_become_one)
     ck_assert_int_ne(b.pages[2], a.pages[2]);
     ze_kv_chain_release(kv, &a);
     ze_kv_chain_release(kv, &b);
+    stop();
+}
+END_TEST
+
+START_TEST(a_tail_is_handed_on)
+{
+    struct ze_chain a, b, c;
+    int32_t ids[100], other[100];
+
+    start(12);
+    fill(ids, 100, 0);
+    ck_assert_int_eq(admit(&a, 1, ids, 40, 0), ZC_OK);
+    compute(&a, ids, 40);
+    int32_t tail = a.pages[2];
+    ze_kv_leave_tail(kv, &a, ids, 40);
+    ze_kv_chain_release(kv, &a);
+    check();
+    ck_assert_int_eq(ze_kv_n_idle(kv), 3);
+
+    ck_assert_int_eq(admit(&b, 2, ids, 60, 0), ZC_OK); /* another root */
+    ck_assert_int_eq(b.n_found, 0);
+    ze_kv_chain_release(kv, &b);
+    ck_assert_int_eq(admit(&b, 1, ids, 60, 0), ZC_OK);
+    ck_assert_int_eq(b.n_found, 40);
+    ck_assert_int_eq(b.pages[2], tail);
+    check();
+    ck_assert_int_eq(admit(&c, 1, ids, 60, 0), ZC_OK); /* it is b's alone now */
+    ck_assert_int_eq(c.n_found, 32);
+    compute(&b, ids, 60);
+    ze_kv_leave_tail(kv, &b, ids, 60);
+    ze_kv_chain_release(kv, &b);
+    ze_kv_chain_release(kv, &c);
+    check();
+
+    memcpy(other, ids, sizeof ids);
+    other[53] = -1; /* goes on differently in the middle of the tail: what is common is of use */
+    ck_assert_int_eq(admit(&a, 1, other, 70, 0), ZC_OK);
+    ck_assert_int_eq(a.n_found, 53);
+    ze_kv_chain_release(kv, &a);
+    ck_assert_int_eq(admit(&a, 1, ids, 48, 0), ZC_OK); /* the last id is left over */
+    ck_assert_int_eq(a.n_found, 32);
+    compute(&a, ids, 45);
+    ze_kv_leave_tail(kv, &a, ids, 45);
+    ze_kv_chain_release(kv, &a);
+    ck_assert_int_eq(admit(&a, 1, ids, 45, 0), ZC_OK); /* of a tail, too */
+    ck_assert_int_eq(a.n_found, 44);
+    ze_kv_chain_release(kv, &a);
     stop();
 }
 END_TEST
@@ -202,6 +249,7 @@ struct seq {
 };
 
 static struct seq seqs[N_CHAINS];
+static int tails; /* found */
 /* What stands in each page: the ids that were written, and what came before (a sum over it). */
 static struct {
     uint64_t before;
@@ -246,7 +294,8 @@ static void begin(struct seq *s)
         s->is_live = true;
         s->n = n;
         s->max = n + reserve;
-        s->computed = s->c.n * ZK_PAGE;
+        s->computed = s->c.n_found;
+        tails += s->computed % ZK_PAGE > 0;
         ck_assert_int_lt(s->computed, n);
         check_memory(s);
     } else {
@@ -287,6 +336,8 @@ START_TEST(random_histories_keep_every_invariant)
             begin(s);
             shared += s->is_live && s->computed > 0;
         } else if (rnd(12) == 0) {
+            if (rnd(4) > 0)
+                ze_kv_leave_tail(kv, &s->c, s->ids, s->computed);
             ze_kv_chain_release(kv, &s->c);
             s->is_live = false;
         } else if (rnd(10) == 0) {
@@ -304,6 +355,7 @@ START_TEST(random_histories_keep_every_invariant)
                 check_memory(&seqs[i]);
     }
     ck_assert_int_gt(shared, 10);
+    ck_assert_int_gt(tails, 3);
     for (int i = 0; i < N_CHAINS; i++)
         if (seqs[i].is_live)
             ze_kv_chain_release(kv, &seqs[i].c);
@@ -338,6 +390,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, an_equal_prefix_is_shared);
     tcase_add_test(t, equal_pages_of_two_become_one);
+    tcase_add_test(t, a_tail_is_handed_on);
     tcase_add_test(t, what_was_left_longest_ago_goes_first);
     tcase_add_test(t, admission_counts_every_page_once);
     tcase_add_loop_test(t, random_histories_keep_every_invariant, 0, 20);

@@ -73,7 +73,8 @@ struct ze_cost ze_engine_cost(const struct ze_engine *e, int n_seqs, int n_rows,
  * over all pages). ZC_EBUSY: not now; pages of freed sequences are given up before it says so. */
 int ze_seq_new(struct ze_seq **ret_s, struct ze_engine *e, uint64_t root, const int32_t *ids,
                size_t n, size_t reserve, struct zc_diag *dg);
-/* Gives the pages back; full ones stay findable by their content until they are needed. */
+/* Gives the pages back; they stay findable by their content until they are needed: a sequence that
+ * goes on where this one ended finds all that was computed. */
 void ze_seq_free(struct ze_seq *s);
 /* Reserves pages so that the sequence can reach n_tokens; ZC_EBUSY, ZC_ELIMIT as above. */
 int ze_seq_reserve(struct ze_seq *s, size_t n_tokens);

@@ -18,7 +18,8 @@ struct page {
     int32_t parent;     /* page before it, or ZE_NO_PAGE */
     int32_t n_children; /* known pages that follow it */
     uint64_t root;
-    uint64_t hash;       /* of the whole chain up to here */
+    int32_t n_ids;       /* that it holds: ZK_PAGE, or less for a tail */
+    uint64_t hash;       /* of the whole chain up to here; of a tail: of what is before it */
     int32_t bucket_next; /* known pages of one bucket */
     int32_t prev, next;  /* free or idle list */
     int32_t ids[ZK_PAGE];
@@ -92,6 +93,12 @@ static uint64_t hash_before(const struct ze_kv *kv, uint64_t root, int32_t paren
     return parent == ZE_NO_PAGE ? mix(0x5A6F726163, root) : kv->pages[parent].hash;
 }
 
+/* All tails after one page are in one bucket. */
+static uint64_t hash_tail(uint64_t before)
+{
+    return mix(before, 0x7461696C);
+}
+
 static int32_t find_known(const struct ze_kv *kv, uint64_t root, int32_t parent, const int32_t *ids)
 {
     uint64_t hash = hash_page(hash_before(kv, root, parent), ids);
@@ -99,23 +106,49 @@ static int32_t find_known(const struct ze_kv *kv, uint64_t root, int32_t parent,
 
     for (; at != ZE_NO_PAGE; at = kv->pages[at].bucket_next) {
         const struct page *p = &kv->pages[at];
-        if (p->hash == hash && p->parent == parent && p->root == root &&
+        if (p->hash == hash && p->parent == parent && p->root == root && p->n_ids == ZK_PAGE &&
             memcmp(p->ids, ids, sizeof p->ids) == 0)
             return at;
     }
     return ZE_NO_PAGE;
 }
 
+/* The tail that has the most of the n ids at its beginning; how many in *ret_common. */
+static int32_t find_tail(const struct ze_kv *kv, uint64_t root, int32_t parent, const int32_t *ids,
+                         int n, int *ret_common)
+{
+    uint64_t hash = hash_tail(hash_before(kv, root, parent));
+    int32_t at = kv->buckets[hash & kv->mask], best = ZE_NO_PAGE;
+
+    *ret_common = 0;
+    for (; at != ZE_NO_PAGE; at = kv->pages[at].bucket_next) {
+        const struct page *p = &kv->pages[at];
+        int common = 0;
+        if (p->hash != hash || p->parent != parent || p->root != root || p->n_ids == ZK_PAGE)
+            continue;
+        while (common < n && common < p->n_ids && p->ids[common] == ids[common])
+            common++;
+        if (common > *ret_common) {
+            *ret_common = common;
+            best = at;
+        }
+    }
+    return best;
+}
+
+/* n ids: ZK_PAGE, or fewer for a tail. */
 static void make_known(struct ze_kv *kv, int32_t at, uint64_t root, int32_t parent,
-                       const int32_t *ids)
+                       const int32_t *ids, int n)
 {
     struct page *p = &kv->pages[at];
+    uint64_t before = hash_before(kv, root, parent);
 
     p->is_known = true;
     p->root = root;
     p->parent = parent;
-    p->hash = hash_page(hash_before(kv, root, parent), ids);
-    memcpy(p->ids, ids, sizeof p->ids);
+    p->n_ids = n;
+    p->hash = n == ZK_PAGE ? hash_page(before, ids) : hash_tail(before);
+    memcpy(p->ids, ids, (size_t)n * sizeof *ids);
     if (parent != ZE_NO_PAGE)
         kv->pages[parent].n_children++;
     int32_t *bucket = &kv->buckets[p->hash & kv->mask];
@@ -260,8 +293,25 @@ int ze_kv_promise(struct ze_kv *kv, struct ze_chain *c, int n_pages)
     return ZC_OK;
 }
 
-int ze_kv_admit(struct ze_kv *kv, struct ze_chain *c, const int32_t *ids, int max_pages,
-                int n_pages)
+/* What holds the ids after the full pages that were found, for this chain alone from now on. */
+static int adopt_tail(struct ze_kv *kv, struct ze_chain *c, const int32_t *ids, int n_ids)
+{
+    int32_t parent = c->n > 0 ? c->pages[c->n - 1] : ZE_NO_PAGE;
+    int from = c->n * ZK_PAGE, common;
+    int32_t at = find_tail(kv, c->root, parent, ids + from, n_ids - from, &common);
+
+    if (at == ZE_NO_PAGE || c->promised == 0)
+        return 0;
+    list_remove(kv, &kv->idle, at);
+    forget(kv, at);
+    kv->pages[at].refs = 1;
+    c->pages[c->n++] = at;
+    c->promised--;
+    kv->promised--;
+    return common;
+}
+
+int ze_kv_admit(struct ze_kv *kv, struct ze_chain *c, const int32_t *ids, int n_ids, int n_pages)
 {
     int32_t parent = ZE_NO_PAGE;
     int r;
@@ -269,7 +319,7 @@ int ze_kv_admit(struct ze_kv *kv, struct ze_chain *c, const int32_t *ids, int ma
     ZC_BUG_ON(c->n != 0);
     if (n_pages > c->cap)
         return ZC_ELIMIT;
-    for (int i = 0; i < max_pages && i < n_pages; i++) {
+    for (int i = 0; i < n_ids / ZK_PAGE && i < n_pages; i++) {
         int32_t at = find_known(kv, c->root, parent, ids + (size_t)i * ZK_PAGE);
         if (at == ZE_NO_PAGE)
             break;
@@ -279,11 +329,15 @@ int ze_kv_admit(struct ze_kv *kv, struct ze_chain *c, const int32_t *ids, int ma
     }
     /* an idle page that is held now can't be given to those it was promised to */
     r = kv->free.n + kv->idle.n < kv->promised ? ZC_EBUSY : ze_kv_promise(kv, c, n_pages);
-    if (r < 0)
+    if (r < 0) {
         while (c->n > 0)
             let_go(kv, c->pages[--c->n]);
+        return r;
+    }
     c->n_known = c->n;
-    return r;
+    c->n_found = c->n * ZK_PAGE;
+    c->n_found += adopt_tail(kv, c, ids, n_ids);
+    return ZC_OK;
 }
 
 void ze_kv_take(struct ze_kv *kv, struct ze_chain *c, int n_pages)
@@ -305,13 +359,26 @@ void ze_kv_learn(struct ze_kv *kv, struct ze_chain *c, const int32_t *ids, int n
         int32_t parent = i > 0 ? c->pages[i - 1] : ZE_NO_PAGE;
         int32_t same = find_known(kv, c->root, parent, held);
         if (same == ZE_NO_PAGE) {
-            make_known(kv, c->pages[i], c->root, parent, held);
+            make_known(kv, c->pages[i], c->root, parent, held, ZK_PAGE);
         } else {
             hold(kv, same);
             let_go(kv, c->pages[i]);
             c->pages[i] = same;
         }
     }
+}
+
+void ze_kv_leave_tail(struct ze_kv *kv, struct ze_chain *c, const int32_t *ids, int n)
+{
+    int full = n / ZK_PAGE, rest = n % ZK_PAGE, common;
+    int32_t parent = full > 0 ? c->pages[full - 1] : ZE_NO_PAGE;
+
+    if (rest == 0 || c->is_private || c->n_known != full || c->n <= full)
+        return;
+    ids += (size_t)full * ZK_PAGE;
+    find_tail(kv, c->root, parent, ids, rest, &common);
+    if (common < rest) /* else another one says it all */
+        make_known(kv, c->pages[full], c->root, parent, ids, rest);
 }
 
 int ze_kv_n_pages(const struct ze_kv *kv)
@@ -361,7 +428,11 @@ static int check_page(const struct ze_kv *kv, int32_t at, struct zc_diag *dg)
         return p->n_children == 0
                    ? ZC_OK
                    : zc_diag(dg, ZC_EINTERNAL, "page %d is followed and not known", at);
-    if (find_known(kv, p->root, p->parent, p->ids) != at)
+    int common = 0;
+    if (p->n_ids == ZK_PAGE
+            ? find_known(kv, p->root, p->parent, p->ids) != at
+            : find_tail(kv, p->root, p->parent, p->ids, p->n_ids, &common) == ZE_NO_PAGE ||
+                  common != p->n_ids || p->refs != 0 || p->n_children != 0)
         return zc_diag(dg, ZC_EINTERNAL, "page %d is not found by what it holds", at);
     if (p->parent == ZE_NO_PAGE)
         return ZC_OK;

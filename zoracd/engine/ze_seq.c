@@ -44,12 +44,12 @@ static int start(struct ze_seq *s, uint64_t root, const int32_t *ids, size_t n, 
     memcpy(s->ids, ids, n * sizeof *ids);
     s->n = n;
     s->cap = total;
-    r = ze_kv_admit(e->kv, &s->chain, s->ids, (int)((n - 1) / ZK_PAGE), pages_of(total));
+    r = ze_kv_admit(e->kv, &s->chain, s->ids, (int)n - 1, pages_of(total));
     if (r < 0)
         return zc_diag(dg, r, "%d pages of %d are free or can be freed, %d are needed",
                        ze_kv_n_free(e->kv) + ze_kv_n_idle(e->kv) - ze_kv_n_promised(e->kv),
                        ze_kv_n_pages(e->kv), pages_of(total));
-    s->computed = s->cached = (size_t)s->chain.n * ZK_PAGE;
+    s->computed = s->cached = (size_t)s->chain.n_found;
     return ZC_OK;
 }
 
@@ -82,6 +82,7 @@ void ze_seq_free(struct ze_seq *s)
 {
     if (!s)
         return;
+    ze_kv_leave_tail(s->e->kv, &s->chain, s->ids, (int)s->computed);
     ze_kv_chain_release(s->e->kv, &s->chain);
     s->e->n_seqs--;
     zc_free(s->ids);
