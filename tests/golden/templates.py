@@ -233,7 +233,7 @@ y
 {{ {'a':1}.a }} {{ {'a':{'b':2}}['a'].b }} {{ {'items':5}.items }} {{ {'items':5}['items'] }} {{ {'x':1}.get('x') }} {{ {1:2}[1] }} {{ {1:2}[1.0] }} {{ {true:2}[1] }} {{ {'a':1,'a':2} }}
 {{ [1,2,3]|sum ~ 'x' }} {{ ('a','b')|join }} {{ (l|length) + 1 }} {{ l|length + 1 }} {{ 1 + l|length }} {{ 'a' ~ l|length }}
 {{ l is sameas l }} {{ [] is sameas [] }} {{ 'a' is sameas 'a' }} {{ 1.0 is sameas 1 }} {{ d is sameas(d) }}
-{{ 'a'.encode('utf-8') }} {{ 'Ab'.swapcase() }} {{ 'ab cd'.title() }} {{ 'aB'.casefold() }} {{ 'a\tb'.expandtabs() }} {{ 'Ab Cd'.istitle() }} {{ 'straße'.casefold() }}
+{{ 'a'.encode('utf-8') }} {{ 'é'.encode() }} {{ 1.5 is odd }} {{ 3.0 is odd }} {{ 'Ab'.swapcase() }} {{ 'ab cd'.title() }} {{ 'aB'.casefold() }} {{ 'a\tb'.expandtabs() }} {{ 'Ab Cd'.istitle() }} {{ 'straße'.casefold() }}
 '''
 OTHERS = [
     "a\n{% if true %}\nb\n{% endif %}\nc\n",

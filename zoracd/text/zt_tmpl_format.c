@@ -77,13 +77,14 @@ static void add_quoted(struct zt_sb *b, const struct zt_str *s)
 
     zt_sb_add(b, &quote, 1, false);
     for (size_t i = 0, n; i < s->len; i += n) {
-        uint32_t c = zt_char_at(s->p + i, s->len - i, &n);
+        uint32_t c = zt_char_at(s->p + i, s->bytes ? 1 : s->len - i, &n);
         bool trusted = zt_str_is_trusted_at(s, i);
+        c = s->bytes ? (unsigned char)s->p[i] : c;
         if (c == (uint32_t)quote || c == '\\')
             zt_sb_addf(b, trusted, "\\%c", (char)c);
         else if (c == '\n' || c == '\r' || c == '\t')
             zt_sb_adds(b, c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t", trusted);
-        else if (is_printable(c))
+        else if (is_printable(c) && (c < 0x80 || !s->bytes))
             zt_sb_add_sub(b, s, i, n);
         else
             zt_sb_addf(b, trusted, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);

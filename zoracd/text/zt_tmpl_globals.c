@@ -50,7 +50,7 @@ TEST(ge, zt_is_less(e, a->v[0], a->self) || zt_is_equal(e, a->self, a->v[0]));
 TEST(in, zt_is_in(e, a->self, a->v[0]));
 TEST(divisibleby, !zt_is_true(zt_binary(e, '%', a->self, a->v[0])));
 TEST(even, !zt_is_true(zt_binary(e, '%', a->self, zt_int(2, true))));
-TEST(odd, zt_is_true(zt_binary(e, '%', a->self, zt_int(2, true))));
+TEST(odd, zt_is_equal(e, zt_binary(e, '%', a->self, zt_int(2, true)), zt_int(1, true)));
 TEST(filter, zt_find_filter(zt_need_str(e, a->self)) != NULL);
 TEST(test, zt_find_test(zt_need_str(e, a->self)) != NULL);
 
