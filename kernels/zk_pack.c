@@ -204,16 +204,27 @@ static void pack_row_w4(uint8_t *codes, const struct zk_canon *c, int i, int lan
 static void pack_row_w8(uint8_t *codes, const struct zk_canon *c, int i, int lane)
 {
     const uint8_t *src = c->q + (size_t)i * (size_t)c->k;
-    for (int j = 0; j < c->k; j++)
-        codes[(size_t)(j / 4) * 64 + (size_t)lane * 4 + (size_t)(j % 4)] = src[j];
+    size_t k = (size_t)c->k, whole = k / 4 * 4;
+    uint8_t *dst = codes + (size_t)lane * 4;
+    for (size_t j = 0; j < whole; j += 4)
+        memcpy(dst + j * ZK_TILE, src + j, 4);
+    memcpy(dst + whole * ZK_TILE, src + whole, k - whole);
 }
 
 static void pack_row_plain(uint8_t *panel, const struct zk_canon *c, int i, int lane)
 {
-    size_t size = zk_type_size(c->type), row = (size_t)i * (size_t)c->k;
-    const uint8_t *src = (const uint8_t *)c->w + row * size;
-    for (size_t j = 0; j < (size_t)c->k; j++)
-        memcpy(panel + (j * ZK_TILE + (size_t)lane) * size, src + j * size, size);
+    size_t k = (size_t)c->k, row = (size_t)i * k;
+    if (c->type == ZK_F32) {
+        const float *src = (const float *)c->w + row;
+        float *dst = (float *)(void *)panel + lane;
+        for (size_t j = 0; j < k; j++)
+            dst[j * ZK_TILE] = src[j];
+    } else {
+        const uint16_t *src = (const uint16_t *)c->w + row;
+        uint16_t *dst = (uint16_t *)(void *)panel + lane;
+        for (size_t j = 0; j < k; j++)
+            dst[j * ZK_TILE] = src[j];
+    }
 }
 
 static void pack_scales(uint8_t *panel, const struct zk_layout *lo, const struct zk_canon *c, int i,

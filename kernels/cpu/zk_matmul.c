@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Products of prepared activations with packed matrices, cut among the threads by panels: a thread
- * reads its panels once per block of rows, and the block's activations stay in its cache. */
+ * reads a panel once per block of rows, and the block's activations stay in its cache. */
 #include "kernels/cpu/zk_cpu.h"
 
 #include <string.h>
 
 #define CACHE_BYTES (512 * 1024) /* of activations, in the second-level cache */
+#define STORE_ROWS  64           /* between two storings of products; a multiple of 16 */
 #define SWIGLU_COLS 32           /* outputs that are computed together: a block of ZK_ACT_Q8 */
 
 struct mm_job {
@@ -15,23 +16,17 @@ struct mm_job {
     const float *bias;
     struct zk_layout lo;
     int rows;
-    int block; /* rows in a block */
-    float *y;  /* matmul */
+    int block;          /* rows in a block */
+    int outputs, piece; /* tiles, or columns of gate and up; how many in a piece */
+    int pieces;         /* of one block */
+    atomic_long next;
+    float *y; /* matmul */
     int ldy;
     bool add;
     struct zk_act *act; /* matmul_swiglu */
     float *flat;        /* or: [rows][F], for an activation order */
     int row0;           /* first row of flat */
 };
-
-/* A range of n things for thread th of nth, in whole multiples of unit. */
-static void my_range(int n, int unit, int th, int nth, int *ret_a, int *ret_b)
-{
-    long units = (n + unit - 1) / unit;
-    long a = units * th / nth * unit, b = units * (th + 1) / nth * unit;
-    *ret_a = (int)a;
-    *ret_b = b < n ? (int)b : n;
-}
 
 /* Multiplies rows r0 .. r0 + n with a panel. */
 static void product(const struct mm_job *j, float *out, int tile, int r0, int n)
@@ -52,31 +47,81 @@ static void product(const struct mm_job *j, float *out, int tile, int r0, int n)
     }
 }
 
+/* n outputs of a row. */
+static inline void store_row(float *restrict y, const float *restrict out,
+                             const float *restrict bias, int n, bool add)
+{
+    float v[ZK_TILE];
+    memcpy(v, out, (size_t)n * sizeof(float));
+    if (bias != NULL)
+        for (int i = 0; i < n; i++)
+            v[i] += bias[i];
+    if (add)
+        for (int i = 0; i < n; i++)
+            v[i] = y[i] + v[i];
+    memcpy(y, v, (size_t)n * sizeof(float));
+}
+
 static void store_tile(const struct mm_job *j, const float *out, int tile, int r0, int n)
 {
-    int i0 = tile * ZK_TILE, cols = j->w->d.n - i0 < ZK_TILE ? j->w->d.n - i0 : ZK_TILE;
-    for (int r = 0; r < n; r++, out += ZK_TILE) {
-        float *y = j->y + (size_t)(r0 + r) * (size_t)j->ldy + i0;
-        for (int i = 0; i < cols; i++) {
-            float v = j->bias ? out[i] + j->bias[i0 + i] : out[i];
-            y[i] = j->add ? y[i] + v : v;
-        }
-    }
+    int i0 = tile * ZK_TILE, cols = j->w->d.n - i0;
+    const float *bias = j->bias ? j->bias + i0 : NULL;
+    float *y = j->y + (size_t)r0 * (size_t)j->ldy + i0;
+    for (int r = 0; r < n; r++, out += ZK_TILE, y += j->ldy)
+        if (cols >= ZK_TILE) /* said twice, so that the compiler knows one of the lengths */
+            store_row(y, out, bias, ZK_TILE, j->add);
+        else
+            store_row(y, out, bias, cols, j->add);
+}
+
+/* Asks for the lines that store_tile will write: one in each of many pages, far apart, which no
+ * cache has and no prefetcher foresees. They come while the product is computed. */
+static void fetch_tile(const struct mm_job *j, int tile, int r0, int n)
+{
+    const float *y = j->y + (size_t)r0 * (size_t)j->ldy + (size_t)tile * ZK_TILE;
+    for (int r = 0; n > 1 && r < n; r++, y += j->ldy)
+        __builtin_prefetch(y, 1, 2);
+}
+
+/* Threads take pieces of the work as they come to it: so many outputs of one block of rows. Which
+ * thread computes a piece leaves no trace in it, and a processor that is slow, or late because it
+ * slept, or busy with something else, does less. */
+static void pieces_init(struct mm_job *j, int outputs, int unit)
+{
+    int units = (outputs + unit - 1) / unit, many = 8 * j->c->threads;
+    j->piece = (units < many ? 1 : units / many) * unit;
+    j->pieces = (outputs + j->piece - 1) / j->piece;
+    j->outputs = outputs;
+    atomic_store_explicit(&j->next, 0, memory_order_relaxed);
+}
+
+/* The next piece: outputs a .. b of rows r0 .. r0 + n; false when there is none left. */
+static bool pieces_next(struct mm_job *j, int *ret_a, int *ret_b, int *ret_r0, int *ret_n)
+{
+    long i = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
+    int r0 = (int)(i / j->pieces) * j->block, a = (int)(i % j->pieces) * j->piece;
+    if (r0 >= j->rows)
+        return false;
+    *ret_r0 = j->row0 + r0;
+    *ret_n = j->rows - r0 < j->block ? j->rows - r0 : j->block;
+    *ret_a = a;
+    *ret_b = j->outputs - a < j->piece ? j->outputs : a + j->piece;
+    return true;
 }
 
 static void matmul_task(void *arg, int th, int nth)
 {
-    const struct mm_job *j = arg;
+    struct mm_job *j = arg;
     float *out = j->c->scratch[th].out[0];
-    int a, b;
-    my_range(j->lo.tiles, 1, th, nth, &a, &b);
-    for (int r0 = 0; r0 < j->rows; r0 += j->block) {
-        int n = j->rows - r0 < j->block ? j->rows - r0 : j->block;
-        for (int tile = a; tile < b; tile++) {
-            product(j, out, tile, r0, n);
-            store_tile(j, out, tile, r0, n);
-        }
-    }
+    int a, b, r0, n;
+    while (pieces_next(j, &a, &b, &r0, &n))
+        for (int tile = a; tile < b; tile++)
+            for (int r = r0, m; r < r0 + n; r += m) {
+                m = r0 + n - r < STORE_ROWS ? r0 + n - r : STORE_ROWS;
+                fetch_tile(j, tile, r, m);
+                product(j, out, tile, r, m);
+                store_tile(j, out, tile, r, m);
+            }
 }
 
 /* Rows of a block: so many that their activations stay in the cache, a multiple of 16. */
@@ -111,6 +156,7 @@ int zk_cpu_matmul(struct zk_dev *dev, float *y, int ldy, const struct zk_act *x,
     j.y = y;
     j.ldy = ldy;
     j.add = add;
+    pieces_init(&j, j.lo.tiles, 1);
     zk_cpu_run(j.c, matmul_task, &j, (size_t)rows * j.lo.bytes > 16384);
     return ZC_OK;
 }
@@ -145,12 +191,10 @@ static void swiglu_cols(const struct mm_job *j, struct zk_scratch *s, int i0, in
 
 static void swiglu_task(void *arg, int th, int nth)
 {
-    const struct mm_job *j = arg;
+    struct mm_job *j = arg;
     struct zk_scratch *s = &j->c->scratch[th];
-    int F = j->w->d.n / 2, a, b;
-    my_range(F, SWIGLU_COLS, th, nth, &a, &b);
-    for (int r0 = j->row0; r0 < j->row0 + j->rows; r0 += j->block) {
-        int n = j->row0 + j->rows - r0 < j->block ? j->row0 + j->rows - r0 : j->block;
+    int F = j->outputs, a, b, r0, n;
+    while (pieces_next(j, &a, &b, &r0, &n))
         for (int i0 = a; i0 < b; i0 += SWIGLU_COLS) {
             int cols = F - i0 < SWIGLU_COLS ? F - i0 : SWIGLU_COLS;
             swiglu_cols(j, s, i0, cols, r0, n);
@@ -162,7 +206,6 @@ static void swiglu_task(void *arg, int th, int nth)
                 else
                     zk_act_put(j->c, j->act, r0 + r, i0, h, cols);
         }
-    }
 }
 
 /* An activation order wants whole rows first: a group of rows at a time, through scratch. */
@@ -176,6 +219,7 @@ static int swiglu_permuted(struct mm_job *j, int rows, const int32_t *perm)
     j->flat = j->c->split;
     for (j->row0 = 0; j->row0 < rows; j->row0 += step) {
         j->rows = rows - j->row0 < step ? rows - j->row0 : step;
+        pieces_init(j, F, SWIGLU_COLS);
         zk_cpu_run(j->c, swiglu_task, j, true);
         for (int r = 0; r < j->rows; r++)
             for (int j0 = 0; j0 < F; j0 += ZK_ACT_BLOCK) {
@@ -200,6 +244,7 @@ int zk_cpu_matmul_swiglu(struct zk_dev *dev, struct zk_act *y, const struct zk_a
     j.act = y;
     if (perm != NULL)
         return swiglu_permuted(&j, rows, perm);
+    pieces_init(&j, w->d.n / 2, SWIGLU_COLS);
     zk_cpu_run(j.c, swiglu_task, &j, (size_t)rows * j.lo.bytes > 16384);
     return ZC_OK;
 }
