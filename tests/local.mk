@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Each part of the suite adds its own programs and scripts.
 AM_TESTS_ENVIRONMENT = top_srcdir="$(abs_top_srcdir)"; export top_srcdir; \
-  top_builddir="$(abs_top_builddir)"; export top_builddir;
+  top_builddir="$(abs_top_builddir)"; export top_builddir; \
+  : "$${CK_DEFAULT_TIMEOUT:=60}"; export CK_DEFAULT_TIMEOUT;
 include tests/unit/local.mk
 include tests/kcheck/local.mk
 include tests/fuzz/local.mk
