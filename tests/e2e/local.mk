@@ -12,6 +12,7 @@ e2e_scripts = \
   %D%/generate.sh \
   %D%/loading.sh \
   %D%/malformed.sh \
+  %D%/memory.sh \
   %D%/options.sh \
   %D%/protocol.sh \
   %D%/reader.sh \

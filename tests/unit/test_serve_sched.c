@@ -23,7 +23,7 @@ struct ze_engine {
 };
 struct ze_seq {
     int32_t ids[4096];
-    size_t n, computed, pages;
+    size_t n, computed, pages, cap;
 };
 struct ze_sampler {
     int unused;
@@ -60,12 +60,14 @@ static int take_pages(struct ze_seq *s, size_t tokens)
 
     if (want > (size_t)fake.e.plan.kv_pages)
         return ZC_ELIMIT;
-    if (want <= s->pages)
-        return ZC_OK;
-    if ((size_t)fake.pages_used + want - s->pages > (size_t)fake.e.plan.kv_pages)
+    if (want > s->pages && (size_t)fake.pages_used + want - s->pages > (size_t)fake.e.plan.kv_pages)
         return ZC_EBUSY;
-    fake.pages_used += (int)(want - s->pages);
-    s->pages = want;
+    if (want > s->pages) {
+        fake.pages_used += (int)(want - s->pages);
+        s->pages = want;
+    }
+    if (tokens > s->cap)
+        s->cap = tokens;
     return ZC_OK;
 }
 
@@ -96,7 +98,8 @@ int ze_seq_reserve(struct ze_seq *s, size_t n_tokens)
 }
 int ze_seq_append(struct ze_seq *s, int32_t id)
 {
-    ck_assert_uint_lt(s->n, s->pages * PAGE + 1);
+    if (s->n >= s->cap)
+        return ZC_ELIMIT;
     s->ids[s->n++] = id;
     return ZC_OK;
 }

@@ -326,16 +326,19 @@ static struct zs_choice *youngest(const struct zs_sched *s)
     return best;
 }
 
-/* Pages for the sequence's next token. The oldest always gets them in the end. */
+/* Pages for the token that this step computes and the one that it samples, which is appended at
+ * once. The oldest always gets them in the end. */
 static int ensure_pages(struct zs_sched *s, struct zs_choice *c)
 {
-    size_t n = ze_seq_len(c->seq), want = n + RESERVE_STEP;
+    size_t need = ze_seq_len(c->seq) + 1, want = need + RESERVE_STEP;
+    int r;
 
-    if (n <= c->reserved)
-        return ZC_OK;
+    if (need > c->limit)
+        need = c->limit;
     if (want > c->limit)
         want = c->limit;
-    int r;
+    if (need <= c->reserved)
+        return ZC_OK;
     while ((r = ze_seq_reserve(c->seq, want)) == ZC_EBUSY) {
         struct zs_choice *victim = youngest(s);
         preempt(s, victim);
