@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/zc_mem.h"
 #include "tests/unit/t_tok.h"
@@ -761,6 +762,62 @@ START_TEST(a_bad_file_is_explained)
 }
 END_TEST
 
+/* Writes a file of a directory; n = 0 removes it. */
+static void put(const char *dir, const char *name, const char *text, size_t n)
+{
+    char path[300];
+
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (n == 0) {
+        remove(path);
+        return;
+    }
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(text, 1, n, f), n);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+static int open_size(const char *path)
+{
+    struct zt_tok *tok = NULL;
+
+    int r = zt_tok_open(&tok, path, &dg);
+    if (r < 0)
+        return r;
+    r = zt_tok_vocab_size(tok);
+    zt_tok_free(tok);
+    return r;
+}
+
+START_TEST(the_file_of_a_directory_is_chosen)
+{
+    char dir[] = "/tmp/test_text_tok.XXXXXX", path[300];
+    char *json = t_tok_bytes_json(""), *tekken = t_tok_tekken_json();
+
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(open_size(dir), ZC_ENOTFOUND);
+    put(dir, "tokenizer.model", "x", 1);
+    ck_assert_int_eq(open_size(dir), ZC_EUNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(dg.text, "tokenizer.model"));
+    put(dir, "tekken.json", tekken, strlen(tekken));
+    ck_assert_int_eq(open_size(dir), 268);
+    put(dir, "tokenizer.json", json, strlen(json));
+    ck_assert_int_eq(open_size(dir), 264);
+    snprintf(path, sizeof path, "%s/tekken.json", dir);
+    ck_assert_int_eq(open_size(path), 268);
+    put(dir, "tokenizer.json", "{", 1);
+    ck_assert_int_eq(open_size(dir), ZC_EFORMAT);
+    ck_assert_ptr_nonnull(strstr(dg.text, "/tokenizer.json: byte 1"));
+    for (const char *const *name = SPANS("tokenizer.json", "tekken.json", "tokenizer.model"); *name;
+         name++)
+        put(dir, *name, NULL, 0);
+    rmdir(dir);
+    free(json);
+    free(tekken);
+}
+END_TEST
+
 START_TEST(a_long_added_token_is_refused)
 {
     char json[2000];
@@ -940,6 +997,7 @@ int main(void)
     tcase_add_test(tc, what_is_not_done_is_refused_by_name);
     tcase_add_test(tc, a_bad_file_is_explained);
     tcase_add_test(tc, a_bad_tekken_is_explained);
+    tcase_add_test(tc, the_file_of_a_directory_is_chosen);
     tcase_add_test(tc, a_long_added_token_is_refused);
     tcase_add_test(tc, deep_nesting_is_refused);
     tcase_add_loop_test(tc, a_file_cut_anywhere_is_an_error, 0, 3);

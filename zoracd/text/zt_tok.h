@@ -16,8 +16,8 @@ struct zc_diag;
 struct zt_tok;
 
 /* Loads path/tokenizer.json of a model's directory, where there is none path/tekken.json, or the
- * file itself. What is recognised and not done (Unigram, WordPiece, dropout, ...) is
- * ZC_EUNSUPPORTED and named. */
+ * file itself. What is recognised and not done (tokenizer.model alone, Unigram, WordPiece, dropout,
+ * ...) is ZC_EUNSUPPORTED and named. */
 int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg);
 /* The same from bytes in memory; for tests and fuzzing. */
 int zt_tok_new(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg);

@@ -421,15 +421,28 @@ static bool is_tekken(const char *path)
     return strncmp(slash ? slash + 1 : path, "tekken", 6) == 0;
 }
 
-/* The file of a model's directory that is read; zc_free. */
-static char *file_of(const char *dir)
+/* The file of a model's directory that is read. */
+static int file_of(char **ret_file, const char *dir, struct zc_diag *dg)
 {
-    char *json = zc_xasprintf("%s/tokenizer.json", dir);
-    char *tekken = zc_xasprintf("%s/tekken.json", dir);
-    bool has_only_tekken = access(json, F_OK) < 0 && access(tekken, F_OK) == 0;
+    static const char *const names[] = {"tokenizer.json", "tekken.json"};
+    char *file;
 
-    zc_free(has_only_tekken ? json : tekken);
-    return has_only_tekken ? tekken : json;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        file = zc_xasprintf("%s/%s", dir, names[i]);
+        if (access(file, F_OK) == 0) {
+            *ret_file = file;
+            return ZC_OK;
+        }
+        zc_free(file);
+    }
+    file = zc_xasprintf("%s/tokenizer.model", dir);
+    bool has_model = access(file, F_OK) == 0;
+    zc_free(file);
+    return has_model ? zc_diag(dg, ZC_EUNSUPPORTED,
+                               "%s: tokenizer.model (SentencePiece) is not supported without a "
+                               "tokenizer.json beside it",
+                               dir)
+                     : zc_diag(dg, ZC_ENOTFOUND, "%s: no tokenizer.json and no tekken.json", dir);
 }
 
 int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg)
@@ -438,10 +451,13 @@ int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg)
     char *data = NULL;
     size_t len = 0;
 
-    bool is_dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-    char *file = is_dir ? file_of(path) : zc_xstrdup(path);
-    int r = zc_file_read(&data, &len, file, MAX_FILE, dg);
-    if (r >= 0) {
+    char *file = NULL;
+    int r = ZC_OK;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        r = file_of(&file, path, dg);
+    else
+        file = zc_xstrdup(path);
+    if (r >= 0 && (r = zc_file_read(&data, &len, file, MAX_FILE, dg)) >= 0) {
         r = is_tekken(file) ? zt_tok_new_tekken(ret_tok, data, len, dg)
                             : zt_tok_new(ret_tok, data, len, dg);
         if (r < 0)
