@@ -113,11 +113,16 @@ void zt_enter(struct zt_env *e)
 
 size_t zt_count_chars(const char *p, size_t len)
 {
-    size_t n = 0;
+    const uint64_t ones = 0x0101010101010101;
+    size_t i = 0, rest = 0; /* bytes 10xxxxxx, which begin no character */
 
-    for (size_t i = 0; i < len; i++)
-        n += ((unsigned char)p[i] & 0xc0) != 0x80;
-    return n;
+    for (uint64_t w; i + sizeof w <= len; i += sizeof w) {
+        memcpy(&w, p + i, sizeof w);
+        rest += ((w & ~(w << 1)) >> 7 & ones) * ones >> 56;
+    }
+    for (; i < len; i++)
+        rest += ((unsigned char)p[i] & 0xc0) == 0x80;
+    return len - rest;
 }
 
 uint32_t zt_char_at(const char *p, size_t len, size_t *ret_n)
@@ -501,7 +506,7 @@ void zt_dict_set(struct zt_env *e, struct zt_dict *d, struct zt_val k, struct zt
 {
     uint64_t h = 0;
 
-    if (!hash(e, k, &h))
+    if (k.kind != ZT_STR && !hash(e, k, &h))
         zt_fail(e, "%s cannot be a key", zt_type_name(k));
     struct zt_pair *at = find(e, d, k);
     if (at) {
@@ -518,8 +523,11 @@ void zt_dict_set(struct zt_env *e, struct zt_dict *d, struct zt_val k, struct zt
             reindex(e, d);
     }
     d->e[d->n++] = (struct zt_pair){k, v};
-    if (d->index)
+    if (d->index) {
+        h = 0;
+        hash(e, k, &h);
         d->index[probe(e, d, k, h)] = (uint32_t)d->n;
+    }
 }
 
 const struct zt_val *zt_dict_get(struct zt_env *e, const struct zt_dict *d, struct zt_val k)
