@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Attention and the pages: cuts a batch into tiles (some rows of one sequence, the query heads of
- * one kv head) and deals them to the threads in turn. When there are fewer tiles than would keep
- * the threads busy (decode), the stretches of each tile are dealt instead and added up afterwards,
- * in the same order and with the same operations: the bits do not show which way it went. */
+ * one kv head) that the threads take as they come to them. When there are fewer tiles than would
+ * keep the threads busy (decode), the stretches of each tile are dealt instead and added up
+ * afterwards, in the same order and with the same operations: the bits do not show which way it
+ * went. */
 #include "kernels/cpu/zk_cpu.h"
 
 #include <string.h>
@@ -20,6 +21,7 @@ struct attn_job {
     int tile_heads; /* of them in a tile */
     int tile_rows;
     int Dp;
+    atomic_long next;  /* tile that nobody has taken */
     long unit0, unit1; /* stretches of this round, counted over all tiles */
     float *parts;      /* of this round */
     size_t part_floats;
@@ -180,20 +182,23 @@ static void tile_write(const struct attn_job *j, const struct zk_attn_tile *t,
     }
 }
 
-/* ---- many tiles: each is one thread's ---------------------------------------------------- */
+/* ---- many tiles: each is whoever's comes to it
+ * ---------------------------------------------------- */
 
 static void tiles_task(void *arg, int th, int nth)
 {
-    const struct attn_job *j = arg;
+    struct attn_job *j = arg;
     struct zk_scratch *s = &j->c->scratch[th];
     struct zk_attn_part sum = {.o = s->o[0]}, part = {.o = s->o[1]};
     struct tile_walk w = {0};
     struct zk_attn_tile t;
     float *o;
 
+    long mine = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
     for (long i = 0; tile_next(&w, j, &t, &o); i++) {
-        if (i % nth != th)
+        if (i != mine)
             continue;
+        mine = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
         int first = t.first / ZK_STRETCH, n = tile_stretches(&t);
         sum_init(&sum, t.n, t.Dp);
         for (int k = first; k < first + n; k++) {

@@ -184,8 +184,48 @@ static bool chunk_check(void *arg)
     return true;
 }
 
+/* So long a sequence, with heads so wide, that the parts of a row's stretches do not all fit into
+ * the scratch of a device: 16 heads of 512, 129 stretches. */
+static bool long_check(void *arg)
+{
+    const struct kc_level *lv = arg;
+    enum { H = 16, D = 512, STEP = 128, T = 129 * 256 - 5 };
+    const struct zk_attn a = {.heads = H, .kv_heads = 1, .head_dim = D, .scale = 0.02f};
+    const size_t row = (H + 2) * D;
+    const int n_pages = (T + ZK_PAGE - 1) / ZK_PAGE;
+    float *qkv = kc_mem(STEP * row * 4), *o[2] = {kc_buf(H * D * 4), kc_buf(H * D * 4)};
+    int32_t *pages = kc_mem((size_t)n_pages * sizeof *pages);
+    struct zk_dev *dev[2] = {with_threads(lv, 1, false), with_threads(lv, 3, false)};
+    if (dev[0] == NULL || dev[1] == NULL)
+        return false;
+    struct zk_kv kv = {
+        kc_buf(dev[0]->ops->kv_page_bytes(dev[0], ZK_KV_F16, 1, D) * (size_t)n_pages)};
+    int r = ZC_OK;
+    for (int i = 0; i < n_pages; i++)
+        pages[i] = n_pages - 1 - i;
+    kc_fill(qkv, STEP * row, KC_RANDOM);
+    for (int pos = 0; pos < T && r == ZC_OK; pos += STEP) { /* the same rows again and again */
+        struct zk_seq s = {pages, 0, T - pos < STEP ? T - pos : STEP, pos};
+        struct zk_batch b = {.rows = s.n_rows, .n_seqs = 1, .seqs = &s};
+        qkv[(size_t)H * D] = (float)(pos % 977);
+        r = dev[0]->ops->rope_store(dev[0], qkv, o[0], &b, &a, &kv);
+    }
+    struct zk_seq last = {pages, 0, 1, T - 1};
+    struct zk_batch b = {.rows = 1, .n_seqs = 1, .seqs = &last};
+    for (int i = 0; i < 2; i++) {
+        if (r == ZC_OK)
+            r = dev[i]->ops->attn(dev[i], o[i], qkv, &b, &a, &kv);
+        dev[i]->ops->close(dev[i]);
+    }
+    return r < 0 ? kc_fail("refused") : kc_equal(o[1], o[0], H * D);
+}
+
 void kc_test_chunks(void)
 {
+    for (int l = 0; l < kc_n_levels; l++)
+        kc_run(&kc_levels[l], "129 stretches of 16 heads of 512", long_check, &kc_levels[l]);
+    kc_release();
+
     static const int dims[][5] = {{4, 2, 16, 600, 0},
                                   {8, 2, 64, 530, 0},
                                   {4, 4, 8, 300, 0},
