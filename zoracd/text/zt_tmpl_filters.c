@@ -522,7 +522,8 @@ bool zt_parse_float(struct zt_env *e, struct zt_val v, double *ret)
         *ret = v.kind == ZT_FLOAT ? v.u.f : (double)zt_need_int(e, v);
         return true;
     }
-    if (v.kind != ZT_STR || !(text = number_text(e, v.u.s)) || strpbrk(text, "xX("))
+    if ((v.kind != ZT_STR && v.kind != ZT_BIG) || !(text = number_text(e, v.u.s)) ||
+        strpbrk(text, "xX("))
         return false;
     *ret = strtod(text, &end);
     return *end == '\0';
@@ -534,6 +535,8 @@ static struct zt_val f_int(struct zt_env *e, const struct zt_args *a)
     char *end, *text = a->self.kind == ZT_STR ? number_text(e, a->self.u.s) : NULL;
     double f;
 
+    if (a->self.kind == ZT_BIG)
+        return a->self;
     if (a->self.kind == ZT_INT || a->self.kind == ZT_BOOL)
         return zt_int(zt_need_int(e, a->self), a->self.trusted);
     if (text && (base == 0 || (base >= 2 && base <= 36))) {

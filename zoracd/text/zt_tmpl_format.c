@@ -52,7 +52,7 @@ static void add_repr(struct zt_sb *b, struct zt_val v);
 
 /* ---- repr ----------------------------------------------------------------------------------- */
 
-static bool is_printable(uint32_t c)
+bool zt_char_is_printable(uint32_t c)
 {
     switch (utf8proc_category((utf8proc_int32_t)c)) {
     case UTF8PROC_CATEGORY_CN:
@@ -84,7 +84,7 @@ static void add_quoted(struct zt_sb *b, const struct zt_str *s)
             zt_sb_addf(b, trusted, "\\%c", (char)c);
         else if (c == '\n' || c == '\r' || c == '\t')
             zt_sb_adds(b, c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t", trusted);
-        else if (is_printable(c) && (c < 0x80 || !s->bytes))
+        else if (zt_char_is_printable(c) && (c < 0x80 || !s->bytes))
             zt_sb_add_sub(b, s, i, n);
         else
             zt_sb_addf(b, trusted, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
@@ -165,6 +165,9 @@ static void add_repr(struct zt_sb *b, struct zt_val v)
         break;
     case ZT_UNDEF:
         zt_sb_adds(b, "Undefined", false);
+        break;
+    case ZT_LOOP:
+        zt_sb_addf(b, false, "<LoopContext %zu/%zu>", v.u.loop->i + 1, zt_length(b->e, v));
         break;
     case ZT_MACRO:
         zt_sb_adds(b, "<Macro ", false);

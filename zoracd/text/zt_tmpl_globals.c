@@ -162,6 +162,24 @@ static struct zt_val g_raise_exception(struct zt_env *e, const struct zt_args *a
     zt_fail(e, "%.*s", ZT_S(s));
 }
 
+/* The format without what only Python has: microseconds (there are none) and the zone of a time
+ * that has none. */
+static const char *strftime_format(struct zt_env *e, const struct zt_str *format)
+{
+    const char *p = zt_c_string(e, format);
+    struct zt_sb b;
+
+    zt_sb_init(&b, e);
+    for (; *p; p++) {
+        bool own = p[0] == '%' && p[1] && strchr("fzZ", p[1]);
+        size_t n = own || (p[0] == '%' && p[1]) ? 2 : 1;
+        zt_sb_add(&b, own ? "000000" : p, own ? (p[1] == 'f' ? 6 : 0) : n, true);
+        p += n - 1;
+    }
+    zt_sb_add(&b, "", 1, true);
+    return b.p;
+}
+
 static struct zt_val g_strftime_now(struct zt_env *e, const struct zt_args *a)
 {
     const struct zt_str *format = zt_need_str(e, a->v[0]);
@@ -171,7 +189,7 @@ static struct zt_val g_strftime_now(struct zt_env *e, const struct zt_args *a)
 
     if (!localtime_r(&now, &tm))
         zt_fail(e, "a time that is out of range");
-    size_t n = strftime(text, sizeof text, zt_c_string(e, format), &tm);
+    size_t n = strftime(text, sizeof text, strftime_format(e, format), &tm);
     char *p = memcpy(zt_alloc(e, n + 1, 1), text, n);
     return zt_of_str(zt_str_new(e, p, n, format->trusted && !format->mask));
 }

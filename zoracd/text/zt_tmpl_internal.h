@@ -475,6 +475,7 @@ struct zt_list *zt_split_lines(struct zt_env *e, const struct zt_str *s, bool ke
 /* A cased letter, and none of the other case. */
 bool zt_str_is_case(const struct zt_str *s, bool upper);
 bool zt_char_is_alnum(uint32_t c);
+bool zt_char_is_printable(uint32_t c);
 /* With the keys in order. */
 struct zt_dict *zt_sorted_dict(struct zt_env *e, const struct zt_dict *d);
 

@@ -252,8 +252,12 @@ static void lex_number(struct lexer *x)
     errno = 0;
     struct zt_val v =
         is_float ? zt_float(strtod(text, NULL), true) : zt_int(strtoll(text, NULL, base), true);
-    if (!is_float && errno == ERANGE)
+    if (!is_float && errno == ERANGE && base != 10)
         zt_fail(x->e, "a number that does not fit 64 bits");
+    if (!is_float && errno == ERANGE)
+        v = (struct zt_val){
+            .kind = ZT_BIG,
+            .u.s = zt_str_of(x->e, zt_c_string(x->e, zt_str_of(x->e, text, true)), true)};
     emit(x, ZT_LEX_CONST)->val = v;
     advance(x, x->pos + n);
 }

@@ -165,6 +165,8 @@ static ZT_FN(m_isnumeric, zt_bool(is_all(self(e, a), is_numeric)));
 static ZT_FN(m_isalnum, zt_bool(is_all(self(e, a), zt_char_is_alnum)));
 static ZT_FN(m_isspace, zt_bool(is_all(self(e, a), zt_char_is_space)));
 static ZT_FN(m_isascii, zt_bool(self(e, a)->len == 0 || is_all(self(e, a), is_ascii)));
+static ZT_FN(m_isprintable,
+             zt_bool(self(e, a)->len == 0 || is_all(self(e, a), zt_char_is_printable)));
 static ZT_FN(m_isupper, zt_bool(zt_str_is_case(self(e, a), true)));
 static ZT_FN(m_islower, zt_bool(zt_str_is_case(self(e, a), false)));
 
@@ -673,6 +675,7 @@ static const struct zt_builtin str_methods[] = {
     {"isupper", m_isupper, "", 0},
     {"islower", m_islower, "", 0},
     {"istitle", m_istitle, "", 0},
+    {"isprintable", m_isprintable, "", 0},
     {"expandtabs", m_expandtabs, "tabsize", 0},
     {"format", m_format, NULL, 0},
     {"encode", m_encode, "encoding,errors", 0},

@@ -14,7 +14,7 @@ const char *zt_type_name(struct zt_val v)
     static const char *const names[ZT_N_KINDS] = {
         [ZT_UNSET] = "nothing",    [ZT_UNDEF] = "Undefined",
         [ZT_NONE] = "None",        [ZT_BOOL] = "bool",
-        [ZT_INT] = "int",          [ZT_BIG] = "int",
+        [ZT_INT] = "int",          [ZT_BIG] = "integer beyond 64 bits",
         [ZT_FLOAT] = "float",      [ZT_SELF] = "TemplateReference None",
         [ZT_STR] = "str",          [ZT_LIST] = "list",
         [ZT_TUPLE] = "tuple",      [ZT_RANGE] = "range",
