@@ -374,7 +374,7 @@ static struct zt_val loop_attr(struct zt_env *e, struct zt_loop *loop, const str
     return zt_undef(ZT_LOOP, name);
 }
 
-struct zt_val zt_call(struct zt_env *e, struct zt_val callee, const struct zt_args *a)
+static struct zt_val call(struct zt_env *e, struct zt_val callee, const struct zt_args *a)
 {
     struct zt_val v;
 
@@ -527,7 +527,7 @@ static struct zt_val eval_call(struct zt_env *e, const struct zt_node *n)
     struct zt_args a = eval_args(e, n->b);
 
     e->line = n->line;
-    return zt_call(e, callee, &a);
+    return call(e, callee, &a);
 }
 
 /* A filter or a test. */
@@ -627,7 +627,7 @@ static void exec_call_block(struct zt_env *e, const struct zt_node *n)
     struct zt_args a = eval_args(e, n->a->b);
 
     add_keyword(e, &a, zt_text_of(e, "caller", true), macro_value(e, n->b));
-    print(e, zt_call(e, callee, &a));
+    print(e, call(e, callee, &a));
 }
 
 /* Set blocks and filter blocks: what the body prints, through the filters. */

@@ -12,21 +12,21 @@
 #include <string.h>
 #include <time.h>
 
-bool zt_arg_given(const struct zt_args *a, int i)
+static bool is_given(const struct zt_args *a, int i)
 {
     return a->v[i].kind != ZT_UNSET && a->v[i].kind != ZT_NONE;
 }
 
 const struct zt_str *zt_arg_str(struct zt_env *e, const struct zt_args *a, int i, const char *dflt)
 {
-    if (zt_arg_given(a, i))
+    if (is_given(a, i))
         return zt_need_str(e, a->v[i]);
     return dflt ? zt_str_of(e, dflt, true) : NULL;
 }
 
 int64_t zt_arg_int(struct zt_env *e, const struct zt_args *a, int i, int64_t dflt)
 {
-    return zt_arg_given(a, i) ? zt_need_int(e, a->v[i]) : dflt;
+    return is_given(a, i) ? zt_need_int(e, a->v[i]) : dflt;
 }
 
 /* ---- attributes, keys, sorting -------------------------------------------------------------- */
@@ -355,7 +355,7 @@ static struct zt_val f_batch(struct zt_env *e, const struct zt_args *a)
         }
         zt_list_add(e, row, l->v[i]);
     }
-    while (row && zt_arg_given(a, 1) && row->n < n && n < 100000)
+    while (row && is_given(a, 1) && row->n < n && n < 100000)
         zt_list_add(e, row, a->v[1]);
     return zt_of_list(ZT_ITER, out);
 }
@@ -375,7 +375,7 @@ static struct zt_val f_slice(struct zt_env *e, const struct zt_args *a)
         zt_step(e, 1);
         for (size_t k = 0; k < len; k++)
             zt_list_add(e, row, l->v[at++]);
-        if (zt_arg_given(a, 1) && !extra)
+        if (is_given(a, 1) && !extra)
             zt_list_add(e, row, a->v[1]);
         zt_list_add(e, out, zt_of_list(ZT_LIST, row));
     }
@@ -469,12 +469,12 @@ static struct zt_val f_tojson(struct zt_env *e, const struct zt_args *a)
     zt_sb_init(&b, e);
     if (a->v[1].kind == ZT_STR) {
         style.indent = a->v[1].u.s;
-    } else if (zt_arg_given(a, 1)) {
+    } else if (is_given(a, 1)) {
         style.indent = spaces(e, zt_need_int(e, a->v[1]), false);
     }
     style.item_sep = zt_str_of(e, style.indent ? "," : ", ", false);
     style.key_sep = zt_str_of(e, ": ", false);
-    if (zt_arg_given(a, 2)) {
+    if (is_given(a, 2)) {
         struct zt_list *seps = zt_items(e, a->v[2]);
         if (seps->n != 2)
             zt_fail(e, "separators must be two");

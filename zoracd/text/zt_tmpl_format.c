@@ -183,7 +183,7 @@ static void add_repr(struct zt_sb *b, struct zt_val v)
     zt_leave(b->e);
 }
 
-struct zt_val zt_repr(struct zt_env *e, struct zt_val v)
+static struct zt_val repr(struct zt_env *e, struct zt_val v)
 {
     struct zt_sb b;
 
@@ -198,7 +198,7 @@ const struct zt_str *zt_to_str(struct zt_env *e, struct zt_val v)
         return v.u.s;
     if (v.kind == ZT_UNDEF || v.kind == ZT_UNSET)
         return zt_str_of(e, "", true);
-    return zt_repr(e, v).u.s;
+    return repr(e, v).u.s;
 }
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
@@ -480,7 +480,7 @@ static const char *percent_one(struct zt_env *e, struct percent *f, struct zt_sb
         v = percent_arg(e, f);
     bool text = strchr("src", sp.type) != NULL;
     if (sp.type == 'r')
-        v = zt_repr(e, v);
+        v = repr(e, v);
     if (sp.type == 'i' || sp.type == 'u' || sp.type == 'd') {
         sp.type = 'd';
         v = v.kind == ZT_FLOAT && fabs(v.u.f) < 0x1p63 ? zt_int((int64_t)v.u.f, v.trusted) : v;
@@ -591,7 +591,7 @@ static void add_field(struct zt_sb *b, const struct zt_str *fmt, const struct zt
     struct zt_val v = field_arg(e, a, field, next);
 
     if (conversion)
-        v = *conversion == 'r' ? zt_repr(e, v) : zt_of_str(zt_to_str(e, v));
+        v = *conversion == 'r' ? repr(e, v) : zt_of_str(zt_to_str(e, v));
     if (fmt->markup)
         v = zt_of_str(zt_str_escape(e, zt_to_str(e, v)));
     struct spec sp = parse_spec(e, spec ? spec : "");

@@ -284,8 +284,6 @@ struct zt_func {
 
 /* n * size bytes, zeroed, aligned for any value. */
 void *zt_alloc(struct zt_env *e, size_t n, size_t size);
-/* Bytes without alignment, grown in place where they lie at the arena's end. */
-char *zt_grow(struct zt_env *e, char *p, size_t old_size, size_t new_size);
 void zt_env_release(struct zt_env *e);
 /* ZC_EINVAL with "name:line: " and the sentence. */
 _Noreturn void zt_fail(struct zt_env *e, const char *fmt, ...)
@@ -335,10 +333,6 @@ static inline struct zt_val zt_of_list(enum zt_kind kind, struct zt_list *l)
 static inline struct zt_val zt_of_dict(enum zt_kind kind, struct zt_dict *d)
 {
     return (struct zt_val){.kind = kind, .u.d = d};
-}
-static inline bool zt_is_list(struct zt_val v)
-{
-    return v.kind >= ZT_LIST && v.kind <= ZT_ITER;
 }
 
 /* Strings. What p and literal point to is borrowed for as long as the arena lives. */
@@ -417,7 +411,6 @@ struct zt_val zt_get_slice(struct zt_env *e, struct zt_val v, struct zt_val from
 
 /* str(v), as printed. */
 const struct zt_str *zt_to_str(struct zt_env *e, struct zt_val v);
-struct zt_val zt_repr(struct zt_env *e, struct zt_val v);
 struct zt_json_style {
     const struct zt_str *indent; /* NULL: on one line */
     const struct zt_str *item_sep, *key_sep;
@@ -447,7 +440,6 @@ const struct zt_builtin *zt_find_global(const struct zt_str *name);
 const struct zt_builtin *zt_find_method(enum zt_kind kind, const struct zt_str *name);
 
 /* Argument i, or what stands for one that is not given or None. */
-bool zt_arg_given(const struct zt_args *a, int i);
 const struct zt_str *zt_arg_str(struct zt_env *e, const struct zt_args *a, int i, const char *dflt);
 int64_t zt_arg_int(struct zt_env *e, const struct zt_args *a, int i, int64_t dflt);
 
@@ -492,7 +484,6 @@ void zt_run(struct zt_env *e);
 /* The value that calling fn with self is; what the sandbox refuses is undefined. */
 struct zt_val zt_bind_method(struct zt_env *e, struct zt_val obj, const struct zt_builtin *fn,
                              const struct zt_str *name);
-struct zt_val zt_call(struct zt_env *e, struct zt_val callee, const struct zt_args *a);
 /* Binds the arguments and calls. */
 struct zt_val zt_call_builtin(struct zt_env *e, const struct zt_builtin *fn,
                               const struct zt_args *a);

@@ -203,6 +203,11 @@ bool zt_is_in(struct zt_env *e, struct zt_val item, struct zt_val in)
 
 /* ---- iteration ------------------------------------------------------------------------------ */
 
+static bool is_list(struct zt_val v)
+{
+    return v.kind >= ZT_LIST && v.kind <= ZT_ITER;
+}
+
 struct zt_list *zt_items(struct zt_env *e, struct zt_val v)
 {
     struct zt_list *l;
@@ -214,7 +219,7 @@ struct zt_list *zt_items(struct zt_env *e, struct zt_val v)
         v.u.l->pos = v.u.l->n;
         return l;
     }
-    if (zt_is_list(v))
+    if (is_list(v))
         return v.u.l;
     if (v.kind == ZT_DICT) {
         l = zt_list_new(e, v.u.d->n);
@@ -245,7 +250,7 @@ size_t zt_length(struct zt_env *e, struct zt_val v)
         return 0;
     if (v.kind == ZT_LOOP)
         return v.u.loop->items->n;
-    if (!zt_is_list(v) || v.kind == ZT_ITER)
+    if (!is_list(v) || v.kind == ZT_ITER)
         zt_fail(e, "%s has no length", zt_type_name(v));
     return v.u.l->n;
 }

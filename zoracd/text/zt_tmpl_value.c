@@ -56,7 +56,8 @@ void *zt_alloc(struct zt_env *e, size_t n, size_t size)
     return memset(take(e, bytes, _Alignof(max_align_t)), 0, bytes);
 }
 
-char *zt_grow(struct zt_env *e, char *p, size_t old_size, size_t new_size)
+/* Bytes without alignment, grown in place where they lie at the arena's end. */
+static char *grow(struct zt_env *e, char *p, size_t old_size, size_t new_size)
 {
     if (p && p + old_size == e->at && new_size - old_size <= (size_t)(e->end - e->at)) {
         e->at += new_size - old_size;
@@ -236,7 +237,7 @@ bool zt_str_is(const struct zt_str *s, const char *literal)
 
 char *zt_c_string(struct zt_env *e, const struct zt_str *s)
 {
-    char *p = zt_grow(e, NULL, 0, s->len + 1);
+    char *p = grow(e, NULL, 0, s->len + 1);
 
     memcpy(p, s->p, s->len);
     p[s->len] = '\0';
@@ -284,11 +285,11 @@ static void sb_reserve(struct zt_sb *b, size_t n)
         zt_fail_err(b->e, ZC_ELIMIT, "the template needs too much memory");
     if (b->len + n > b->cap) {
         size_t cap = b->cap * 2 > b->len + n ? b->cap * 2 : b->len + n;
-        b->p = zt_grow(b->e, b->p, b->cap, cap);
+        b->p = grow(b->e, b->p, b->cap, cap);
         b->cap = cap;
     }
     if (b->mask && b->len + n > b->mask_cap) {
-        b->mask = (uint8_t *)zt_grow(b->e, (char *)b->mask, b->mask_cap, b->cap);
+        b->mask = (uint8_t *)grow(b->e, (char *)b->mask, b->mask_cap, b->cap);
         b->mask_cap = b->cap;
     }
 }
@@ -297,7 +298,7 @@ static void sb_want_mask(struct zt_sb *b)
 {
     if (b->mask)
         return;
-    b->mask = (uint8_t *)zt_grow(b->e, NULL, 0, b->cap);
+    b->mask = (uint8_t *)grow(b->e, NULL, 0, b->cap);
     b->mask_cap = b->cap;
     memset(b->mask, b->trusted, b->len);
 }
