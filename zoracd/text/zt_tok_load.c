@@ -105,52 +105,87 @@ static int read_vocab(struct zt_tok *tok, struct zt_json j)
     return r < 0 ? zc_diag_prefix(j.dg, r, "vocab") : ZC_OK;
 }
 
+/* Merges on their way into the table, a few at a time: their tokens are looked up all at once,
+ * which is most of the time that loading takes. */
+struct batch {
+    struct zc_buf text; /* the strings, one after another */
+    size_t start[ZT_VOCAB_WARM], len[ZT_VOCAB_WARM];
+    size_t n; /* strings, two of a merge */
+};
+
+static int flush(struct zt_tok *tok, struct batch *batch, struct zc_diag *dg)
+{
+    const char *p[ZT_VOCAB_WARM];
+    int r = ZC_OK;
+
+    for (size_t i = 0; i < batch->n; i++)
+        p[i] = zc_buf_str(&batch->text) + batch->start[i];
+    zt_vocab_warm(&tok->bpe.vocab, p, batch->len, batch->n);
+    for (size_t i = 0; i + 1 < batch->n && r >= 0; i += 2)
+        r = zt_bpe_merge(&tok->bpe, p[i], batch->len[i], p[i + 1], batch->len[i + 1], dg);
+    zc_buf_clear(&batch->text);
+    batch->n = 0;
+    return r;
+}
+
+static int put(struct batch *batch, const char *p, size_t n)
+{
+    batch->start[batch->n] = batch->text.len;
+    batch->len[batch->n++] = n;
+    return zc_buf_add(&batch->text, p, n);
+}
+
 /* "left right" */
-static int merge_line(struct zt_tok *tok, const char *p, size_t n, struct zc_diag *dg)
+static int put_line(struct batch *batch, const char *p, size_t n, struct zc_diag *dg)
 {
     const char *space = memchr(p, ' ', n);
 
     if (n >= 8 && memcmp(p, "#version", 8) == 0)
         return ZC_OK;
     if (!space || memchr(space + 1, ' ', n - (size_t)(space + 1 - p)))
-        return zc_diag(dg, ZC_EFORMAT, "merge %u: '%.*s' is not two tokens with a space between",
-                       tok->bpe.n_pairs, (int)(n < 60 ? n : 60), p);
-    return zt_bpe_merge(&tok->bpe, p, (size_t)(space - p), space + 1, n - (size_t)(space + 1 - p),
-                        dg);
+        return zc_diag(dg, ZC_EFORMAT, "'%.*s' is not two tokens with a space between",
+                       (int)(n < 60 ? n : 60), p);
+    put(batch, p, (size_t)(space - p));
+    return put(batch, space + 1, n - (size_t)(space + 1 - p));
 }
 
 /* The next element: a line, or ["left", "right"]. */
-static int read_merge(struct zt_tok *tok, struct zt_json *j, struct zc_buf *left,
-                      struct zc_buf *right)
+static int read_merge(struct batch *batch, struct zt_json *j, struct zc_buf *text)
 {
     int first = 1, r;
 
     if (zt_json_peek(j) == '"') {
-        r = zt_json_string(j, left);
-        return r < 0 ? r : merge_line(tok, zc_buf_str(left), left->len, j->dg);
+        r = zt_json_string(j, text);
+        return r < 0 ? r : put_line(batch, zc_buf_str(text), text->len, j->dg);
     }
-    if ((r = zt_json_enter(j, '[')) < 0 || (r = zt_json_next(j, ']', &first)) < 0 ||
-        (r = zt_json_string(j, left)) < 0 || (r = zt_json_next(j, ']', &first)) < 0 ||
-        (r = zt_json_string(j, right)) < 0 || (r = zt_json_next(j, ']', &first)) < 0)
+    if ((r = zt_json_enter(j, '[')) < 0)
         return r;
-    if (r > 0)
-        return zc_diag(j->dg, ZC_EFORMAT, "merge %u: more than two tokens", tok->bpe.n_pairs);
-    return zt_bpe_merge(&tok->bpe, zc_buf_str(left), left->len, zc_buf_str(right), right->len,
-                        j->dg);
+    for (int i = 0; i < 2; i++) {
+        if ((r = zt_json_next(j, ']', &first)) < 0 || (r = zt_json_string(j, text)) < 0 ||
+            (r = put(batch, zc_buf_str(text), text->len)) < 0)
+            return r;
+    }
+    r = zt_json_next(j, ']', &first);
+    return r > 0 ? zc_diag(j->dg, ZC_EFORMAT, "a merge of more than two tokens") : r;
 }
 
 static int read_merges(struct zt_tok *tok, struct zt_json j)
 {
-    struct zc_buf left, right;
+    struct batch batch = {.n = 0};
+    struct zc_buf text;
     int first = 1;
 
-    zc_buf_init(&left, MAX_FILE);
-    zc_buf_init(&right, MAX_FILE);
+    zc_buf_init(&text, MAX_FILE);
+    zc_buf_init(&batch.text, MAX_FILE);
     int r = zt_json_enter(&j, '[');
-    while (r >= 0 && (r = zt_json_next(&j, ']', &first)) > 0)
-        r = read_merge(tok, &j, &left, &right);
-    zc_buf_release(&left);
-    zc_buf_release(&right);
+    while (r >= 0 && (r = zt_json_next(&j, ']', &first)) > 0) {
+        if ((r = read_merge(&batch, &j, &text)) >= 0 && batch.n == ZT_VOCAB_WARM)
+            r = flush(tok, &batch, j.dg);
+    }
+    if (r >= 0)
+        r = flush(tok, &batch, j.dg);
+    zc_buf_release(&text);
+    zc_buf_release(&batch.text);
     return r < 0 ? zc_diag_prefix(j.dg, r, "merges") : ZC_OK;
 }
 

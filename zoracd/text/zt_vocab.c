@@ -99,6 +99,24 @@ int32_t zt_vocab_find(const struct zt_vocab *v, const char *p, size_t n)
     return slot == NO_SLOT ? -1 : id_of(slot);
 }
 
+void zt_vocab_warm(const struct zt_vocab *v, const char *const *p, const size_t *n, size_t count)
+{
+    uint32_t at[ZT_VOCAB_WARM];
+
+    if (!v->slots)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        at[i] = (uint32_t)zt_vocab_hash(v->seed, p[i], n[i]) & v->mask;
+        __builtin_prefetch(&v->slots[at[i]]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        at[i] = v->slots[at[i]] == NO_SLOT ? 0 : (uint32_t)id_of(v->slots[at[i]]);
+        __builtin_prefetch(&v->entries[at[i]]);
+    }
+    for (size_t i = 0; i < count; i++)
+        __builtin_prefetch(v->bytes + v->entries[at[i]].off);
+}
+
 const char *zt_vocab_get(const struct zt_vocab *v, int32_t id, size_t *ret_len)
 {
     if (id < 0 || id >= v->n_ids || v->entries[id].len_plus_1 == 0)

@@ -39,6 +39,10 @@ int zt_vocab_name(struct zt_vocab *v, const char *p, size_t n, int64_t id, struc
 
 /* The id of a string, -1 if there is none. */
 int32_t zt_vocab_find(const struct zt_vocab *v, const char *p, size_t n);
+/* Asks for the memory that looking up count strings will touch (at most ZT_VOCAB_WARM): looking
+ * them up right afterwards then does not wait for it one miss after another. */
+#define ZT_VOCAB_WARM 32
+void zt_vocab_warm(const struct zt_vocab *v, const char *const *p, const size_t *n, size_t count);
 /* The string of an id (not terminated) and its length; NULL if there is none. */
 const char *zt_vocab_get(const struct zt_vocab *v, int32_t id, size_t *ret_len);
 
