@@ -169,8 +169,10 @@ START_TEST(device_memory_is_aligned_and_zero)
         void *p = NULL;
         ck_assert_int_eq(dev->ops->alloc(dev, &p, sizes[i], NULL), ZC_OK);
         ck_assert_uint_eq((uintptr_t)p % 64, 0);
+        unsigned char any = 0;
         for (size_t j = 0; j < sizes[i]; j++)
-            ck_assert_uint_eq(((unsigned char *)p)[j], 0);
+            any |= ((unsigned char *)p)[j];
+        ck_assert_uint_eq(any, 0);
         memset(p, 1, sizes[i]);
         dev->ops->free(dev, p, sizes[i]);
     }
