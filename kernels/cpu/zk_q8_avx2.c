@@ -20,15 +20,16 @@
 
 #include <immintrin.h>
 
-#define STRIP    4    /* blocks */
-#define SPAN     64   /* rows whose sums stay in the first-level cache */
-#define PREFETCH 4096 /* bytes ahead, when a panel comes from memory */
+#define STRIP 4  /* blocks */
+#define SPAN  64 /* rows whose sums stay in the first-level cache */
 
-static inline void prefetch(const uint8_t *p, size_t n)
-{
-    for (size_t i = 0; i < n; i += 64)
-        _mm_prefetch((const char *)p + i, _MM_HINT_T0);
-}
+/* Asks for n bytes into the first-level cache. A macro: the compiler takes a function that does
+ * nothing but prefetch for one without effect, and drops its calls. */
+#define FETCH(p, n)                                                 \
+    do {                                                            \
+        for (size_t fetch_i = 0; fetch_i < (n); fetch_i += 64)      \
+            _mm_prefetch((const char *)(p) + fetch_i, _MM_HINT_T0); \
+    } while (0)
 
 static inline void load_scales(__m256 *s, const struct zk_panel *p, int g)
 {
@@ -161,8 +162,6 @@ static inline __attribute__((always_inline)) void one_row(const bool w4, float *
     const int bytes = w4 ? 256 : 512, blocks = lo->kp / 32, per_group = lo->group / 32;
 
     memset(out, 0, ZK_TILE * sizeof(float));
-    /* what the panel before did not reach, by as much as this one's head is long */
-    prefetch(src + PREFETCH - lo->codes, lo->codes);
     for (int g = 0, b = 0; g < lo->groups; g++) {
         int end = b + per_group < blocks ? b + per_group : blocks;
         __m256 sum[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()}, dot[2], s[2], z[2];
@@ -170,7 +169,7 @@ static inline __attribute__((always_inline)) void one_row(const bool w4, float *
         for (; b < end; b++, src += bytes, chunk += w * ZK_Q8_BYTES) {
             const int8_t *q = (const int8_t *)chunk + t * ZK_ACT_BLOCK;
             const float *d = (const float *)(const void *)(chunk + w * ZK_ACT_BLOCK) + t;
-            prefetch(src + PREFETCH, (size_t)bytes);
+            FETCH(src + bytes, (size_t)bytes); /* more lines than the processor sees ahead */
             if (w4)
                 block_w4(dot, src, q);
             else
@@ -275,7 +274,6 @@ static inline __attribute__((always_inline)) void span(const bool w4, float *out
         for (; b < end; b += m) {
             m = end - b < STRIP ? end - b : STRIP;
             const uint8_t *src = p->codes + (size_t)b * (w4 ? 256 : 512);
-            prefetch(src + PREFETCH, (size_t)m * (w4 ? 256 : 512));
             unpack(strip, src, m, w4);
             for (int i = 0, T, w, t; i < n; i += T) {
                 const uint8_t *chunk = chunk_of(x, row_bytes, rows, r0 + i, b, &w, &t);

@@ -16,20 +16,13 @@
 
 #include <immintrin.h>
 
-#define PREFETCH 4096 /* bytes ahead: a panel may come from memory */
-
-static inline void prefetch(const uint8_t *p, size_t n)
-{
-    for (size_t i = 0; i < n; i += 64)
-        _mm_prefetch((const char *)p + i, _MM_HINT_T0);
-}
-
-/* Into the second-level cache. */
-static inline void prefetch_l2(const uint8_t *p, size_t n)
-{
-    for (size_t i = 0; i < n; i += 64)
-        _mm_prefetch((const char *)p + i, _MM_HINT_T1);
-}
+/* Asks for n bytes into the first-level cache. A macro: the compiler takes a function that does
+ * nothing but prefetch for one without effect, and drops its calls. */
+#define FETCH(p, n)                                                 \
+    do {                                                            \
+        for (size_t fetch_i = 0; fetch_i < (n); fetch_i += 64)      \
+            _mm_prefetch((const char *)(p) + fetch_i, _MM_HINT_T0); \
+    } while (0)
 
 /* Rows that are multiplied together: where their part of the first chunk is. */
 struct rows {
@@ -119,8 +112,6 @@ static inline __attribute__((always_inline)) void tile(const int T, const bool w
     ZK_UNROLL
     for (int t = 0; t < T; t++)
         _mm512_storeu_ps(out + t * ZK_TILE, _mm512_setzero_ps());
-    if (T == 1) /* what the panel before did not reach, by as much as this one's head is long */
-        prefetch(src + PREFETCH - lo->codes, lo->codes);
     for (int g = 0, b = 0; g < lo->groups; g++) {
         int end = b + per_group < blocks ? b + per_group : blocks;
         __m512 sum[16], sums = _mm512_setzero_ps();
@@ -131,10 +122,10 @@ static inline __attribute__((always_inline)) void tile(const int T, const bool w
         for (; b < end; b++, src += bytes) {
             __m512i w[8];
             load_codes(w, src, w4);
-            if (T == 1)
-                prefetch(src + PREFETCH, (size_t)bytes);
+            if (T <= 4) /* the next block: more lines on their way than the processor sees ahead */
+                FETCH(src + bytes, (size_t)bytes);
             else if (last) /* what comes after this panel has until the end of it */
-                prefetch_l2(src + lo->panel, (size_t)bytes);
+                FETCH(src + lo->panel, (size_t)bytes);
             ZK_UNROLL
             for (int t = 0; t < T; t++) {
                 __m512i dot = T < 8 ? dot32(w, x.q + t * 32) : dot32_chain(w, x.q + t * 32);
