@@ -506,6 +506,84 @@ START_TEST(choices_follow_the_first_and_end_together)
 }
 END_TEST
 
+START_TEST(readers_that_take_nothing_stall_nobody)
+{
+    struct zs_job *slow[8];
+    struct zs_event ev;
+    int deltas = 0;
+
+    start(); /* 8 places, and 8 replies that rest in them */
+    for (int i = 0; i < 8; i++)
+        slow[i] = new_job(1, 60 + i, 5, 200);
+    while (deltas < 8 * ZS_JOB_CREDIT) {
+        ck_assert(next_event(&ev, 20000));
+        deltas += ev.kind == ZS_EV_DELTA;
+    }
+    ck_assert_int_eq(next_event(&ev, 100), 0);
+    struct zs_job *other = new_job(2, 70, 5, 100);
+    finish(other);
+    check_reply(other, 100);
+    zs_job_free(other);
+    for (int i = 0; i < 8; i++)
+        zs_job_give_credit(slow[i], ZS_JOB_CREDIT);
+    zs_sched_ring(sched);
+    for (int done = 0; done < 8;) {
+        ck_assert_msg(next_event(&ev, 20000), "stuck after %d", done);
+        if (ev.kind == ZS_EV_FINISHED) {
+            check_reply(ev.job, 200);
+            zs_job_free(ev.job);
+            done++;
+        } else if (ev.kind != ZS_EV_STARTED && zs_job_give_credit(ev.job, 1)) {
+            zs_sched_ring(sched);
+        }
+    }
+}
+END_TEST
+
+START_TEST(choices_follow_a_first_that_lost_its_pages_before_it_was_computed)
+{
+    struct zs_sched_stats st;
+    struct zs_event ev;
+
+    fake.gated = true;
+    fake.e.plan.kv_pages = 40; /* 640 tokens: a prompt of 350 and a reply that grows to 400 */
+    fake.e.plan.context = 410;
+    start();
+    struct zs_job *old = new_job(1, 60, 10, 0);
+    ck_assert(next_event(&ev, 20000) && ev.kind == ZS_EV_STARTED);
+    struct zs_job *many = zs_job_new();
+    many->root = 2;
+    many->params = (struct zs_params){.n = 2, .ignore_eos = true, .max_tokens = 10};
+    many->params.s.logprobs = -1;
+    for (int i = 0; i < 350; i++)
+        zt_ids_add(&many->ids, 60 + i % 50);
+    /* The old one needs more pages at its 267th token, just when the long prompt has begun. */
+    for (int i = 0; i < 255; i++)
+        sem_post(&fake.gate);
+    while (fake.steps < 255) {
+        while (next_event(&ev, 10))
+            zs_job_give_credit(old, ev.kind != ZS_EV_STARTED);
+        zs_sched_ring(sched);
+    }
+    ck_assert_int_eq(zs_sched_submit(sched, many), ZC_OK);
+    fake.gated = false;
+    sem_post(&fake.gate);
+    for (int done = 0; done < 2;) {
+        ck_assert_msg(next_event(&ev, 20000), "stuck after %d", done);
+        if (ev.kind == ZS_EV_FINISHED)
+            done++;
+        else if (ev.kind != ZS_EV_STARTED && zs_job_give_credit(ev.job, 1))
+            zs_sched_ring(sched);
+    }
+    usleep(10000);
+    zs_sched_stats(sched, &st);
+    ck_assert_uint_gt(st.preemptions, 0);
+    ck_assert_uint_eq(many->replies[1].ids.len, 10);
+    zs_job_free(old);
+    zs_job_free(many);
+}
+END_TEST
+
 START_TEST(many_jobs_wait_in_the_queue_and_all_finish)
 {
     enum { N = 100 };
@@ -545,6 +623,8 @@ int main(void)
     tcase_add_test(tc, a_job_without_credit_rests_and_goes_on);
     tcase_add_test(tc, choices_follow_the_first_and_end_together);
     tcase_add_test(tc, many_jobs_wait_in_the_queue_and_all_finish);
+    tcase_add_test(tc, readers_that_take_nothing_stall_nobody);
+    tcase_add_test(tc, choices_follow_a_first_that_lost_its_pages_before_it_was_computed);
     suite_add_tcase(s, tc);
     return t_run(s);
 }

@@ -248,13 +248,16 @@ static uint64_t turns_until(uint64_t root, uint64_t last)
     return root - last - 1;
 }
 
-/* The next to admit: who lost pages first, then users in turn, each one's oldest. */
+/* The next to admit: who lost pages first, then users in turn, each one's oldest. One whose reader
+ * takes nothing is not in a hurry. */
 static struct zs_choice *next_queued(const struct zs_sched *s)
 {
     struct zs_choice *c, *best = NULL;
 
     TAILQ_FOREACH(c, &s->queue, link)
     {
+        if (c->resting)
+            continue;
         if (c->was_preempted || c->index > 0)
             return c;
         if (!best ||
@@ -284,14 +287,41 @@ static void tell_queued(struct zs_sched *s)
     }
 }
 
+/* Takes the pages of a choice away; it goes to the head of the queue and is computed again. */
+static void preempt(struct zs_sched *s, struct zs_choice *c)
+{
+    leave_running(s, c);
+    ze_seq_free(c->seq);
+    c->seq = NULL;
+    c->state = ZS_CH_QUEUED;
+    c->was_preempted = true;
+    TAILQ_INSERT_HEAD(&s->queue, c, link);
+    s->now.preemptions++;
+}
+
+/* A reply that rests on its reader holds a place and pages: somebody who can use them gets them, or
+ * a client that does not read would stall everybody. Whether there was one. */
+static bool preempt_resting(struct zs_sched *s)
+{
+    for (int i = s->n_running - 1; i >= 0; i--) {
+        if (s->running[i]->resting) {
+            preempt(s, s->running[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void admit(struct zs_sched *s)
 {
     struct zc_diag dg;
     struct zs_choice *c;
 
-    while (s->n_running < s->max_running && (c = next_queued(s))) {
+    while ((c = next_queued(s))) {
         dg.text[0] = '\0';
-        int r = admit_choice(s, c, &dg);
+        int r = s->n_running < s->max_running ? admit_choice(s, c, &dg) : ZC_EBUSY;
+        if (r == ZC_EBUSY && preempt_resting(s))
+            continue;
         /* With nothing running, nothing will ever be given back. */
         if (r == ZC_EBUSY && s->n_running > 0)
             break;
@@ -304,18 +334,6 @@ static void admit(struct zs_sched *s)
 }
 
 /* ---- one step ----------------------------------------------------------------------------- */
-
-/* Takes the pages of the youngest away; it goes to the head of the queue and is computed again. */
-static void preempt(struct zs_sched *s, struct zs_choice *c)
-{
-    leave_running(s, c);
-    ze_seq_free(c->seq);
-    c->seq = NULL;
-    c->state = ZS_CH_QUEUED;
-    c->was_preempted = true;
-    TAILQ_INSERT_HEAD(&s->queue, c, link);
-    s->now.preemptions++;
-}
 
 static struct zs_choice *youngest(const struct zs_sched *s)
 {
@@ -457,7 +475,8 @@ static void take_result(struct zs_sched *s, struct zs_choice *c, const struct ze
     }
     if (c->state == ZS_CH_PREFILL) {
         c->state = ZS_CH_DECODE;
-        if (c->index == 0 && !c->was_preempted) {
+        /* Once: not when it lost its pages afterwards. It may have lost them before, too. */
+        if (c->index == 0 && c->job->prefilled == 0) {
             c->job->prefilled = now;
             queue_siblings(s, c);
         }
@@ -590,7 +609,7 @@ static void *engine_thread(void *arg)
         ring_front(s);
         /* Jobs may have ended unrun above and made room for queued ones: only a turn that had
          * nothing to compute, nothing to admit and learnt nothing of the end may sleep. */
-        if (!s->stop && n == 0 && (TAILQ_EMPTY(&s->queue) || s->n_running > 0))
+        if (!s->stop && n == 0 && (s->n_running > 0 || !next_queued(s)))
             zs_mailbox_wait(s->in, -1);
     }
     return NULL;
