@@ -58,9 +58,10 @@ static void pack_token(msgpack_packer *pk, const struct zs_choice_env *env, int3
     zc_buf_release(&text);
 }
 
-static void add_logprobs(struct zs_choice *c, const struct zs_choice_env *env,
-                         const struct ze_sampled *s)
+static int add_logprobs(struct zs_choice *c, const struct zs_choice_env *env,
+                        const struct ze_sampled *s, struct zc_diag *dg)
 {
+    size_t before = c->reply->logprobs.len;
     msgpack_packer pk;
 
     zc_rpc_packer(&pk, &c->reply->logprobs);
@@ -71,7 +72,14 @@ static void add_logprobs(struct zs_choice *c, const struct zs_choice_env *env,
         msgpack_pack_map(&pk, 3);
         pack_token(&pk, env, s->top_id[i], s->top_logprob[i]);
     }
+    int r = zc_buf_error(&c->reply->logprobs);
+    if (r < 0) { /* what is there stays whole maps */
+        zc_buf_truncate(&c->reply->logprobs, before);
+        return zc_diag(dg, r, "the logprobs of a reply are over the limit of %zu bytes",
+                       c->reply->logprobs.max);
+    }
     c->reply->n_logprobs++;
+    return ZC_OK;
 }
 
 /* ---- tokens to text ----------------------------------------------------------------------- */
@@ -130,8 +138,8 @@ int zs_choice_sample(struct zs_choice *c, struct zs_choice_env *env, const float
     if (r < 0)
         return r;
     c->n_sampled++;
-    if (c->job->params.s.logprobs >= 0)
-        add_logprobs(c, env, &s);
+    if (c->job->params.s.logprobs >= 0 && (r = add_logprobs(c, env, &s, dg)) < 0)
+        return r;
     if (is_end_token(c, env, s.id)) {
         zs_choice_end(c, ZS_FINISH_STOP);
         return ZC_OK;
@@ -178,12 +186,12 @@ static void attach_logprobs(struct zs_choice *c, struct zs_event *ev)
     const struct zs_reply *r = c->reply;
     size_t n = r->n_logprobs - c->n_lp_emitted;
 
-    if (n == 0 || n > UINT8_MAX)
+    if (n == 0)
         return;
     ev->logprob_len = (uint32_t)(r->logprobs.len - c->lp_emitted);
     ev->logprobs = zc_xmalloc(ev->logprob_len);
     memcpy(ev->logprobs, r->logprobs.data + c->lp_emitted, ev->logprob_len);
-    ev->n_logprobs = (uint8_t)n;
+    ev->n_logprobs = (uint32_t)n;
     c->lp_emitted = r->logprobs.len;
     c->n_lp_emitted = r->n_logprobs;
 }

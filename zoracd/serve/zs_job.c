@@ -47,12 +47,20 @@ struct zs_job *zs_job_new(void)
     return job;
 }
 
+size_t zs_job_input_bytes(const struct zs_job *job)
+{
+    return job->text_len + job->ids.len * sizeof *job->ids.data +
+           (job->transcript ? job->transcript->bytes : 0) +
+           (job->tools ? zs_json_bytes(job->tools) : 0) +
+           (job->vars ? zs_json_bytes(job->vars) : 0);
+}
+
 void zs_job_make_replies(struct zs_job *job)
 {
     job->replies = zc_xcalloc((size_t)job->params.n, sizeof *job->replies);
     for (int i = 0; i < job->params.n; i++) {
         zc_buf_init(&job->replies[i].text, SIZE_MAX / 4);
-        zc_buf_init(&job->replies[i].logprobs, SIZE_MAX / 4);
+        zc_buf_init(&job->replies[i].logprobs, ZS_JOB_MAX_LOGPROBS / (size_t)job->params.n);
         zt_ids_init(&job->replies[i].ids, INT32_MAX);
     }
 }

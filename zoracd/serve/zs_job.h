@@ -84,11 +84,15 @@ struct zs_job {
     struct zs_job_sync *sync; /* private: the two things that cross */
 };
 
-#define ZS_JOB_MAX_OUT (64u << 20) /* bytes of one response */
+#define ZS_JOB_MAX_OUT      (64u << 20) /* bytes of one response */
+#define ZS_JOB_MAX_LOGPROBS (32u << 20) /* of these, packed logprobs of all replies */
 
 /* A new job with nothing in it. */
 struct zs_job *zs_job_new(void);
 void zs_job_free(struct zs_job *job);
+
+/* The memory that what the request brought takes, about. */
+size_t zs_job_input_bytes(const struct zs_job *job);
 
 /* Makes the replies of a generate, when params.n is known. */
 void zs_job_make_replies(struct zs_job *job);
@@ -114,10 +118,10 @@ const char *zs_phase_name(enum zs_phase phase);
 #define ZS_EVENT_TEXT 88
 struct zs_event {
     struct zs_job *job; /* FINISHED: owned by the front again */
-    uint8_t kind, choice, phase, n_logprobs;
+    uint8_t kind, choice, phase;
     uint32_t len;   /* DELTA: of text */
     char *logprobs; /* DELTA: packed maps, owned by the event; NULL: none */
-    uint32_t logprob_len;
+    uint32_t n_logprobs, logprob_len;
     uint64_t done, total; /* STARTED: cached and prompt tokens; PROGRESS: so much of that */
     char text[ZS_EVENT_TEXT];
 };

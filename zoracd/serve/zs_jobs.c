@@ -80,11 +80,8 @@ int zs_jobs_new(struct zs_conn *c, int64_t id, enum zc_method method, struct zs_
 
 int zs_jobs_charge(struct zs_job *job, const struct zs_limits *lim, struct zc_diag *dg)
 {
-    size_t n = job->text_len + job->ids.len * sizeof *job->ids.data;
+    size_t n = zs_job_input_bytes(job);
 
-    n += job->transcript ? job->transcript->bytes : 0;
-    n += job->tools ? zs_json_bytes(job->tools) : 0;
-    n += job->vars ? zs_json_bytes(job->vars) : 0;
     if (job->user->input_bytes + n > lim->input_per_user_bytes)
         return zc_diag(dg, ZC_ELIMIT, "this user's requests would hold %zu bytes, the limit is %zu",
                        job->user->input_bytes + n, lim->input_per_user_bytes);

@@ -229,9 +229,7 @@ void zs_text_stop(struct zs_text *t, void (*free_job)(struct zs_job *, void *), 
 
 int zs_text_submit(struct zs_text *t, struct zs_job *job)
 {
-    size_t bytes = job->text_len + (job->transcript ? job->transcript->bytes : 0) +
-                   job->ids.len * sizeof *job->ids.data;
-    struct worker *w = &t->workers[bytes < LONG_BYTES ? 0 : 1];
+    struct worker *w = &t->workers[zs_job_input_bytes(job) < LONG_BYTES ? 0 : 1];
 
     int r = zs_mailbox_push(w->in, &job);
     if (r == ZC_OK)
