@@ -60,11 +60,6 @@ static int add_one(struct zs_transcript *t, json_t *m, const int32_t *ids, size_
     size_t bytes = zs_json_bytes(m) + n * sizeof *ids;
     struct zs_reply_ids reply = {NULL, n};
 
-    if (bytes > t->max_bytes - t->bytes) {
-        json_decref(m);
-        return zc_diag(dg, ZC_ELIMIT, "the conversation would have %zu bytes, the limit is %zu",
-                       t->bytes + bytes, t->max_bytes);
-    }
     if (len == t->cap) {
         t->cap = t->cap ? 2 * t->cap : 8;
         t->reply = zc_xreallocarray(t->reply, t->cap, sizeof *t->reply);
@@ -95,6 +90,9 @@ int zs_transcript_append(struct zs_transcript *t, const msgpack_object *msgs, st
     for (size_t i = 0; r == ZC_OK && i < json_array_size(array); i++)
         r = add_one(t, json_incref(json_array_get(array, i)), NULL, 0, dg);
     json_decref(array);
+    if (r == ZC_OK && t->bytes > t->max_bytes)
+        r = zc_diag(dg, ZC_ELIMIT, "the conversation would have %zu bytes, the limit is %zu",
+                    t->bytes, t->max_bytes);
     if (r < 0)
         zs_transcript_truncate(t, before);
     return r;

@@ -36,7 +36,9 @@ size_t zs_transcript_len(const struct zs_transcript *t);
 /* Appends msgs, an array of message maps (or NULL for none). All or nothing. ZC_EFORMAT names what
  * is no text; ZC_ELIMIT: over max_bytes. */
 int zs_transcript_append(struct zs_transcript *t, const msgpack_object *msgs, struct zc_diag *dg);
-/* Appends an assistant message of text, with the ids that it was generated as (n 0: unknown). */
+/* Appends an assistant message of text, with the ids that it was generated as (n 0: unknown). Also
+ * over max_bytes: a reply that was given is never forgotten, the next message is refused instead.
+ */
 int zs_transcript_add_reply(struct zs_transcript *t, const char *text, size_t len,
                             const int32_t *ids, size_t n, struct zc_diag *dg);
 /* Keeps the first n messages. */
