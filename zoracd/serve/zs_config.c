@@ -5,6 +5,7 @@
 
 #include "zoracd/serve/zs_config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <ini.h>
@@ -127,9 +128,9 @@ static int parse_number(const struct key *k, const char *value, uint64_t *ret)
 
     errno = 0;
     unsigned long long v = strtoull(value, &end, base);
-    if (end == value || errno || value[0] == '-')
+    if (!isdigit((unsigned char)value[0]) || errno)
         return ZC_EINVAL;
-    const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
+    const char *unit = isalpha((unsigned char)*end) ? strchr(units, *end & ~0x20) : NULL;
     if (k->type == KEY_SIZE && unit) {
         shift = 10 * (int)(unit - units + 1);
         end += strcasecmp(end + 1, "iB") == 0 ? 3 : 1;

@@ -17,7 +17,6 @@
 
 #define READ_BYTES    65536 /* of one read, and what a connection may bring in one turn */
 #define TURN_MESSAGES 64    /* messages of one connection in one turn */
-#define OUT_MAX       (48u << 20)
 #define KEEP_BYTES    16384 /* a drained buffer larger than this is given back */
 
 static void on_read(evutil_socket_t fd, short what, void *arg);
@@ -73,7 +72,8 @@ void zs_conn_new(struct zs_front *f, int fd)
                           .serial = ++f->n_accepted,
                           .sent_at = zs_now()};
     zc_buf_init(&c->in, f->config->limits.message_bytes + READ_BYTES);
-    zc_buf_init(&c->out, OUT_MAX);
+    /* What may wait unsent, and what was sent of it and not yet moved out. */
+    zc_buf_init(&c->out, 2 * f->config->limits.unsent_per_user_bytes);
     init_scan(c);
     c->read_ev = event_new(f->base, fd, EV_READ | EV_PERSIST, on_read, c);
     c->write_ev = event_new(f->base, fd, EV_WRITE, on_write, c);

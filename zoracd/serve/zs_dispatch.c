@@ -58,7 +58,8 @@ static int check_allowed(const struct zs_conn *c, enum zc_method m, struct zc_di
 
     if (w->who == ZC_WHO_OWNER && c->peer.uid != 0 && c->peer.uid != geteuid())
         return zc_diag(dg, ZC_EPERM, "%s is for root and the daemon's own user", w->name);
-    if (w->when == ZC_WHEN_READY && c->front->state == ZS_STOPPING)
+    if (w->when == ZC_WHEN_READY &&
+        (c->front->state == ZS_STOPPING || c->front->state == ZS_FAILED))
         return zc_diag(dg, ZC_EBUSY, "the daemon is stopping");
     return ZC_OK;
 }
