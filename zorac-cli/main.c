@@ -13,6 +13,7 @@
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
+#include "common/zc_utf8.h"
 #include "zorac-cli/zcli_cmd.h"
 #include "zorac-cli/zcli_input.h"
 #include "zorac-cli/zcli_reply.h"
@@ -85,6 +86,16 @@ static int set_temperature(struct zcli_opts *o, const char *text)
     return ZC_OK;
 }
 
+static int set_system(struct zcli_opts *o, const char *text)
+{
+    if (!zc_utf8_is_valid(text, strlen(text))) {
+        zcli_term_error("the text of --system is not UTF-8");
+        return ZC_EINVAL;
+    }
+    o->system = text;
+    return ZC_OK;
+}
+
 /* Positive: the program ends with status 0 (--help, --version). */
 static int take_option(struct zcli_opts *o, int c)
 {
@@ -100,8 +111,7 @@ static int take_option(struct zcli_opts *o, int c)
     case 'n':
         return set_int(o, "max_tokens", "-n", optarg);
     case OPT_SYSTEM:
-        o->system = optarg;
-        return ZC_OK;
+        return set_system(o, optarg);
     case OPT_SEED:
         return set_int(o, "seed", "--seed", optarg);
     case OPT_JSON:

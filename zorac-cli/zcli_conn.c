@@ -176,12 +176,14 @@ static int receive(struct zcli_conn *c, struct zc_diag *dg)
     char bytes[65536];
 
     if (interrupted)
-        return ZC_ECANCELED;
+        return zc_diag(dg, ZC_ECANCELED, "interrupted");
     sigprocmask(SIG_BLOCK, NULL, &none);
     sigdelset(&none, SIGINT);
-    if (ppoll(&p, 1, NULL, &none) < 0)
-        return errno == EINTR ? zc_diag(dg, ZC_ECANCELED, "interrupted")
-                              : zc_diag_sys(dg, "cannot wait for the daemon");
+    if (ppoll(&p, 1, NULL, &none) < 0) {
+        if (errno != EINTR)
+            return zc_diag_sys(dg, "cannot wait for the daemon");
+        return interrupted ? zc_diag(dg, ZC_ECANCELED, "interrupted") : ZC_OK;
+    }
     ssize_t n = recv(c->fd, bytes, sizeof bytes, 0);
     if (n < 0 && errno == EINTR)
         return ZC_OK;
@@ -189,7 +191,8 @@ static int receive(struct zcli_conn *c, struct zc_diag *dg)
         return zc_diag_sys(dg, "the connection to the daemon is gone");
     if (n == 0)
         return zc_diag(dg, ZC_ESYS, "the daemon has closed the connection");
-    return zc_buf_add(&c->in, bytes, (size_t)n);
+    int r = zc_buf_add(&c->in, bytes, (size_t)n);
+    return r < 0 ? zc_diag(dg, r, "no room for the daemon's answer") : r;
 }
 
 /* Receives until a whole message stands at the front of c->in; its length in ret_len. */

@@ -27,6 +27,8 @@ enum zcli_exit zcli_exit_of_error(int err)
     case ZC_ENOTFOUND:
         return ZCLI_NO_DAEMON;
     case ZC_EPERM:
+    case ZC_ELIMIT:
+    case ZC_EBUSY:
         return ZCLI_REFUSED;
     case ZC_EINVAL:
         return ZCLI_USAGE;

@@ -65,7 +65,7 @@ int zcli_store_path(const char *name, char **ret_path, struct zc_diag *dg)
     else if (home && home[0] == '/')
         dir = zc_xasprintf("%s/.local/share/zorac", home);
     else
-        return zc_diag(dg, ZC_ENOTFOUND, "neither XDG_DATA_HOME nor HOME is set");
+        return zc_diag(dg, ZC_ESYS, "neither XDG_DATA_HOME nor HOME is set");
     int r = make_dirs(dir, dg);
     if (r == ZC_OK)
         *ret_path = zc_xasprintf("%s/%s", dir, name);

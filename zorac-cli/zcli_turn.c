@@ -8,6 +8,7 @@
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
+#include "common/zc_utf8.h"
 
 struct zcli_turns {
     const struct zcli_opts *o;
@@ -133,6 +134,8 @@ int zcli_turns_run(struct zcli_turns *t, const char *prompt, struct zcli_outcome
     char name[64];
     int r;
 
+    if (!zc_utf8_is_valid(prompt, strlen(prompt)))
+        return zc_diag(dg, ZC_EFORMAT, "the prompt is not UTF-8 text");
     session_name(t, name, sizeof name);
     for (int attempt = 0;; attempt++) {
         if ((r = prepare(t, name, dg)) < 0 ||
