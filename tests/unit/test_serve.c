@@ -219,6 +219,9 @@ START_TEST(configuration_is_read_line_by_line)
 }
 END_TEST
 
+#define THIRD     "a third of a line that is longer than what is taken of a line ... "
+#define LONG_LINE THIRD THIRD THIRD
+
 START_TEST(configuration_names_file_line_and_key)
 {
     static const struct {
@@ -230,6 +233,8 @@ START_TEST(configuration_names_file_line_and_key)
         {"context = 99999999999999999999\n", "f:1: context"},
         {"memory-limit = 1QB\n", "f:1: memory-limit is a size"},
         {"memory-limit = 99999999TiB\n", "f:1: memory-limit"},
+        {"memory-limit = 6 iB\n", "f:1: memory-limit is a size"},
+        {"\n# " LONG_LINE " model = /m\n", "f:2: a line of more than 198 bytes"},
         {"exact = 2\n", "f:1: exact is yes or no"},
         {"model =\n", "f:1: model needs a value"},
         {"log-level = x\nlog-level = y\n", "f:1: log-level is one of"},

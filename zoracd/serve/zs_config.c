@@ -214,6 +214,8 @@ struct parse {
     bool seen[N_KEYS];
 };
 
+#define MAX_LINE 198 /* of inih's 200 the line end and the NUL go off */
+
 /* inih's handler: 0 makes it remember the line and go on; the first sentence is kept. */
 static int on_key(void *user, const char *section, const char *name, const char *value)
 {
@@ -236,6 +238,25 @@ static int on_key(void *user, const char *section, const char *name, const char 
     return p->result == ZC_OK;
 }
 
+/* inih cuts a longer line and reads the rest as a line of its own: a comment's end would be a
+ * setting. */
+static int check_lines(const char *name, const char *text, size_t len, struct zc_diag *dg)
+{
+    size_t begin = 0;
+    int line = 1;
+
+    for (size_t i = 0; i <= len; i++) {
+        if (i < len && text[i] != '\n')
+            continue;
+        if (i - begin > MAX_LINE)
+            return zc_diag(dg, ZC_EINVAL, "%s:%d: a line of more than %d bytes", name, line,
+                           MAX_LINE);
+        begin = i + 1;
+        line++;
+    }
+    return ZC_OK;
+}
+
 int zs_config_parse(struct zs_config *c, const char *name, const char *text, size_t len,
                     struct zc_diag *dg)
 {
@@ -243,11 +264,14 @@ int zs_config_parse(struct zs_config *c, const char *name, const char *text, siz
 
     if (memchr(text, '\0', len))
         return zc_diag(dg, ZC_EINVAL, "%s: it has a NUL byte and is no text", name);
+    int r = check_lines(name, text, len, dg);
+    if (r < 0)
+        return r;
     p = zc_xcalloc(1, sizeof *p);
     p->c = c;
     char *copy = zc_xstrndup(text, len);
     int line = ini_parse_string(copy, on_key, p);
-    int r = p->result;
+    r = p->result;
     if (r < 0)
         zc_diag(dg, r, "%s:%d: %s", name, line, p->dg.text);
     else if (line != 0)
