@@ -497,6 +497,9 @@ START_TEST(a_parameter_out_of_range_is_named)
     refused(frequency_penalty, NAN, "frequency_penalty");
     refused(logprobs, 21, "logprobs");
     p = neutral();
+    p.repetition_penalty = 0.01F;
+    t_assert_err(ze_sample_params_check(&p, V, &dg), ZC_OK, &dg);
+    p = neutral();
     p.bias = bias;
     p.n_bias = 1;
     t_assert_err(ze_sample_params_check(&p, V, &dg), ZC_EINVAL, &dg);

@@ -296,6 +296,7 @@ START_TEST(requests_that_are_wrong_name_the_key)
         {"generate", "{\"messages\": 5}", "messages must be an array of message maps"},
         {"generate", "{\"stop\": [\"a\", 1]}", "stop[1] is not a string"},
         {"generate", "{\"session\": \"\"}", "session must have 1 to 128 bytes"},
+        {"generate", "{\"presence_penalty\": 2.1}", "presence_penalty must be from -2 to 2"},
         {"generate", "{\"logit_bias\": {\"x\": 1}}", "logit_bias has a key"},
         {"generate", "{\"logit_bias\": {\"3\": true}}", "logit_bias of token 3"},
         {"generate", "{\"stream\": 1}", "stream must be a boolean"},

@@ -61,7 +61,7 @@ int ze_sample_params_check(const struct ze_sample_params *p, int V, struct zc_di
         {"top_p", p->top_p, 0, 1},
         {"min_p", p->min_p, 0, 1},
         {"typical_p", p->typical_p, 0, 1},
-        {"repetition_penalty", p->repetition_penalty, 0.01, 100},
+        {"repetition_penalty", p->repetition_penalty, 0.01F, 100},
         {"presence_penalty", p->presence_penalty, -2, 2},
         {"frequency_penalty", p->frequency_penalty, -2, 2},
         {"logprobs", p->logprobs, -1, ZE_MAX_LOGPROBS},
