@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whole files into memory, against a limit. Any thread. */
+/* Whole files into memory, against a limit; the standard descriptors. Any thread. */
 #ifndef COMMON_ZC_FILE_H
 #define COMMON_ZC_FILE_H
 
@@ -12,5 +12,10 @@ struct zc_diag;
  * over max bytes; ZC_ENOMEM; ZC_ESYS. Every diag begins with path. */
 int zc_file_read(char **ret_bytes, size_t *ret_len, const char *path, size_t max,
                  struct zc_diag *dg);
+
+/* Fills the standard descriptors that are closed, so that no file or socket gets one of these
+ * numbers and with it what is printed. What is filled in can't be read or written: its use is an
+ * error as before. First in main. */
+void zc_file_guard_std(void);
 
 #endif

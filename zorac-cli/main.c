@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/zc_err.h"
+#include "common/zc_file.h"
 #include "common/zc_mem.h"
 #include "common/zc_utf8.h"
 #include "zorac-cli/zcli_cmd.h"
@@ -86,13 +87,13 @@ static int set_temperature(struct zcli_opts *o, const char *text)
     return ZC_OK;
 }
 
-static int set_system(struct zcli_opts *o, const char *text)
+static int set_text(const char **dst, const char *what, const char *text)
 {
     if (!zc_utf8_is_valid(text, strlen(text))) {
-        zcli_term_error("the text of --system is not UTF-8");
+        zcli_term_error("the text of %s is not UTF-8", what);
         return ZC_EINVAL;
     }
-    o->system = text;
+    *dst = text;
     return ZC_OK;
 }
 
@@ -104,14 +105,13 @@ static int take_option(struct zcli_opts *o, int c)
         o->socket = optarg;
         return ZC_OK;
     case 's':
-        o->session = optarg;
-        return ZC_OK;
+        return set_text(&o->session, "-s", optarg);
     case 't':
         return set_temperature(o, optarg);
     case 'n':
         return set_int(o, "max_tokens", "-n", optarg);
     case OPT_SYSTEM:
-        return set_system(o, optarg);
+        return set_text(&o->system, "--system", optarg);
     case OPT_SEED:
         return set_int(o, "seed", "--seed", optarg);
     case OPT_JSON:
@@ -175,6 +175,7 @@ int main(int argc, char **argv)
     struct zcli_opts o = {.sampling = json_object()};
     int c, r = ZC_OK;
 
+    zc_file_guard_std();
     signal(SIGPIPE, SIG_IGN);
     /* "+": a prompt may hold words that look like options. */
     while (r == ZC_OK && (c = getopt_long(argc, argv, "+S:s:t:n:", long_options, NULL)) != -1)
@@ -183,6 +184,10 @@ int main(int argc, char **argv)
     if (r == ZC_OK) {
         zcli_term_init(o.plain);
         status = run(&o, argc, argv);
+    }
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == ZCLI_DONE) {
+        zcli_term_error("cannot write to standard output");
+        status = ZCLI_FAILED;
     }
     json_decref(o.sampling);
     return status;

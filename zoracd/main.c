@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/zc_err.h"
+#include "common/zc_file.h"
 #include "common/zc_log.h"
 #include "common/zc_mem.h"
 #include "common/zc_sock.h"
@@ -172,6 +173,7 @@ int main(int argc, char **argv)
     struct zs_config config;
     struct zc_diag dg;
 
+    zc_file_guard_std();
     signal(SIGPIPE, SIG_IGN);
     umask(0077);
     json_object_seed(0);

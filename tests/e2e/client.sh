@@ -62,6 +62,15 @@ tail -n 1 "$dir/out" | grep -q '^{"result":.*"finish_reason":"length"' || fail "
 printf 'not \377 text' | "$zorac" >/dev/null 2>"$dir/err" && fail "bytes that are no text"
 grep -q 'UTF-8' "$dir/err" || fail "it does not say why"
 gives 2 "$zorac" -s x --system a -t nan hi
+gives 2 "$zorac" --system "$(printf '\377')" hi
+gives 2 "$zorac" -s "$(printf '\377')" hi
+gives 1 env -u HOME -u XDG_DATA_HOME "$zorac" -s x hi
+gives 1 sh -c '"$1" hi >&-' - "$zorac"
+grep -q 'cannot write' "$dir/err" || fail "a closed output is not noticed"
+for args in "hi" "--json hi" "status" "raw status" "--help"; do
+    # shellcheck disable=SC2086 # two words
+    gives 1 sh -c '"$@" >/dev/full' - "$zorac" $args
+done
 
 # ---- commands ----
 gives 0 "$zorac" status
