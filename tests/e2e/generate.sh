@@ -106,3 +106,12 @@ echo "{\"id\":1,\"method\":\"detokenize\",\"params\":{\"ids\":$ids}}" | ask | gr
 eos=$(response 3 <"$dir/out" | sed 's/.*"ids":\[\([0-9]*\)\].*/\1/')
 ! response 4 <"$dir/out" | grep -q "\"ids\":[^]]*[[,]$eos[],]" || fail "a message's text became a control token"
 until_true 40 is_idle
+
+# a template variable that would be dropped is refused by its name; another one reaches the template
+for v in messages add_generation_prompt bos_token; do
+    printf '{"id":1,"method":"render","params":{"messages":%s,"template_vars":{"%s":"x"}}}\n' \
+        "$(user hi)" $v | ask | response 1 | grep -q "template_vars: '$v'" ||
+        fail "template_vars may set $v"
+done
+printf '{"id":1,"method":"render","params":{"messages":%s,"template_vars":{"own":"x"}}}\n' \
+    "$(user hi)" | ask | response 1 | grep -q '"text"' || fail "template_vars"

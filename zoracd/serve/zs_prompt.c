@@ -15,9 +15,28 @@
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
 
+/* A variable that we set ourselves would be dropped without a word: it is refused by its name. */
+static int check_vars(const struct zs_model *m, json_t *vars, struct zc_diag *dg)
+{
+    static const char *const ours[] = {"messages", "tools", "add_generation_prompt"};
+    const char *key;
+    json_t *v;
+
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (json_object_get(vars, ours[i]))
+            return zc_diag(dg, ZC_EINVAL, "template_vars: '%s' cannot be set there", ours[i]);
+    json_object_foreach (m->trusted, key, v)
+        if (json_object_get(vars, key))
+            return zc_diag(dg, ZC_EINVAL, "template_vars: '%s' is the model's own", key);
+    return ZC_OK;
+}
+
 int zs_prompt_render(const struct zs_model *m, json_t *messages, json_t *tools, json_t *vars,
                      int64_t now, struct zt_text *out, struct zc_diag *dg)
 {
+    int r = check_vars(m, vars, dg);
+    if (r < 0)
+        return r;
     json_t *all = vars ? json_copy(vars) : json_object();
     struct zt_tmpl_in in = {.vars = all, .trusted_vars = m->trusted, .now = now};
 
@@ -27,7 +46,7 @@ int zs_prompt_render(const struct zs_model *m, json_t *messages, json_t *tools, 
     if (tools)
         json_object_set(all, "tools", tools);
     json_object_set_new(all, "add_generation_prompt", json_true());
-    int r = zt_tmpl_render(m->tmpl, &in, out, dg);
+    r = zt_tmpl_render(m->tmpl, &in, out, dg);
     json_decref(all);
     return r;
 }
