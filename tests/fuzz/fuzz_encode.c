@@ -11,7 +11,7 @@
 #include "common/zc_err.h"
 #include "tests/unit/t_tok.h"
 #include "zoracd/text/zt_tok.h"
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -46,7 +46,7 @@ static void check(const struct zt_tok *tok, bool is_meta, const char *p, size_t 
         special |= zt_tok_is_special(tok, ids.data[i]);
     if (special && step >= 64)
         abort();
-    zt_utf8_lossy(&want, p, n);
+    zc_utf8_lossy(&want, p, n);
     /* SentencePiece's sign comes back as a space, and there is one behind a special token */
     bool is_exact = !is_meta || (!special && !memmem(p, n, "\u2581", 3));
     if (is_exact && (got.len != want.len || memcmp(zc_buf_str(&got), zc_buf_str(&want), got.len)))

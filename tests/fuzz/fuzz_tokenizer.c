@@ -9,7 +9,7 @@
 
 #include "common/zc_err.h"
 #include "zoracd/text/zt_tok.h"
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -22,7 +22,7 @@ static void stream(const struct zt_tok *tok, const struct zt_ids *ids)
     zt_detok_new(&d, tok, false);
     for (size_t i = 0; i < ids->len && i < 1000; i++) {
         if (zt_detok_push(d, ids->data[i], &out) == ZC_EINVAL ||
-            zt_utf8_valid(zc_buf_str(&out), out.len) != out.len)
+            zc_utf8_valid(zc_buf_str(&out), out.len) != out.len)
             abort();
     }
     zt_detok_free(d);
@@ -49,7 +49,7 @@ static void check(const uint8_t *p, size_t n,
                                 ZT_TOK_PARSE_SPECIAL | ZT_TOK_ADD_SPECIAL, &ids, &dg);
     if (r >= 0 && zt_tok_decode(tok, ids.data, ids.len, false, &out, &dg) == ZC_EINVAL)
         abort();
-    if (zt_utf8_valid(zc_buf_str(&out), out.len) != out.len)
+    if (zc_utf8_valid(zc_buf_str(&out), out.len) != out.len)
         abort();
     stream(tok, &ids);
     zt_ids_release(&ids);

@@ -15,7 +15,7 @@
 #include "zoracd/text/zt_bpe.h"
 #include "zoracd/text/zt_json.h"
 #include "zoracd/text/zt_tok.h"
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 static struct zc_diag dg;
 
@@ -661,7 +661,7 @@ START_TEST(a_stream_of_halves_holds_back_little)
         ck_assert_int_eq(zt_detok_push(d, 264, &out), ZC_OK);
     ck_assert_uint_gt(out.len, 4900);
     zt_detok_flush(d, &out);
-    ck_assert_uint_eq(zt_utf8_valid(out.data, out.len), out.len);
+    ck_assert_uint_eq(zc_utf8_valid(out.data, out.len), out.len);
     zc_buf_release(&out);
     zt_detok_free(d);
     zt_tok_free(tok);
@@ -935,15 +935,15 @@ START_TEST(utf8_steps_give_a_verdict)
     uint32_t got;
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        ck_assert_msg(zt_utf8_step(cases[i].p, strlen(cases[i].p)) == cases[i].want, "case %zu", i);
+        ck_assert_msg(zc_utf8_step(cases[i].p, strlen(cases[i].p)) == cases[i].want, "case %zu", i);
     for (uint32_t cp = 0; cp <= 0x10ffff; cp++) {
-        int n = zt_utf8_put(p, cp), step = zt_utf8_step(p, (size_t)n);
+        int n = zc_utf8_put(p, cp), step = zc_utf8_step(p, (size_t)n);
         bool is_right = cp >= 0xd800 && cp < 0xe000
                             ? step < 0
-                            : step == n && zt_utf8_get(p, &got) == n && got == cp &&
-                                  zt_utf8_tail(p, (size_t)n) == 0;
+                            : step == n && zc_utf8_get(p, &got) == n && got == cp &&
+                                  zc_utf8_tail(p, (size_t)n) == 0;
         for (int cut = 1; step > 0 && cut < n; cut++)
-            is_right &= zt_utf8_tail(p, (size_t)cut) == (size_t)cut;
+            is_right &= zc_utf8_tail(p, (size_t)cut) == (size_t)cut;
         if (!is_right) /* not an assertion for each: Check writes every one to a file */
             ck_abort_msg("U+%04X", cp);
     }

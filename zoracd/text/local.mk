@@ -16,7 +16,6 @@ noinst_LIBRARIES += %D%/libtext.a
   %D%/zt_tok.c %D%/zt_tok.h %D%/zt_tok_internal.h \
   %D%/zt_tok_added.c \
   %D%/zt_tok_load.c \
-  %D%/zt_utf8.c %D%/zt_utf8.h \
   %D%/zt_vocab.c %D%/zt_vocab.h \
   %D%/zt_tmpl.h %D%/zt_tmpl_internal.h %D%/zt_tmpl_value.c %D%/zt_tmpl_ops.c \
   %D%/zt_tmpl_format.c %D%/zt_tmpl_lex.c %D%/zt_tmpl_parse.c %D%/zt_tmpl_eval.c \

@@ -8,7 +8,7 @@
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 #include <utf8proc.h>
 
@@ -119,7 +119,7 @@ static size_t before(const char *p, size_t start, size_t at, uint32_t *ret_cp)
 
     while (i > start && ((unsigned char)p[i] & 0xc0) == 0x80)
         i--;
-    zt_utf8_get(p + i, ret_cp);
+    zc_utf8_get(p + i, ret_cp);
     return at - i;
 }
 
@@ -133,7 +133,7 @@ static bool is_single_word(const char *p, size_t start, size_t end, const struct
             return false;
     }
     if (hit->end < end) {
-        zt_utf8_get(p + hit->end, &cp);
+        zc_utf8_get(p + hit->end, &cp);
         if (is_word(cp))
             return false;
     }
@@ -149,13 +149,13 @@ static void strip(const char *p, size_t done, size_t end, struct zt_added_hit *h
         hit->start = done;
     while (hit->token->lstrip && hit->start > done) {
         size_t len = before(p, done, hit->start, &cp);
-        if (!zt_utf8_is_space(cp))
+        if (!zc_utf8_is_space(cp))
             break;
         hit->start -= len;
     }
     while (hit->token->rstrip && hit->end < end) {
-        size_t len = (size_t)zt_utf8_get(p + hit->end, &cp);
-        if (!zt_utf8_is_space(cp))
+        size_t len = (size_t)zc_utf8_get(p + hit->end, &cp);
+        if (!zc_utf8_is_space(cp))
             break;
         hit->end += len;
     }

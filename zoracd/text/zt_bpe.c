@@ -10,7 +10,7 @@
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 #define SCAN_MAX    32
 #define MAX_WORK    ((size_t)4 << 30) /* bytes of any one array; pieces stay far below */
@@ -201,7 +201,7 @@ void zt_bpe_finish(struct zt_bpe *b)
         b->byte_ids[i] = zt_vocab_find(&b->vocab, text, 6);
     }
     for (uint32_t cp = 0; cp < N_CHARS; cp++)
-        b->char_ids[cp] = zt_vocab_find(&b->vocab, text, (size_t)zt_utf8_put(text, cp));
+        b->char_ids[cp] = zt_vocab_find(&b->vocab, text, (size_t)zc_utf8_put(text, cp));
     b->words_only = has_words(b);
 }
 
@@ -230,7 +230,7 @@ static int32_t find_char(const struct zt_bpe *b, const char *p, size_t n)
 {
     uint32_t cp;
 
-    if (n <= 2 && (size_t)zt_utf8_get(p, &cp) == n && cp < N_CHARS)
+    if (n <= 2 && (size_t)zc_utf8_get(p, &cp) == n && cp < N_CHARS)
         return b->char_ids[cp];
     return zt_vocab_find(&b->vocab, p, n);
 }
@@ -256,7 +256,7 @@ static size_t fill_symbols(const struct zt_bpe *b, struct zt_bpe_symbol *s, cons
 
     for (size_t i = 0; i < n;) {
         const char *c = p + i;
-        size_t len = (size_t)zt_utf8_step(c, n - i);
+        size_t len = (size_t)zc_utf8_step(c, n - i);
         i += len;
         if (i == n && b->suffix) { /* the last character has the suffix in its token */
             memcpy(last, c, len);

@@ -6,7 +6,7 @@
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 /* The order in which a sequence may have its steps. */
 enum place { AT_REPLACE, AT_FALLBACK, AT_FUSE, AT_STRIP, AT_END };
@@ -38,7 +38,7 @@ static int read_strip(struct zt_decoder *d, const json_t *spec, struct zc_diag *
     const char *content = json_string_value(json_object_get(spec, "content"));
     json_int_t start = json_integer_value(json_object_get(spec, "start"));
 
-    if (!content || !*content || zt_utf8_step(content, strlen(content)) != (int)strlen(content))
+    if (!content || !*content || zc_utf8_step(content, strlen(content)) != (int)strlen(content))
         return zc_diag(dg, ZC_EFORMAT, "decoder: Strip without a character");
     if (start < 0 || start > 1000000)
         return zc_diag(dg, ZC_ELIMIT, "decoder: Strip of %lld characters", (long long)start);

@@ -9,7 +9,7 @@
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
 #include "zoracd/text/zt_tok_internal.h"
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 #define MAX_TEXT ((size_t)1 << 30)
 #define HOLD_MAX 64 /* bytes; then whole characters are given out although the end is not whole */
@@ -73,18 +73,18 @@ static int give_bad(struct zt_detok *d, struct zc_buf *out, size_t n)
     int r = ZC_OK;
 
     for (; n > 0 && r >= 0; n--)
-        r = give(d, out, ZT_UTF8_REPLACEMENT, 3);
+        r = give(d, out, ZC_UTF8_REPLACEMENT, 3);
     return r;
 }
 
 /* BYTES: gives out what is held, or nothing while it ends within a character. */
 static int give_held(struct zt_detok *d, struct zc_buf *out)
 {
-    size_t tail = zt_utf8_tail(d->held.data, d->held.len);
+    size_t tail = zc_utf8_tail(d->held.data, d->held.len);
 
     if (tail && d->held.len <= HOLD_MAX)
         return ZC_OK;
-    int r = zt_utf8_lossy(out, d->held.data, d->held.len - tail);
+    int r = zc_utf8_lossy(out, d->held.data, d->held.len - tail);
     zc_buf_drain(&d->held, d->held.len - tail);
     return r;
 }
@@ -94,7 +94,7 @@ static int end_run(struct zt_detok *d, struct zc_buf *out)
 {
     size_t n = d->held.len;
 
-    int r = n > 0 && zt_utf8_valid(d->held.data, n) == n ? give(d, out, d->held.data, n)
+    int r = n > 0 && zc_utf8_valid(d->held.data, n) == n ? give(d, out, d->held.data, n)
                                                          : give_bad(d, out, n);
     zc_buf_clear(&d->held);
     d->run_is_bad = false;
@@ -109,7 +109,7 @@ static int add_to_run(struct zt_detok *d, struct zc_buf *out, char byte)
     int r = zc_buf_addc(&d->held, byte);
     if (r < 0 || d->is_whole)
         return r;
-    int len = zt_utf8_step(d->held.data, d->held.len);
+    int len = zc_utf8_step(d->held.data, d->held.len);
     if (len == 0)
         return ZC_OK;
     if (len > 0)
@@ -129,7 +129,7 @@ static int add_bytes(struct zc_buf *out, const char *p, size_t n)
     uint32_t cp;
 
     for (size_t i = 0; i < n;) {
-        i += (size_t)zt_utf8_get(p + i, &cp);
+        i += (size_t)zc_utf8_get(p + i, &cp);
         int byte = zt_pre_byte_of_char(cp);
         if (byte < 0) {
             zc_buf_truncate(out, mark);
@@ -260,7 +260,7 @@ int zt_detok_push(struct zt_detok *d, int32_t id, struct zc_buf *out)
 int zt_detok_flush(struct zt_detok *d, struct zc_buf *out)
 {
     int r = d->tok->decoder.kind == ZT_DECODER_BYTES
-                ? zt_utf8_lossy(out, zc_buf_str(&d->held), d->held.len)
+                ? zc_utf8_lossy(out, zc_buf_str(&d->held), d->held.len)
                 : end_run(d, out);
     reset(d);
     return r;

@@ -8,7 +8,7 @@
 
 #include "common/zc_buf.h"
 #include "common/zc_err.h"
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 #define MAX_DEPTH 64
 
@@ -107,7 +107,7 @@ static int unicode_escape(struct zt_json *j, struct zc_buf *out)
     }
     if (cp >= 0xd800 && cp < 0xe000)
         cp = 0xfffd;
-    return zc_buf_add(out, utf8, (size_t)zt_utf8_put(utf8, cp));
+    return zc_buf_add(out, utf8, (size_t)zc_utf8_put(utf8, cp));
 }
 
 static int escape(struct zt_json *j, struct zc_buf *out)

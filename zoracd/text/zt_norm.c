@@ -10,7 +10,7 @@
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 enum step_kind { STEP_FORM, STEP_PREPEND, STEP_REPLACE, STEP_STRIP };
 
@@ -179,14 +179,14 @@ static int run_form(const struct zt_norm_step *s, struct zt_text *out, const str
 
     for (size_t i = 0, before = 0; i < n && r >= 0;) {
         size_t start = i;
-        i += (size_t)zt_utf8_get(p + i, &cp);
+        i += (size_t)zc_utf8_get(p + i, &cp);
         if (is_inert(cp, s->form)) {
             before = start;
             continue;
         }
         size_t end = i;
         while (end < n) {
-            size_t len = (size_t)zt_utf8_get(p + end, &cp);
+            size_t len = (size_t)zc_utf8_get(p + end, &cp);
             if (is_inert(cp, s->form))
                 break;
             end += len;
@@ -228,8 +228,8 @@ static int run_strip(const struct zt_norm_step *s, struct zt_text *out, const st
     uint32_t cp;
 
     while (s->strip_left && start < end) {
-        size_t len = (size_t)zt_utf8_get(in->buf.data + start, &cp);
-        if (!zt_utf8_is_space(cp))
+        size_t len = (size_t)zc_utf8_get(in->buf.data + start, &cp);
+        if (!zc_utf8_is_space(cp))
             break;
         start += len;
     }
@@ -237,8 +237,8 @@ static int run_strip(const struct zt_norm_step *s, struct zt_text *out, const st
         size_t at = end - 1;
         while ((in->buf.data[at] & 0xc0) == 0x80)
             at--;
-        zt_utf8_get(in->buf.data + at, &cp);
-        if (!zt_utf8_is_space(cp))
+        zc_utf8_get(in->buf.data + at, &cp);
+        if (!zc_utf8_is_space(cp))
             break;
         end = at;
     }

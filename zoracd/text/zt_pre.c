@@ -7,7 +7,7 @@
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 /* The pattern of ByteLevel itself (GPT-2's), and those that stand for the reference's predicates.
  */
@@ -149,7 +149,7 @@ static int read_metaspace(struct zt_pre *pre, const json_t *spec, struct zc_diag
     int scheme = read_name(spec, "prepend_scheme", scheme_names, N_SCHEMES, SCHEME_ALWAYS);
 
     if (scheme < 0 || !rep || strlen(rep) == 0 ||
-        zt_utf8_step(rep, strlen(rep)) != (int)strlen(rep))
+        zc_utf8_step(rep, strlen(rep)) != (int)strlen(rep))
         return zc_diag(dg, ZC_EFORMAT, "pre_tokenizer: Metaspace without a %s",
                        scheme < 0 ? "known prepend_scheme" : "replacement of one character");
     if (json_is_false(json_object_get(spec, "add_prefix_space"))) {

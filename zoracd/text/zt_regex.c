@@ -12,7 +12,7 @@
 #include "common/zc_buf.h"
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 #define MAX_PATTERN  (64 * 1024)
 #define MIN_STEPS    1000000           /* of one match, and so many more per byte of text: */
@@ -262,7 +262,7 @@ int zt_regex_next(struct zt_regex_scan *scan, struct zt_regex_work *w, struct zc
             return 1;
         }
         scan->from += scan->from < scan->n
-                          ? (size_t)zt_utf8_step(scan->p + scan->from, scan->n - scan->from)
+                          ? (size_t)zc_utf8_step(scan->p + scan->from, scan->n - scan->from)
                           : 1;
     }
     return r < 0 ? r : 0;

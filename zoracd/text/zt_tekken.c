@@ -10,7 +10,7 @@
 #include "common/zc_mem.h"
 #include "zoracd/text/zt_json.h"
 #include "zoracd/text/zt_tok_internal.h"
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 #define MAX_SPECIALS 65536
 #define MAX_BYTES    ((size_t)1 << 20) /* of a token in base64 */
@@ -132,7 +132,7 @@ static int decode_token(struct tekken *t, const struct zc_buf *in, struct zc_buf
             continue;
         n_bits -= 8;
         unsigned cp = zt_pre_char_of_byte((unsigned char)(bits >> n_bits));
-        int r = zc_buf_add(out, utf8, (size_t)zt_utf8_put(utf8, cp));
+        int r = zc_buf_add(out, utf8, (size_t)zc_utf8_put(utf8, cp));
         if (r < 0)
             return zc_diag(t->dg, r, "no memory for a token");
     }
@@ -198,8 +198,8 @@ static int add_pairs(struct tekken *t, int32_t id)
     size_t n;
     const char *p = zt_vocab_get(&bpe->vocab, id, &n);
 
-    for (size_t cut = (size_t)zt_utf8_step(p, n); cut < n;
-         cut += (size_t)zt_utf8_step(p + cut, n - cut)) {
+    for (size_t cut = (size_t)zc_utf8_step(p, n); cut < n;
+         cut += (size_t)zc_utf8_step(p + cut, n - cut)) {
         int32_t left = zt_vocab_find(&bpe->vocab, p, cut);
         int32_t right = left < 0 ? -1 : zt_vocab_find(&bpe->vocab, p + cut, n - cut);
         if (right < 0)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 struct lexer {
     struct zt_env *e;
@@ -353,7 +353,7 @@ struct zt_lexeme *zt_lex(struct zt_env *e, const char *src, size_t len)
     struct lexer x = {.e = e};
 
     e->line = 1;
-    if (zt_utf8_valid(src, len) != len)
+    if (zc_utf8_valid(src, len) != len)
         zt_fail_err(e, ZC_EFORMAT, "the template is not valid UTF-8");
     normalise(&x, src, len);
     while (x.pos < x.len) {

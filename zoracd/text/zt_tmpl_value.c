@@ -11,7 +11,7 @@
 
 #include "common/zc_mem.h"
 #include "zoracd/text/zt_json.h"
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 /* ---- arena and failure ---------------------------------------------------------------------- */
 
@@ -543,7 +543,7 @@ const struct zt_val *zt_dict_get(struct zt_env *e, const struct zt_dict *d, stru
 /* Everything behind here relies on valid UTF-8. */
 static void check_utf8(struct zt_env *e, const char *p, size_t len)
 {
-    if (zt_utf8_valid(p, len) != len)
+    if (zc_utf8_valid(p, len) != len)
         zt_fail_err(e, ZC_EFORMAT, "the variables are not valid UTF-8");
 }
 

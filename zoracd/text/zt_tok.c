@@ -9,7 +9,7 @@
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
 #include "zoracd/text/zt_tok_internal.h"
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 /* ---- looking into it ---------------------------------------------------------------------- */
 
@@ -164,19 +164,19 @@ static int make_valid(const struct zt_text *text, struct zt_text *clean,
     bool trusted;
 
     *ret_text = text;
-    if (zt_utf8_valid(p, n) == n)
+    if (zc_utf8_valid(p, n) == n)
         return ZC_OK;
     *ret_text = clean;
     while (i < n) {
-        size_t ok = zt_utf8_valid(p + i, n - i);
+        size_t ok = zc_utf8_valid(p + i, n - i);
         int r = zt_text_copy(clean, text, i, ok);
         i += ok;
         if (r < 0 || i == n)
             return r;
-        int len = zt_utf8_step(p + i, n - i);
+        int len = zc_utf8_step(p + i, n - i);
         size_t bad = len < 0 ? (size_t)-len : n - i;
         zt_text_run(text, i, bad, &trusted);
-        if ((r = zt_text_add(clean, ZT_UTF8_REPLACEMENT, 3, trusted)) < 0)
+        if ((r = zt_text_add(clean, ZC_UTF8_REPLACEMENT, 3, trusted)) < 0)
             return r;
         i += bad;
     }

@@ -13,7 +13,7 @@
 #include "common/zc_mem.h"
 #include "zoracd/text/zt_json.h"
 #include "zoracd/text/zt_tok_internal.h"
-#include "zoracd/text/zt_utf8.h"
+#include "common/zc_utf8.h"
 
 #define MAX_FILE ((size_t)256 << 20)
 
@@ -406,8 +406,8 @@ static int new_from(struct zt_tok **ret_tok, const char *json, size_t len,
     zt_json_init(&j, json, len, dg);
     if (len > MAX_FILE)
         r = zc_diag(dg, ZC_ELIMIT, "%zu bytes, at most %zu are allowed", len, MAX_FILE);
-    else if (zt_utf8_valid(json, len) < len)
-        r = zc_diag(dg, ZC_EFORMAT, "byte %zu: not UTF-8", zt_utf8_valid(json, len));
+    else if (zc_utf8_valid(json, len) < len)
+        r = zc_diag(dg, ZC_EFORMAT, "byte %zu: not UTF-8", zc_utf8_valid(json, len));
     else
         r = read(tok, &j);
     if (r < 0) {
