@@ -32,16 +32,24 @@ for i in $(seq 32); do
     response "$i" <"$dir/out" | field text | cmp -s - "$dir/alone.$((i % 8 + 1))" || fail "request $i"
 done
 
-# two streams run at the same time: events of both are mixed
-{
-    request 1 true | sed 's/"max_tokens":[0-9]*/"max_tokens":200/'
-    request 2 true | sed 's/"max_tokens":[0-9]*/"max_tokens":200/;s/"id":1/"id":2/'
-} | ask | sed -n 's/.*"event":"delta".*"id":\([0-9]*\).*/\1/p' | uniq | wc -l >"$dir/turns"
-[ "$(cat "$dir/turns")" -gt 20 ] || fail "one stream waited for the other"
+# two streams run at the same time: once both have begun, events of both are mixed
+both_run() {
+    echo '{"id":1,"method":"status"}' | ask | grep -q '"running":2'
+}
+hold two "{\"id\":1,\"method\":\"generate\",\"params\":{\"prompt\":\"One\",$flood}}" \
+    "{\"id\":2,\"method\":\"generate\",\"params\":{\"prompt\":\"Two\",$flood}}"
+until_true 40 both_run
+release two
+wait $client || fail "$(tail -n 1 "$dir/two")"
+turns=$(sed -n 's/.*"event":"delta","params":{"choice":0,"id":\([0-9]*\).*/\1/p' "$dir/two" | uniq | wc -l)
+[ "$turns" -gt 20 ] || fail "one stream waited for the other: $turns turns"
 
 # an id that is in use
 {
-    request 1 true
-    request 1 true
-} | ask -q >"$dir/out" || true
+    echo "{\"id\":1,\"method\":\"generate\",\"params\":{\"prompt\":\"One\",$flood}}"
+    echo '{"event":"delta","of":1}'
+    echo '{"id":1,"method":"tokenize","params":{"text":"x"}}'
+    echo '{"wait":1}'
+    echo '{"id":2,"method":"cancel","params":{"id":1}}'
+} | ask -q >"$dir/out"
 grep -q 'a request with id 1 is running' "$dir/out" || fail "an id was used twice"

@@ -105,7 +105,28 @@ is_idle() {
 
 # response ID: that response among the lines of standard input
 response() {
-    grep "\"id\":$1[,}]" | grep -v '"event"' || fail "no response to request $1"
+    grep -e "^{\"id\":$1," -e "\"id\":$1}\$" | grep -v '^{"event"' || fail "no response to request $1"
+}
+
+# Parameters of a reply that can't end before its client reads: its logprobs are more than what may
+# wait unsent and what a socket holds, and a reply whose client does not read rests.
+flood='"ignore_eos":true,"seed":1,"logprobs":20,"max_tokens":1500'
+
+# hold NAME LINES...: a client in the background that sends these lines and then reads nothing until
+# `release NAME`; $client is its process, $dir/NAME what it prints
+hold() {
+    held=$1
+    shift
+    {
+        for line in "$@"; do
+            printf '%s\n' "$line"
+        done
+        echo "{\"hold\":\"$dir/$held.go\"}"
+    } | ask -t 80 >"$dir/$held" 2>&1 &
+    client=$!
+}
+release() {
+    : >"$dir/$1.go"
 }
 
 user() {

@@ -34,10 +34,11 @@ kill "$pid"
 stopped 0
 
 # stopped while loading
+: >"$log"
 launch -m "$dir/model"
 until_true 40 is_state loading
 kill "$pid"
-sleep 0.2
+until_true 40 grep -q 'signal 15: stopping' "$log"
 : >"$dir/model/tokenizer_config.json" &
 stopped 0
 

@@ -8,15 +8,16 @@ rss() {
     sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status"
 }
 
-# somebody streams all the while
-echo '{"id":1,"method":"generate","params":{"prompt":"Once","ignore_eos":true,"max_tokens":1200,"seed":1}}' |
-    ask -q -t 80 >"$dir/other" &
-other=$!
-
-has_generated() {
-    [ "$(stat_of generated)" -gt "$1" ]
+# somebody is in the middle of a stream all the while
+hold other "{\"id\":1,\"method\":\"generate\",\"params\":{\"prompt\":\"Once\",$flood}}" \
+    '{"event":"delta","of":1}'
+other=$client
+is_resting() {
+    a=$(stat_of generated)
+    sleep 0.5
+    [ "$a" -gt 100 ] && [ "$a" = "$(stat_of generated)" ]
 }
-until_true 40 has_generated 600
+until_true 10 is_resting
 before=$(rss)
 # closing RAW SAYS: the bytes, the reason
 closing() {
@@ -60,14 +61,19 @@ done
 [ "$(grep -c '"id":7,"result"' "$dir/out")" = 3000 ] || fail "not 3000 answers"
 
 # too many connections of one user
+three_are_there() { # and the one that asks
+    echo '{"id":1,"method":"status"}' | ask | grep -q '"connections":4[,}]'
+}
+hold second
+hold third
+until_true 40 three_are_there
 echo 'limit-connections_per_user = 3' >"$conf"
 kill -HUP "$pid"
 until_true 40 grep -q 'configuration reread' "$log"
-{ echo '{"sleep_ms":1500}'; } | ask >/dev/null &
-{ echo '{"sleep_ms":1500}'; } | ask >/dev/null &
-{ echo '{"sleep_ms":1500}'; } | ask >/dev/null &
-sleep 0.5
 echo '{"closed":true}' | ask >"$dir/out"
 grep -q 'too many connections' "$dir/out" || fail "a fourth connection: $(cat "$dir/out")"
+release second
+release third
+release other
 wait $other || fail "somebody else noticed"
-grep -q '"completion_tokens":1200' "$dir/other" || fail "somebody else lost tokens"
+grep -q '"completion_tokens":1500' "$dir/other" || fail "somebody else lost tokens"

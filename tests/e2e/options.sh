@@ -11,7 +11,7 @@ expect() {
     says=$2
     shift 2
     st=0
-    timeout 20 "$zoracd" "$@" >"$dir/out" 2>"$dir/err" || st=$?
+    timeout 60 "$zoracd" "$@" >"$dir/out" 2>"$dir/err" || st=$?
     [ $st = "$want" ] || fail "zoracd $*: status $st, not $want: $(cat "$dir/err")"
     cat "$dir/out" "$dir/err" | grep -q -e "$says" || fail "zoracd $*: $(cat "$dir/out" "$dir/err")"
 }
@@ -65,9 +65,14 @@ kill -HUP "$pid"
 until_true 40 grep -q 'configuration reread; only a restart changes max-sequences' "$log"
 echo '{"id":1,"method":"hello"}' | ask | grep -q '"requests_per_connection":3' || fail "the limit has not changed"
 until_true 20 grep -q 'connection [0-9]*: closed' "$log"
-for i in 1 2 3 4; do
-    echo "{\"id\":$i,\"method\":\"generate\",\"params\":{\"prompt\":\"x\",\"max_tokens\":100,\"ignore_eos\":true}}"
-done | ask -q | response 4 | grep -q 'which is the limit' || fail "the limit is not enforced"
+{
+    for i in 1 2 3 4; do
+        echo "{\"id\":$i,\"method\":\"generate\",\"params\":{\"prompt\":\"x\",\"n\":4,$flood}}"
+    done
+    for i in 1 2 3; do
+        echo "{\"id\":9,\"method\":\"cancel\",\"params\":{\"id\":$i}}"
+    done
+} | ask -q | response 4 | grep -q 'which is the limit' || fail "the limit is not enforced"
 echo 'bogus = 1' >"$conf"
 kill -HUP "$pid"
 until_true 40 grep -q "configuration not reread: $conf:1: unknown key 'bogus'" "$log"

@@ -6,7 +6,7 @@
  *     {"wait": 1}                                       until the response to request 1 is here
  *     {"event": "delta", "of": 1}                       until such an event is here
  *     {"closed": true}                                  until the daemon has closed the connection
- *     {"sleep_ms": 100}                                 reads nothing meanwhile
+ *     {"hold": "/path"}                                 reads nothing until that file is there
  *     {"shut": true}                                    no more will be sent
  * Prints what comes as lines of JSON with sorted keys: {"event", "params"}, {"id", "result"} or
  * {"id", "error"}, {"closed": true}. At the end of its input it waits for what was asked. Exit
@@ -216,6 +216,17 @@ static void wait_for(json_t *line)
     while (event ? strcmp(last_event, event) != 0 || last_event_of != of : last_response != of);
 }
 
+static void hold(const char *path)
+{
+    while (access(path, F_OK) < 0) {
+        if (now() > deadline) {
+            fprintf(stderr, "rpc: waited in vain for the file %s\n", path);
+            exit(1);
+        }
+        usleep(10000);
+    }
+}
+
 static void obey(json_t *line)
 {
     if (json_object_get(line, "method"))
@@ -225,8 +236,8 @@ static void obey(json_t *line)
                  json_integer_value(json_object_get(line, "repeat")));
     else if (json_object_get(line, "wait") || json_object_get(line, "event"))
         wait_for(line);
-    else if (json_object_get(line, "sleep_ms"))
-        usleep((useconds_t)json_integer_value(json_object_get(line, "sleep_ms")) * 1000);
+    else if (json_object_get(line, "hold"))
+        hold(json_string_value(json_object_get(line, "hold")));
     else if (json_object_get(line, "shut"))
         shutdown(fd, SHUT_WR);
     else

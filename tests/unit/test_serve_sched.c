@@ -278,6 +278,18 @@ static void check_reply(const struct zs_job *job, size_t n)
     }
 }
 
+/* The counters, once the thread has nothing to do: they are published after the last event. */
+static void wait_until_idle(struct zs_sched_stats *ret)
+{
+    for (int i = 0; i < 20000; i++) {
+        zs_sched_stats(sched, ret);
+        if (ret->is_idle)
+            return;
+        usleep(1000);
+    }
+    ck_abort_msg("the thread never sleeps");
+}
+
 /* ---- tests -------------------------------------------------------------------------------- */
 
 START_TEST(a_job_comes_home_with_its_reply)
@@ -357,8 +369,9 @@ START_TEST(a_long_prompt_stalls_nobody)
     /* The talker goes on beside each piece of the other's prompt. A step at a time, its events
      * taken before the next, so that the talker never rests for want of credit. */
     do {
+        int before = fake.steps;
         sem_post(&fake.gate);
-        while (next_event(&ev, 50) && ev.kind != ZS_EV_FINISHED)
+        while ((next_event(&ev, 10) || fake.steps == before) && ev.kind != ZS_EV_FINISHED)
             if (ev.kind != ZS_EV_STARTED && zs_job_give_credit(ev.job, 1))
                 zs_sched_ring(sched);
     } while (ev.kind != ZS_EV_FINISHED);
@@ -397,8 +410,7 @@ START_TEST(pages_run_out_and_everybody_still_finishes)
         check_reply(ev.job, 400);
         zs_job_free(ev.job);
     }
-    usleep(10000);
-    zs_sched_stats(sched, &st);
+    wait_until_idle(&st);
     ck_assert_uint_gt(st.preemptions, 0);
 }
 END_TEST
@@ -578,8 +590,7 @@ START_TEST(choices_follow_a_first_that_lost_its_pages_before_it_was_computed)
         else if (ev.kind != ZS_EV_STARTED && zs_job_give_credit(ev.job, 1))
             zs_sched_ring(sched);
     }
-    usleep(10000);
-    zs_sched_stats(sched, &st);
+    wait_until_idle(&st);
     ck_assert_uint_gt(st.preemptions, 0);
     ck_assert_uint_eq(many->replies[1].ids.len, 10);
     zs_job_free(old);
