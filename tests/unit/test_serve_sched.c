@@ -17,6 +17,8 @@
 #define VOCAB 300
 #define PAGE  16
 
+#define END_TOKEN 2 /* the demo model's: a special token, which is no text */
+
 struct ze_engine {
     struct ze_config config;
     struct ze_plan plan;
@@ -32,9 +34,10 @@ struct ze_sampler {
 static struct {
     struct ze_engine e;
     atomic_int pages_used;
-    int32_t poison; /* a step with this id in it fails; -1: none */
-    int err;        /* so */
-    bool gated;     /* each step waits for one post */
+    int32_t poison;       /* a step with this id in it fails; -1: none */
+    int err;              /* so */
+    uint64_t silent_from; /* from this token on, only tokens without text; 0: none */
+    bool gated;           /* each step waits for one post */
     sem_t gate;
     atomic_int steps, max_works;
     atomic_int shared, alone; /* steps with pieces of prompts: beside decoding, without it */
@@ -164,7 +167,8 @@ void ze_sampler_free(struct ze_sampler *s)
 int ze_sampler_draw(struct ze_sampler *s, const float *logits, uint64_t index,
                     struct ze_sampled *ret, struct zc_diag *dg)
 {
-    *ret = (struct ze_sampled){.id = (int32_t)*logits};
+    bool silent = fake.silent_from && index >= fake.silent_from;
+    *ret = (struct ze_sampled){.id = silent ? END_TOKEN : (int32_t)*logits};
     return ZC_OK;
 }
 void ze_sample_params_init(struct ze_sample_params *p)
@@ -502,6 +506,29 @@ START_TEST(a_job_without_credit_rests_and_goes_on)
 }
 END_TEST
 
+START_TEST(logprobs_of_tokens_without_text_arrive_too)
+{
+    struct zs_event ev;
+    uint32_t n = 0;
+
+    fake.silent_from = 15;
+    start();
+    struct zs_job *job = zs_job_new();
+    job->root = 1;
+    job->params = (struct zs_params){.n = 1, .stream = true, .ignore_eos = true, .max_tokens = 20};
+    zt_ids_add(&job->ids, 60);
+    ck_assert_int_eq(zs_sched_submit(sched, job), ZC_OK);
+    do {
+        ck_assert(next_event(&ev, 20000));
+        n += ev.n_logprobs;
+        zc_free(ev.logprobs);
+    } while (ev.kind != ZS_EV_FINISHED);
+    ck_assert_uint_eq(job->replies[0].n_logprobs, 20);
+    ck_assert_uint_eq(n, 20);
+    zs_job_free(job);
+}
+END_TEST
+
 START_TEST(choices_follow_the_first_and_end_together)
 {
     start();
@@ -635,6 +662,7 @@ int main(void)
     tcase_add_test(tc, one_that_cannot_be_computed_fails_alone);
     tcase_add_test(tc, cancel_ends_it_within_a_step);
     tcase_add_test(tc, a_job_without_credit_rests_and_goes_on);
+    tcase_add_test(tc, logprobs_of_tokens_without_text_arrive_too);
     tcase_add_test(tc, choices_follow_the_first_and_end_together);
     tcase_add_test(tc, many_jobs_wait_in_the_queue_and_all_finish);
     tcase_add_test(tc, readers_that_take_nothing_stall_nobody);

@@ -196,10 +196,17 @@ static void attach_logprobs(struct zs_choice *c, struct zs_event *ev)
     c->n_lp_emitted = r->n_logprobs;
 }
 
+/* Text, or at the end logprobs of tokens that have none (a special token, what a stop text cut). */
+static bool has_more(const struct zs_choice *c)
+{
+    return c->emitted < c->safe ||
+           (c->state == ZS_CH_ENDING && c->n_lp_emitted < c->reply->n_logprobs);
+}
+
 void zs_choice_emit(struct zs_choice *c, struct zs_choice_env *env)
 {
     c->resting = false;
-    while (c->job->params.stream && c->emitted < c->safe) {
+    while (c->job->params.stream && has_more(c)) {
         if (zs_job_take_credit(c->job) < 0) {
             c->resting = true;
             return;
