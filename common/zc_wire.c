@@ -2,10 +2,13 @@
 /* zc_wire.def read as tables, and requests checked against them. */
 #include "common/zc_wire.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/zc_err.h"
+#include "common/zc_mem.h"
 #include "common/zc_rpc.h"
+#include "common/zc_utf8.h"
 
 #define ALWAYS ZC_WHEN_ALWAYS
 #define READY  ZC_WHEN_READY
@@ -144,15 +147,31 @@ static int check_ids(const struct zc_wire_param *p, const msgpack_object *o, str
     return check_length(p, o->via.array.size, "elements", dg);
 }
 
+static bool is_text(const msgpack_object *o)
+{
+    return zc_utf8_is_valid(o->via.str.ptr, o->via.str.size);
+}
+
+static int check_str(const struct zc_wire_param *p, const msgpack_object *o, struct zc_diag *dg)
+{
+    if (o->type != MSGPACK_OBJECT_STR)
+        return wrong_type(p, dg);
+    return is_text(o) ? ZC_OK : zc_diag(dg, ZC_EINVAL, "%s is not UTF-8", p->key);
+}
+
 static int check_strs(const struct zc_wire_param *p, const msgpack_object *o, struct zc_diag *dg)
 {
     if (o->type == MSGPACK_OBJECT_STR)
-        return ZC_OK;
+        return check_str(p, o, dg);
     if (o->type != MSGPACK_OBJECT_ARRAY)
         return wrong_type(p, dg);
-    for (uint32_t i = 0; i < o->via.array.size; i++)
-        if (o->via.array.ptr[i].type != MSGPACK_OBJECT_STR)
+    for (uint32_t i = 0; i < o->via.array.size; i++) {
+        const msgpack_object *e = &o->via.array.ptr[i];
+        if (e->type != MSGPACK_OBJECT_STR)
             return zc_diag(dg, ZC_EINVAL, "%s[%u] is not a string", p->key, i);
+        if (!is_text(e))
+            return zc_diag(dg, ZC_EINVAL, "%s[%u] is not UTF-8", p->key, i);
+    }
     return check_length(p, o->via.array.size, "elements", dg);
 }
 
@@ -171,11 +190,39 @@ static int check_maps(const struct zc_wire_param *p, const msgpack_object *o, st
     return check_length(p, o->via.array.size, "elements", dg);
 }
 
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The checked keys of a BIAS map: 7 and "7" are the same token. */
+static int check_bias_once(const struct zc_wire_param *p, const msgpack_object_map *map,
+                           struct zc_diag *dg)
+{
+    int64_t twice = -1;
+
+    if (map->size < 2)
+        return ZC_OK;
+    int64_t *ids = zc_xcalloc(map->size, sizeof *ids);
+    for (uint32_t i = 0; i < map->size; i++)
+        zc_wire_bias_id(&map->ptr[i].key, &ids[i]);
+    qsort(ids, map->size, sizeof *ids, by_value);
+    for (uint32_t i = 1; i < map->size; i++)
+        if (ids[i] == ids[i - 1])
+            twice = ids[i];
+    zc_free(ids);
+    if (twice < 0)
+        return ZC_OK;
+    return zc_diag(dg, ZC_EINVAL, "%s has token %lld twice", p->key, (long long)twice);
+}
+
 /* Keys as integers, or as their decimal strings, because JSON knows no others. */
 static int check_bias(const struct zc_wire_param *p, const msgpack_object *o, struct zc_diag *dg)
 {
     double v;
     int64_t id;
+    int r;
 
     if (o->type != MSGPACK_OBJECT_MAP)
         return wrong_type(p, dg);
@@ -187,15 +234,18 @@ static int check_bias(const struct zc_wire_param *p, const msgpack_object *o, st
             return zc_diag(dg, ZC_EINVAL, "%s of token %lld is not a number", p->key,
                            (long long)id);
     }
-    return check_length(p, o->via.map.size, "entries", dg);
+    r = check_length(p, o->via.map.size, "entries", dg);
+    return r < 0 ? r : check_bias_once(p, &o->via.map, dg);
 }
 
 static int check_value(const struct zc_wire_param *p, const msgpack_object *o, struct zc_diag *dg)
 {
+    int r;
+
     switch (p->type) {
     case ZC_T_STR:
-        return o->type == MSGPACK_OBJECT_STR ? check_length(p, o->via.str.size, "bytes", dg)
-                                             : wrong_type(p, dg);
+        r = check_str(p, o, dg);
+        return r < 0 ? r : check_length(p, o->via.str.size, "bytes", dg);
     case ZC_T_INT:
         return check_int(p, o, dg);
     case ZC_T_NUM:
@@ -208,7 +258,7 @@ static int check_value(const struct zc_wire_param *p, const msgpack_object *o, s
     case ZC_T_MAPS:
         return check_maps(p, o, dg);
     case ZC_T_PROMPT:
-        return o->type == MSGPACK_OBJECT_STR ? ZC_OK : check_ids(p, o, dg);
+        return o->type == MSGPACK_OBJECT_STR ? check_str(p, o, dg) : check_ids(p, o, dg);
     case ZC_T_IDS:
         return check_ids(p, o, dg);
     case ZC_T_MAP:

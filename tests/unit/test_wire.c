@@ -313,18 +313,44 @@ START_TEST(requests_that_are_wrong_name_the_key)
 }
 END_TEST
 
-START_TEST(a_key_given_twice_is_refused)
+/* What JSON can't say: a key or a token that is there twice, strings that are no text. */
+START_TEST(requests_that_are_no_json_are_refused)
 {
-    struct zc_wire_args args;
-    msgpack_unpacked u;
-    size_t off = 0;
+#define BYTES(s) s, sizeof s - 1
+    static const struct {
+        enum zc_method method;
+        const char *bytes;
+        size_t n;
+        const char *says;
+    } bad[] = {
+        {ZC_M_CANCEL, BYTES("\x82\xa2id\x01\xa2id\x02"), "id is there twice"},
+        {ZC_M_GENERATE, BYTES("\x81\xaalogit_bias\x83\x07\x01\x08\x01\xa1\x37\x02"),
+         "logit_bias has token 7 twice"},
+        {ZC_M_GENERATE, BYTES("\x81\xaalogit_bias\x82\x07\x01\x07\x01"),
+         "logit_bias has token 7 twice"},
+        {ZC_M_GENERATE, BYTES("\x81\xaalogit_bias\x82\xa1\x37\x01\xa2\x30\x37\x01"),
+         "logit_bias has token 7 twice"},
+        {ZC_M_HELLO,
+         BYTES("\x81\xa6"
+               "client\xa1\xff"),
+         "client is not UTF-8"},
+        {ZC_M_GENERATE, BYTES("\x81\xa6prompt\xa2\xc3("), "prompt is not UTF-8"},
+        {ZC_M_GENERATE, BYTES("\x81\xa4stop\xa1\x80"), "stop is not UTF-8"},
+        {ZC_M_GENERATE, BYTES("\x81\xa4stop\x92\xa1x\xa1\x80"), "stop[1] is not UTF-8"},
+    };
+#undef BYTES
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct zc_wire_args args;
+        msgpack_unpacked u;
+        size_t off = 0;
 
-    msgpack_unpacked_init(&u);
-    ck_assert_int_eq(msgpack_unpack_next(&u, "\x82\xa2id\x01\xa2id\x02", 9, &off),
-                     MSGPACK_UNPACK_SUCCESS);
-    t_assert_err(zc_wire_check(&args, ZC_M_CANCEL, &u.data, &dg), ZC_EINVAL, &dg);
-    ck_assert_str_eq(dg.text, "id is there twice");
-    msgpack_unpacked_destroy(&u);
+        msgpack_unpacked_init(&u);
+        ck_assert_int_eq(msgpack_unpack_next(&u, bad[i].bytes, bad[i].n, &off),
+                         MSGPACK_UNPACK_SUCCESS);
+        t_assert_err(zc_wire_check(&args, bad[i].method, &u.data, &dg), ZC_EINVAL, &dg);
+        ck_assert_str_eq(dg.text, bad[i].says);
+        msgpack_unpacked_destroy(&u);
+    }
 }
 END_TEST
 
@@ -448,7 +474,7 @@ int main(void)
     tc = tcase_create("table");
     tcase_add_test(tc, requests_that_are_right_pass);
     tcase_add_test(tc, requests_that_are_wrong_name_the_key);
-    tcase_add_test(tc, a_key_given_twice_is_refused);
+    tcase_add_test(tc, requests_that_are_no_json_are_refused);
     suite_add_tcase(s, tc);
     tc = tcase_create("json");
     tcase_add_test(tc, json_comes_back_as_it_went);

@@ -4,7 +4,6 @@
 
 #include "common/zc_json.h"
 #include "common/zc_mem.h"
-#include "common/zc_utf8.h"
 
 /* A copy of a JSON-like parameter; NULL where the request has none. */
 static int take_json(json_t **ret, const msgpack_object *v, const char *name, struct zc_diag *dg)
@@ -33,11 +32,8 @@ static int check_sources(const struct zc_wire_args *args, struct zc_diag *dg)
     return ZC_OK;
 }
 
-static int take_text(struct zs_job *job, const msgpack_object *v, const char *name,
-                     struct zc_diag *dg)
+static int take_text(struct zs_job *job, const msgpack_object *v)
 {
-    if (!zc_utf8_is_valid(v->via.str.ptr, v->via.str.size))
-        return zc_diag(dg, ZC_EINVAL, "%s is not UTF-8", name);
     job->text = zc_xstrndup(v->via.str.ptr, v->via.str.size);
     job->text_len = v->via.str.size;
     return ZC_OK;
@@ -97,7 +93,7 @@ static int fill_generate(struct zs_conn *c, struct zs_job *job, const struct zc_
     if (prompt) {
         job->parse_special = zc_wire_is_true(v[ZC_P_GENERATE_parse_special], false);
         job->add_special = zc_wire_is_true(v[ZC_P_GENERATE_add_special], true);
-        return take_text(job, prompt, "prompt", dg);
+        return take_text(job, prompt);
     }
     return take_transcript(c, job, v[ZC_P_GENERATE_messages], v[ZC_P_GENERATE_session], dg);
 }
@@ -153,7 +149,7 @@ static int fill_tokenize(struct zs_conn *c, struct zs_job *job, const struct zc_
 {
     job->parse_special = zc_wire_is_true(args->v[ZC_P_TOKENIZE_parse_special], false);
     job->add_special = zc_wire_is_true(args->v[ZC_P_TOKENIZE_add_special], false);
-    return take_text(job, args->v[ZC_P_TOKENIZE_text], "text", dg);
+    return take_text(job, args->v[ZC_P_TOKENIZE_text]);
 }
 
 int zs_cmd_tokenize(struct zs_conn *c, int64_t id, const struct zc_wire_args *args,

@@ -10,7 +10,6 @@
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
 #include "common/zc_rpc.h"
-#include "common/zc_utf8.h"
 
 #define DEFAULT_TEMPERATURE 0.7
 #define MAX_STOP_BYTES      1024
@@ -31,8 +30,6 @@ static int add_stop(struct zs_params *p, const msgpack_object *v, struct zc_diag
     if (len == 0 || len > MAX_STOP_BYTES)
         return zc_diag(dg, ZC_EINVAL, "a stop text must have 1 to %d bytes, not %zu",
                        MAX_STOP_BYTES, len);
-    if (!zc_utf8_is_valid(v->via.str.ptr, len))
-        return zc_diag(dg, ZC_EINVAL, "a stop text is not UTF-8");
     p->stops[p->n_stops].text = zc_xstrndup(v->via.str.ptr, len);
     p->stops[p->n_stops++].len = len;
     return ZC_OK;
