@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,6 +55,13 @@ int zc_file_read(char **ret_bytes, size_t *ret_len, const char *path, size_t max
         *ret_bytes = zc_buf_take(&b, ret_len);
     zc_buf_release(&b);
     return r;
+}
+
+int zc_file_flush_out(struct zc_diag *dg)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return ZC_OK;
+    return zc_diag(dg, ZC_ESYS, "cannot write to standard output");
 }
 
 void zc_file_guard_std(void)

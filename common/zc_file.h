@@ -13,6 +13,10 @@ struct zc_diag;
 int zc_file_read(char **ret_bytes, size_t *ret_len, const char *path, size_t max,
                  struct zc_diag *dg);
 
+/* Sends out what is buffered for standard output. ZC_ESYS and a sentence if that failed, or
+ * anything before it. Last in main. */
+int zc_file_flush_out(struct zc_diag *dg);
+
 /* Fills the standard descriptors that are closed, so that no file or socket gets one of these
  * numbers and with it what is printed. What is filled in can't be read or written: its use is an
  * error as before. First in main. */

@@ -173,6 +173,7 @@ static enum zcli_exit run(const struct zcli_opts *o, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct zcli_opts o = {.sampling = json_object()};
+    struct zc_diag dg;
     int c, r = ZC_OK;
 
     zc_file_guard_std();
@@ -185,8 +186,8 @@ int main(int argc, char **argv)
         zcli_term_init(o.plain);
         status = run(&o, argc, argv);
     }
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == ZCLI_DONE) {
-        zcli_term_error("cannot write to standard output");
+    if (zc_file_flush_out(&dg) < 0 && status == ZCLI_DONE) {
+        zcli_term_error("%s", dg.text);
         status = ZCLI_FAILED;
     }
     json_decref(o.sampling);

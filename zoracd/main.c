@@ -120,6 +120,14 @@ static int fail(int status, const struct zc_diag *dg)
     return status;
 }
 
+/* The status of what only prints. */
+static int end_output(void)
+{
+    struct zc_diag dg;
+
+    return zc_file_flush_out(&dg) < 0 ? fail(ZS_EXIT_FAILED, &dg) : ZS_EXIT_OK;
+}
+
 static int check(const struct zs_model_opts *opts)
 {
     struct zc_buf report;
@@ -132,7 +140,7 @@ static int check(const struct zs_model_opts *opts)
     if (r < 0)
         return fail(ZS_EXIT_FAILED, &dg);
     puts("the model can be served");
-    return ZS_EXIT_OK;
+    return end_output();
 }
 
 /* Systemd's socket, or our own. */
@@ -180,11 +188,11 @@ int main(int argc, char **argv)
     int r = zs_config_options(NULL, &cmd.line, argc, argv, &dg);
     if (r == ZC_OK && cmd.line.help) {
         print_help();
-        return ZS_EXIT_OK;
+        return end_output();
     }
     if (r == ZC_OK && cmd.line.version) {
         puts("zoracd " PACKAGE_VERSION);
-        return ZS_EXIT_OK;
+        return end_output();
     }
     if (r == ZC_OK)
         r = read_config(&config, &cmd, &dg);

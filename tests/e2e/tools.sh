@@ -41,6 +41,10 @@ for tool in "$inspect" "$bench"; do
     grep -q 'Exit status: 0' "$dir/out" || fail "no exit statuses in --help of $tool"
     status 0 "$tool" --version
     grep -q "^$(basename "$tool") [0-9]" "$dir/out" || fail "no version"
+    for option in --help --version; do
+        status 1 sh -c '"$@" >/dev/full' - "$tool" $option
+        says 'cannot write to standard output'
+    done
     status 2 "$tool" --no-such-option
     status 2 "$tool"
 done
@@ -58,6 +62,8 @@ status 2 "$inspect" --now yesterday render "$model"
 status 2 "$bench" -m "$model" --batch 1,x
 status 2 "$bench" -m "$model" --shape "$model/config.json"
 status 2 "$bench" -m "$model" left over
+status 2 "$bench" -m "$model" --exact --kv-type f16
+says 'contradicts --kv-type f16'
 status 1 "$bench" -m "$dir/nowhere"
 says "$dir/nowhere"
 status 1 "$inspect" plan "$dir/nowhere"

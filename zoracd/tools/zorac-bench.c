@@ -15,6 +15,7 @@
 #include <jansson.h>
 
 #include "common/zc_err.h"
+#include "common/zc_file.h"
 #include "common/zc_mem.h"
 #include "zoracd/engine/ze_engine.h"
 
@@ -59,7 +60,7 @@ struct options {
     struct ze_opts engine;
     struct list prefill, batch, depth;
     int decode;
-    bool json;
+    bool json, is_f16;
 };
 
 struct result {
@@ -87,6 +88,15 @@ __attribute__((format(printf, 1, 2))) _Noreturn static void wrong_usage(const ch
     va_end(ap);
     fputs("\nTry 'zorac-bench --help'.\n", stderr);
     exit(2);
+}
+
+/* Ends the program; what was printed must have gone out for status 0 to be true. */
+_Noreturn static void finish(void)
+{
+    if (zc_file_flush_out(&dg) == ZC_OK)
+        exit(0);
+    fprintf(stderr, "zorac-bench: %s\n", dg.text);
+    exit(1);
 }
 
 static int parse_int(const char *option, const char *text, char **end, int min, int max)
@@ -185,6 +195,7 @@ static void parse_one(struct options *o, int c)
     case OPT_KV:
         if (strcmp(optarg, "f16") != 0)
             wrong_usage("--kv-type is f16, not '%s'", optarg);
+        o->is_f16 = true;
         break;
     case OPT_HEAD:
         e->head_bits = parse_number("--lm-head", optarg, 8, 16);
@@ -204,10 +215,10 @@ static void parse_one(struct options *o, int c)
         break;
     case OPT_HELP:
         fputs(usage, stdout);
-        exit(0);
+        finish();
     case OPT_VERSION:
         puts("zorac-bench " PACKAGE_VERSION);
-        exit(0);
+        finish();
     default: /* getopt has said what is wrong */
         fputs("Try 'zorac-bench --help'.\n", stderr);
         exit(2);
@@ -237,6 +248,8 @@ static void parse_options(struct options *o, int argc, char **argv)
         parse_one(o, c);
     if (optind < argc)
         wrong_usage("what is '%s'?", argv[optind]);
+    if (o->is_f16 && o->engine.exact)
+        wrong_usage("--exact keeps keys and values in fp32, which contradicts --kv-type f16");
     if (!o->engine.dir)
         wrong_usage("a model (-m) or a shape (--shape) is needed");
 
@@ -451,5 +464,5 @@ int main(int argc, char **argv)
             print_result(&results[i], &probe);
     }
     ze_engine_free(e);
-    return fflush(stdout) == 0 ? 0 : 1;
+    finish();
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/zc_file.h"
 #include "zoracd/tools/zi.h"
 
 static const char usage[] =
@@ -66,6 +67,18 @@ __attribute__((format(printf, 1, 2))) _Noreturn static void wrong_usage(const ch
     va_end(ap);
     fputs("\nTry 'zorac-inspect --help'.\n", stderr);
     exit(ZI_USAGE);
+}
+
+/* Ends the program; what was printed must have gone out for its status to be true. */
+_Noreturn static void finish(int status)
+{
+    struct zc_diag dg;
+
+    if (zc_file_flush_out(&dg) < 0) {
+        fprintf(stderr, "zorac-inspect: %s\n", dg.text);
+        status = ZI_FAILED;
+    }
+    exit(status);
 }
 
 static long long parse_number(const char *option, const char *text, long long max)
@@ -188,10 +201,10 @@ static void parse_one(struct zi_options *o, int c)
         break;
     case OPT_HELP:
         fputs(usage, stdout);
-        exit(ZI_OK);
+        finish(ZI_OK);
     case OPT_VERSION:
         puts("zorac-inspect " PACKAGE_VERSION);
-        exit(ZI_OK);
+        finish(ZI_OK);
     default:
         parse_engine(&o->engine, c);
     }
@@ -229,10 +242,5 @@ int main(int argc, char **argv)
     size_t verb = find_verb(&o, argc, argv);
     o.model = optind + 1 < argc ? argv[optind + 1] : NULL;
     o.file = optind + 2 < argc ? argv[optind + 2] : NULL;
-    int status = verbs[verb].run(&o);
-    if (fflush(stdout) != 0) {
-        perror("zorac-inspect: standard output");
-        return ZI_FAILED;
-    }
-    return status;
+    finish(verbs[verb].run(&o));
 }
