@@ -19,6 +19,20 @@ expect 0 'Exit status' --help
 expect 0 '^zoracd [0-9]' --version
 expect 2 "no option '--bogus'" --bogus
 expect 2 '-m needs a value' -m
+expect 2 "no option '-z'" -zh
+expect 2 "no option '-z'" -hz
+expect 2 "no option '--bogus=1'" --bogus=1
+expect 2 '--context needs a value' --contex
+expect 2 '--exact takes no value' --exact=yes
+expect 2 '--help takes no value' --help=me
+expect 2 "option '--so=3' may be any of --socket, --socket-mode" --so=3
+expect 2 'may be any of --limit-message_bytes, --limit-message_items, ' --limit 3
+for args in --help --version "--check -c $conf"; do
+    # shellcheck disable=SC2086 # words
+    st=0 && "$zoracd" $args >/dev/full 2>"$dir/err" || st=$?
+    [ $st = 1 ] && grep -q 'zoracd: cannot write to standard output' "$dir/err" ||
+        fail "$args into a full device: status $st, $(cat "$dir/err")"
+done
 expect 2 "'x' is not an option" x
 expect 2 "'x' is not an option" -- x
 expect 2 'this build has no CUDA back-end' -b cuda
@@ -26,6 +40,7 @@ expect 2 "backend is auto, cuda or cpu, not 'tpu'" -b tpu
 expect 2 'it chooses a GPU' --device 0
 expect 2 'kv-type fp8' --kv-type fp8
 expect 2 "kv-type is f16 or fp8, not 'x'" --kv-type x
+expect 2 'exact stores keys and values in full precision' --kv-type f16 --exact
 expect 2 'lm-head is 8 or 16' --lm-head 12
 expect 2 "memory-limit is a size as 6GiB, not 'lots'" --memory-limit lots
 expect 2 'threads is a number from 0 to 1024' --threads -1
@@ -45,7 +60,7 @@ file() {
 file 'modle = x' "unknown key 'modle'"
 file 'context = many' 'context is a number from'
 printf '[server]\nmodel = x\n' >"$dir/bad.conf"
-expect 2 'bad.conf:2: there are no sections' -c "$dir/bad.conf"
+expect 2 'bad.conf:1: there are no sections' -c "$dir/bad.conf"
 file 'exact = perhaps' 'exact is yes or no'
 file 'nonsense' "not 'key = value'"
 file 'log-level = debug' 'log-level is there twice'

@@ -224,10 +224,7 @@ static int on_key(void *user, const char *section, const char *name, const char 
 
     if (p->result < 0)
         return 0;
-    if (*section)
-        p->result =
-            zc_diag(&p->dg, ZC_EINVAL, "there are no sections, but [%.64s] is one", section);
-    else if (!k)
+    if (!k)
         p->result = zc_diag(&p->dg, ZC_EINVAL, "unknown key '%.64s'", name);
     else if (p->seen[k - keys])
         p->result = zc_diag(&p->dg, ZC_EINVAL, "%s is there twice", name);
@@ -238,23 +235,37 @@ static int on_key(void *user, const char *section, const char *name, const char 
     return p->result == ZC_OK;
 }
 
-/* inih cuts a longer line and reads the rest as a line of its own: a comment's end would be a
- * setting. */
+/* What inih would not tell us. It cuts a longer line and reads the rest as a line of its own: a
+ * comment's end would be a setting. And it says nothing of a section that has no keys. */
+static int check_line(const char *p, size_t n, struct zc_diag *dg)
+{
+    if (n > MAX_LINE)
+        return zc_diag(dg, ZC_EINVAL, "a line of more than %d bytes", MAX_LINE);
+    size_t blank = 0;
+    while (blank < n && isspace((unsigned char)p[blank]))
+        blank++;
+    if (blank < n && p[blank] == '[')
+        return zc_diag(dg, ZC_EINVAL, "there are no sections, but this line begins one: %.*s",
+                       (int)(n - blank), p + blank);
+    return ZC_OK;
+}
+
 static int check_lines(const char *name, const char *text, size_t len, struct zc_diag *dg)
 {
-    size_t begin = 0;
-    int line = 1;
+    int r = ZC_OK, line = 1;
+    size_t at = 0;
 
-    for (size_t i = 0; i <= len; i++) {
-        if (i < len && text[i] != '\n')
-            continue;
-        if (i - begin > MAX_LINE)
-            return zc_diag(dg, ZC_EINVAL, "%s:%d: a line of more than %d bytes", name, line,
-                           MAX_LINE);
-        begin = i + 1;
-        line++;
+    if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) /* inih skips a byte order mark */
+        at = 3;
+    for (; r == ZC_OK && at < len; line++) {
+        const char *end = memchr(text + at, '\n', len - at);
+        size_t n = end ? (size_t)(end - text) - at : len - at;
+        r = check_line(text + at, n, dg);
+        if (r < 0)
+            zc_diag_prefix(dg, r, "%s:%d", name, line);
+        at += n + 1;
     }
-    return ZC_OK;
+    return r;
 }
 
 int zs_config_parse(struct zs_config *c, const char *name, const char *text, size_t len,
@@ -349,6 +360,42 @@ static int key_of_option(int opt)
     return -1;
 }
 
+/* A long option that names none, or more than one by its beginning. */
+static int unknown_option(const struct option *longs, const char *word, struct zc_diag *dg)
+{
+    struct zc_buf names;
+    int n = 0;
+
+    zc_buf_init(&names, sizeof dg->text);
+    for (const struct option *o = longs; o->name; o++)
+        if (strncmp(o->name, word + 2, strcspn(word + 2, "=")) == 0)
+            zc_buf_addf(&names, "%s--%s", n++ ? ", " : "", o->name);
+    int r = n > 1 ? zc_diag(dg, ZC_EINVAL, "option '%s' may be any of %s", word, zc_buf_str(&names))
+                  : zc_diag(dg, ZC_EINVAL, "no option '%s'", word);
+    zc_buf_release(&names);
+    return r;
+}
+
+/* What getopt (which leaves the option in optopt) could not take; word: where it stopped. */
+static int wrong_option(const struct option *longs, int opt, const char *word, struct zc_diag *dg)
+{
+    char letter[] = {'-', (char)optopt, '\0'};
+    char *name = NULL;
+
+    if (optopt == 0)
+        return unknown_option(longs, word, dg);
+    for (const struct option *o = longs; o->name && word[1] == '-'; o++)
+        if (o->val == optopt)
+            name = zc_xasprintf("--%s", o->name);
+    int r = zc_diag(dg, ZC_EINVAL,
+                    opt == ':' ? "%s needs a value"
+                    : name     ? "%s takes no value"
+                               : "no option '%s'",
+                    name ? name : letter);
+    zc_free(name);
+    return r;
+}
+
 int zs_config_options(struct zs_config *c, struct zs_cmdline *ret, int argc, char **argv,
                       struct zc_diag *dg)
 {
@@ -371,10 +418,8 @@ int zs_config_options(struct zs_config *c, struct zs_cmdline *ret, int argc, cha
             ret->file = optarg;
         else if ((k = key_of_option(opt)) >= 0)
             r = c ? set_key(c, &keys[k], optarg ? optarg : "yes", dg) : ZC_OK;
-        else if (opt == ':')
-            r = zc_diag(dg, ZC_EINVAL, "%s needs a value", argv[optind - 1]);
         else
-            r = zc_diag(dg, ZC_EINVAL, "no option '%s'", argv[optind - 1]);
+            r = wrong_option(longs, opt, argv[optind - 1], dg);
     }
     if (r == ZC_OK && optind < argc)
         r = zc_diag(dg, ZC_EINVAL, "'%s' is not an option: a model is given with -m", argv[optind]);
@@ -414,6 +459,11 @@ int zs_config_check(const struct zs_config *c, struct zc_diag *dg)
                        "this build does not have");
     if (c->kv_type && strcmp(c->kv_type, "f16") != 0)
         return zc_diag(dg, ZC_EINVAL, "kv-type is f16 or fp8, not '%s'", c->kv_type);
+    if (c->kv_type && c->exact)
+        return zc_diag(dg, ZC_EINVAL,
+                       "exact stores keys and values in full precision, which contradicts kv-type "
+                       "%s: give one of the two",
+                       c->kv_type);
     if (c->lm_head != 8 && c->lm_head != 16)
         return zc_diag(dg, ZC_EINVAL, "lm-head is 8 or 16, not %zu", c->lm_head);
     return ZC_OK;
