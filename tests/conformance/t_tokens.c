@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Tokenizers against what Hugging Face's library (tiktoken for tekken.json) answered for the same
- * files: ids, decodings, the chunks of streams, ids of rendered chats. Rows whose text has
- * characters that are newer than the library's tables ("unassigned") are counted apart and do not
- * fail. Arguments: names of tokenizers to look at (all without), -v shows each row that differs. */
+/* Tokenizers against what Hugging Face's library (tiktoken for tekken.json, SentencePiece for
+ * tokenizer.model) answered for the same files: ids, decodings, the chunks of streams, ids of
+ * rendered chats. Rows whose text has characters that are newer than the library's tables
+ * ("unassigned") are counted apart and do not fail. Arguments: names of tokenizers to look at (all
+ * without), -v shows each row that differs. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +15,10 @@
 #include "zoracd/text/zt_tok.h"
 
 static const char *const names[] = {
-    "deepseek_v3", "gpt2",   "gpt_neox",        "gpt_oss",         "llama2",
-    "llama3.2",    "gemma3", "mistral_7b_v0.1", "mistral_7b_v0.3", "mistral_nemo",
-    "qwen2.5",     "qwen3",  "stories260K",     "tekken_240718"};
+    "deepseek_v3", "gpt2",       "gpt_neox",        "gpt_oss",         "llama2",
+    "llama3.2",    "gemma3",     "mistral_7b_v0.1", "mistral_7b_v0.3", "mistral_nemo",
+    "qwen2.5",     "qwen3",      "stories260K",     "tekken_240718",   "mistral_v1",
+    "mistral_v2",  "mistral_v3", "mistral_v7"};
 #define N_NAMES (sizeof names / sizeof names[0])
 
 static char root[3000];  /* of the data */
@@ -108,16 +110,23 @@ static struct zt_tok *open_tokenizer(const char *name)
     size_t n = 0;
 
     bool is_tiny = strcmp(name, "stories260K") == 0, is_tekken = strncmp(name, "tekken", 6) == 0;
-    snprintf(file, sizeof file, "%s.%s.json", name, is_tekken ? "reconstructed" : "tokenizer");
+    bool is_spm = strncmp(name, "mistral_v", 9) == 0;
+    snprintf(file, sizeof file, "%s.%s", name,
+             is_spm      ? "model"
+             : is_tekken ? "reconstructed.json"
+                         : "tokenizer.json");
     FILE *f = is_tiny ? open_data("models/open/stories260K-hf-f32", "tokenizer.json")
                       : open_data("tokenizers", file);
     if (!f)
         return NULL;
-    ssize_t len = getdelim(&text, &n, EOF, f);
+    FILE *whole = open_memstream(&text, &n);
+    for (int c; (c = getc(f)) != EOF;)
+        putc(c, whole);
+    fclose(whole);
     fclose(f);
-    int r = len < 0     ? ZC_ESYS
-            : is_tekken ? zt_tok_new_tekken(&tok, text, (size_t)len, &dg)
-                        : zt_tok_new(&tok, text, (size_t)len, &dg);
+    int r = is_spm      ? zt_tok_new_spm(&tok, text, n, &dg)
+            : is_tekken ? zt_tok_new_tekken(&tok, text, n, &dg)
+                        : zt_tok_new(&tok, text, n, &dg);
     free(text);
     if (r < 0)
         printf("%s: %s\n", name, dg.text);
@@ -287,6 +296,42 @@ static void check_tekken(const struct zt_tok *tok, const char *name)
         fclose(f);
 }
 
+/* The bytes of "hex", as a string that jansson would not take for text. */
+static json_t *bytes_of(const json_t *hex)
+{
+    size_t n = json_string_length(hex) / 2;
+    char *bytes = malloc(n + 1);
+
+    for (size_t i = 0; i < n; i++)
+        sscanf(json_string_value(hex) + 2 * i, "%2hhx", (unsigned char *)&bytes[i]);
+    json_t *text = json_stringn_nocheck(bytes, n);
+    free(bytes);
+    return text;
+}
+
+/* SentencePiece's answers: no text is a control token there, bytes that are no UTF-8 are taken. */
+static void check_spm(const struct zt_tok *tok, const char *name)
+{
+    char file[200];
+    json_t *row;
+
+    snprintf(file, sizeof file, "spm_%s.jsonl", name);
+    FILE *f = open_data("expected/open/tokens", file);
+    for (; f && (row = next_row(f)); json_decref(row)) {
+        const json_t *source = json_object_get(texts, member(row, "id"));
+        const json_t *hex = json_object_get(source, "hex");
+        const json_t *ids = json_object_get(row, "ids"), *dec = json_object_get(row, "dec");
+        if (!ids)
+            continue;
+        json_t *text = hex ? bytes_of(hex) : json_incref(json_object_get(source, "text"));
+        check_encode(tok, name, member(row, "id"), text, ids, 0, false);
+        check_decode(tok, name, member(row, "id"), ids, dec ? dec : text, true);
+        json_decref(text);
+    }
+    if (f)
+        fclose(f);
+}
+
 static void check_streams(const struct zt_tok *tok, const char *name)
 {
     char file[200];
@@ -354,6 +399,7 @@ int main(int argc, char **argv)
         check_streams(tok, names[i]);
         check_chats(tok, names[i]);
         check_tekken(tok, names[i]);
+        check_spm(tok, names[i]);
         zt_tok_free(tok);
         printf("%-16s %5ld equal, %ld differ, %ld differ in unassigned characters\n", names[i],
                n_passed - passed, n_failed - failed, n_soft - soft);

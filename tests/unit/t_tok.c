@@ -8,21 +8,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/zc_err.h"
+#include "zoracd/text/zt_tok.h"
+#include "common/zc_utf8.h"
+
 /* Text that grows; it fits by construction. */
 struct text {
     char *p;
     size_t n;
 };
 
-static void add(struct text *t, const char *s)
+static void add_bytes(struct text *t, const char *s, size_t len)
 {
-    size_t len = strlen(s);
-
     t->p = realloc(t->p, t->n + len + 1);
     if (!t->p)
         abort();
-    memcpy(t->p + t->n, s, len + 1);
+    memcpy(t->p + t->n, s, len);
     t->n += len;
+    t->p[t->n] = '\0';
+}
+
+static void add(struct text *t, const char *s)
+{
+    add_bytes(t, s, strlen(s));
 }
 
 /* One member of vocab; id counts. */
@@ -179,4 +187,128 @@ char *t_tok_tekken_json(void)
     }
     add(&t, "]}");
     return t.p;
+}
+
+/* ---- tokenizer.model ---------------------------------------------------------------------- */
+
+/* Field 1 of the file: a piece's text, score and type. */
+static void add_piece(struct text *t, const char *content, float score, char type)
+{
+    char head[] = {0x0a, 0, 0x0a, 0}, tail[] = {0x15, 0, 0, 0, 0, 0x18, type};
+    size_t n = strlen(content);
+
+    head[1] = (char)(n + 9);
+    head[3] = (char)n;
+    memcpy(tail + 1, &score, 4);
+    add_bytes(t, head, sizeof head);
+    add_bytes(t, content, n);
+    add_bytes(t, tail, sizeof tail);
+}
+
+char *t_tok_spm_model(const char *tail, size_t n_tail, size_t *ret_n)
+{
+    static const char *const pieces[] = {"\u2581", "t",  "h",  "e",        "a",         "\u00e9",
+                                         "th",     "he", "at", "\u2581th", "\u2581the", "that"};
+    /* trainer_spec: BPE, byte_fallback; normalizer_spec: white space stays as it is */
+    static const char specs[] = "\x12\x05\x18\x02\x98\x02\x01\x1a\x02\x20\x00";
+    struct text t = {0};
+    char name[8];
+
+    add_piece(&t, "<unk>", 0, 2);
+    add_piece(&t, "<s>", 0, 3);
+    add_piece(&t, "</s>", 0, 3);
+    add_piece(&t, "<mark>", 0, 4);
+    for (unsigned i = 0; i < 256; i++) {
+        snprintf(name, sizeof name, "<0x%02X>", i);
+        add_piece(&t, name, 0, 6);
+    }
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++)
+        add_piece(&t, pieces[i], -(float)i, 1);
+    add_bytes(&t, specs, sizeof specs - 1);
+    add_bytes(&t, tail, n_tail);
+    *ret_n = t.n;
+    return t.p;
+}
+
+/* ---- for fuzz targets --------------------------------------------------------------------- */
+
+static void stream(const struct zt_tok *tok, const struct zt_ids *ids)
+{
+    struct zt_detok *d;
+    struct zc_buf out;
+
+    zc_buf_init(&out, 1 << 20);
+    zt_detok_new(&d, tok, false);
+    for (size_t i = 0; i < ids->len && i < 1000; i++) {
+        if (zt_detok_push(d, ids->data[i], &out) == ZC_EINVAL ||
+            zc_utf8_valid(zc_buf_str(&out), out.len) != out.len)
+            abort();
+    }
+    zt_detok_free(d);
+    zc_buf_release(&out);
+}
+
+void t_tok_check_file(const uint8_t *p, size_t n, t_tok_load load)
+{
+    static const char text[] =
+        "Hello  w\u00f6rld \u4e2d<s>[INST] 12\n\n\te\u0301 aab<mark> \xff the";
+    struct zc_diag dg = {""};
+    struct zt_tok *tok;
+    struct zt_ids ids;
+    struct zc_buf out;
+
+    if (load(&tok, (const char *)p, n, &dg) < 0) {
+        if (!dg.text[0])
+            abort();
+        return;
+    }
+    zt_ids_init(&ids, 1 << 20);
+    zc_buf_init(&out, 1 << 20);
+    int r = zt_tok_encode_bytes(tok, text, sizeof text - 1,
+                                ZT_TOK_PARSE_SPECIAL | ZT_TOK_ADD_SPECIAL, &ids, &dg);
+    if (r >= 0 && zt_tok_decode(tok, ids.data, ids.len, false, &out, &dg) == ZC_EINVAL)
+        abort();
+    if (zc_utf8_valid(zc_buf_str(&out), out.len) != out.len)
+        abort();
+    stream(tok, &ids);
+    zt_ids_release(&ids);
+    zc_buf_release(&out);
+    zt_tok_free(tok);
+}
+
+static bool has_special(const struct zt_tok *tok, const struct zt_ids *ids)
+{
+    bool special = false;
+
+    for (size_t i = 0; i < ids->len; i++)
+        special |= zt_tok_is_special(tok, ids->data[i]);
+    return special;
+}
+
+void t_tok_check_text(const struct zt_tok *tok, bool is_meta, const char *p, size_t n, size_t step)
+{
+    struct zt_text text;
+    struct zt_ids ids;
+    struct zc_buf want, got;
+
+    zt_text_init(&text, n);
+    zt_ids_init(&ids, 1 << 20);
+    zc_buf_init(&want, 4 * n + 16);
+    zc_buf_init(&got, 16 * n + 16);
+    for (size_t i = 0; i < n; i += step)
+        zt_text_add(&text, p + i, n - i < step ? n - i : step, step < 64 && (i / step) % 2);
+    if (zt_tok_encode(tok, &text, 0, &ids, NULL) < 0 ||
+        zt_tok_decode(tok, ids.data, ids.len, false, &got, NULL) < 0)
+        abort();
+    bool special = has_special(tok, &ids);
+    zc_utf8_lossy(&want, p, n);
+    /* SentencePiece's sign comes back as a space, and there is one behind a special token */
+    bool is_exact = !is_meta || (!special && !memmem(p, n, "\u2581", 3));
+    if ((special && step >= 64) ||
+        (is_exact && (got.len != want.len || memcmp(zc_buf_str(&got), zc_buf_str(&want), got.len))))
+        abort();
+    zt_text_release(&text);
+    zt_ids_release(&ids);
+    zc_buf_release(&want);
+    zc_buf_release(&got);
 }

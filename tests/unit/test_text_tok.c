@@ -794,12 +794,16 @@ START_TEST(the_file_of_a_directory_is_chosen)
 {
     char dir[] = "/tmp/test_text_tok.XXXXXX", path[300];
     char *json = t_tok_bytes_json(""), *tekken = t_tok_tekken_json();
+    size_t n_model;
+    char *model = t_tok_spm_model("", 0, &n_model);
 
     ck_assert_ptr_nonnull(mkdtemp(dir));
     ck_assert_int_eq(open_size(dir), ZC_ENOTFOUND);
     put(dir, "tokenizer.model", "x", 1);
-    ck_assert_int_eq(open_size(dir), ZC_EUNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(dg.text, "tokenizer.model"));
+    ck_assert_int_eq(open_size(dir), ZC_EFORMAT);
+    ck_assert_ptr_nonnull(strstr(dg.text, "tokenizer.model: byte 1"));
+    put(dir, "tokenizer.model", model, n_model);
+    ck_assert_int_eq(open_size(dir), 272);
     put(dir, "tekken.json", tekken, strlen(tekken));
     ck_assert_int_eq(open_size(dir), 268);
     put(dir, "tokenizer.json", json, strlen(json));
@@ -815,6 +819,7 @@ START_TEST(the_file_of_a_directory_is_chosen)
     rmdir(dir);
     free(json);
     free(tekken);
+    free(model);
 }
 END_TEST
 

@@ -12,7 +12,10 @@ noinst_LIBRARIES += %D%/libtext.a
   %D%/zt_json.c %D%/zt_json.h \
   %D%/zt_norm.c %D%/zt_norm.h \
   %D%/zt_pre.c %D%/zt_pre.h \
+  %D%/zt_proto.c %D%/zt_proto.h \
   %D%/zt_regex.c %D%/zt_regex.h \
+  %D%/zt_spm.c \
+  %D%/zt_spm_norm.c %D%/zt_spm_norm.h \
   %D%/zt_tok.c %D%/zt_tok.h %D%/zt_tok_internal.h \
   %D%/zt_tok_added.c \
   %D%/zt_tok_load.c \

@@ -125,5 +125,6 @@ void zt_decoder_release(struct zt_decoder *d)
         zc_free(d->replaces[i].from);
         zc_free(d->replaces[i].to);
     }
+    zc_free(d->unknown);
     *d = (struct zt_decoder){.kind = ZT_DECODER_NONE};
 }

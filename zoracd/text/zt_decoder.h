@@ -17,6 +17,7 @@ enum zt_decoder_kind {
     ZT_DECODER_NONE,  /* tokens with a space between them */
     ZT_DECODER_BYTES, /* the byte-level alphabet */
     ZT_DECODER_META,  /* Metaspace */
+    ZT_DECODER_SPM,   /* SentencePiece's own */
     ZT_DECODER_STEPS, /* replaces, then bytes from <0xXX>, then the text's start is stripped */
 };
 
@@ -26,10 +27,12 @@ struct zt_decoder {
         char *from, *to; /* strings; META: one, the replacement to a space */
     } replaces[ZT_DECODER_REPLACES];
     size_t n_replaces;
-    bool drops_first;    /* META: the first token loses its replacements */
+    bool drops_first;    /* META: the first token loses its replacements; SPM: one at the start */
+    bool drops_all;      /* SPM: every token loses one until there is text */
     bool byte_fallback;  /* STEPS */
     char strip[8];       /* STEPS: this character, */
     unsigned strip_left; /* so many times at the start */
+    char *unknown;       /* SPM: what the unknown token says */
 };
 
 /* From the value of "decoder", null included: ByteLevel, Metaspace, Replace, ByteFallback, Fuse,

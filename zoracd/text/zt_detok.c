@@ -12,16 +12,17 @@
 #include "common/zc_utf8.h"
 
 #define MAX_TEXT ((size_t)1 << 30)
+#define META     "\xe2\x96\x81" /* U+2581, SentencePiece's sign for a space */
 #define HOLD_MAX 64 /* bytes; then whole characters are given out although the end is not whole */
 
 struct zt_detok {
     const struct zt_tok *tok;
     bool skip_special;
     bool is_whole;      /* the list is known as a whole: a run of bytes is judged at its end */
-    struct zc_buf held; /* BYTES: what ends in a cut character; STEPS: a run of byte tokens */
+    struct zc_buf held; /* BYTES: what ends in a cut character; STEPS, SPM: a run of byte tokens */
     struct zc_buf text; /* of the current id */
     bool run_is_bad;    /* STEPS: this run of byte tokens is no UTF-8 */
-    bool has_begun;     /* a token came before */
+    bool has_begun;     /* a token came before; SPM: text came before, or its dummy prefix */
     unsigned strip_left;
 };
 
@@ -86,6 +87,24 @@ static int give_held(struct zt_detok *d, struct zc_buf *out)
         return ZC_OK;
     int r = zc_utf8_lossy(out, d->held.data, d->held.len - tail);
     zc_buf_drain(&d->held, d->held.len - tail);
+    return r;
+}
+
+/* SPM: gives out what is whole of a run of byte tokens; a byte that is of no character is U+FFFD.
+ */
+static int give_run(struct zt_detok *d, struct zc_buf *out, bool is_over)
+{
+    size_t done = 0;
+    int r = ZC_OK;
+
+    while (done < d->held.len && r >= 0) {
+        int len = zc_utf8_step(d->held.data + done, d->held.len - done);
+        if (len == 0 && !is_over)
+            break;
+        r = len > 0 ? zc_buf_add(out, d->held.data + done, (size_t)len) : give_bad(d, out, 1);
+        done += len > 0 ? (size_t)len : 1;
+    }
+    zc_buf_drain(&d->held, done);
     return r;
 }
 
@@ -216,6 +235,34 @@ static int push_meta(struct zt_detok *d, const char *p, size_t n, bool is_first,
     return replace(out, p, n, dec->replaces[0].from, is_first && dec->drops_first ? "" : " ");
 }
 
+/* The first text loses the sign of a space at its beginning, the dummy prefix. */
+static int push_piece(struct zt_detok *d, int32_t id, struct zc_buf *out)
+{
+    const struct zt_tok *tok = d->tok;
+    const struct zt_decoder *dec = &tok->decoder;
+    size_t n = 0, mark = out->len;
+    const char *p = zt_tok_content(tok, id, &n);
+    int byte = p ? byte_of(p, n) : -1;
+
+    if (byte >= 0 && tok->bpe.byte_ids[byte] == id) {
+        zc_buf_addc(&d->held, (char)byte);
+        d->has_begun = true;
+        return give_run(d, out, false);
+    }
+    int r = give_run(d, out, true);
+    if (r < 0 || !p || (d->skip_special && tok->flags[id] & ZT_TOK_SPECIAL))
+        return r;
+    if (id == tok->bpe.unk || tok->flags[id] & ZT_TOK_SPECIAL) {
+        r = id == tok->bpe.unk ? zc_buf_adds(out, dec->unknown) : zc_buf_add(out, p, n);
+    } else {
+        bool drops = dec->drops_first && !d->has_begun && n >= 3 && memcmp(p, META, 3) == 0;
+        d->has_begun |= drops && !dec->drops_all;
+        r = replace(out, p + 3 * drops, n - 3 * drops, META, " ");
+    }
+    d->has_begun |= out->len > mark;
+    return r;
+}
+
 static int push_token(struct zt_detok *d, const char *p, size_t n, struct zc_buf *out)
 {
     bool is_first = !d->has_begun;
@@ -232,6 +279,8 @@ static int push_token(struct zt_detok *d, const char *p, size_t n, struct zc_buf
         return r < 0 ? r : give_held(d, out);
     case ZT_DECODER_META:
         return push_meta(d, p, n, is_first, out);
+    case ZT_DECODER_SPM: /* push_piece */
+        break;
     case ZT_DECODER_STEPS:
         return push_steps(d, p, n, out);
     }
@@ -247,6 +296,8 @@ int zt_detok_push(struct zt_detok *d, int32_t id, struct zc_buf *out)
 
     if (id < 0 || id >= tok->bpe.vocab.n_ids)
         return ZC_EINVAL;
+    if (tok->decoder.kind == ZT_DECODER_SPM)
+        return push_piece(d, id, out);
     if (d->skip_special && tok->flags[id] & ZT_TOK_SPECIAL)
         return ZC_OK;
     if (tok->flags[id] & ZT_TOK_ADDED) {
@@ -261,7 +312,8 @@ int zt_detok_flush(struct zt_detok *d, struct zc_buf *out)
 {
     int r = d->tok->decoder.kind == ZT_DECODER_BYTES
                 ? zc_utf8_lossy(out, zc_buf_str(&d->held), d->held.len)
-                : end_run(d, out);
+            : d->tok->decoder.kind == ZT_DECODER_SPM ? give_run(d, out, true)
+                                                     : end_run(d, out);
     reset(d);
     return r;
 }

@@ -10,9 +10,10 @@
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
+#include "zoracd/text/zt_spm_norm.h"
 #include "common/zc_utf8.h"
 
-enum step_kind { STEP_FORM, STEP_PREPEND, STEP_REPLACE, STEP_STRIP };
+enum step_kind { STEP_FORM, STEP_PREPEND, STEP_REPLACE, STEP_STRIP, STEP_SPM };
 
 struct zt_norm_step {
     enum step_kind kind;
@@ -21,6 +22,7 @@ struct zt_norm_step {
     char *content; /* of n_content bytes */
     size_t n_content;
     bool strip_left, strip_right;
+    struct zt_spm_norm *spm;
 };
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -123,11 +125,23 @@ int zt_norm_init(struct zt_norm *norm, const json_t *spec, struct zc_diag *dg)
     return read_spec(norm, spec, 0, dg);
 }
 
+void zt_norm_init_spm(struct zt_norm *norm, struct zt_spm_norm *spm)
+{
+    *norm = (struct zt_norm){.steps = zc_xcalloc(1, sizeof *norm->steps), .n_steps = 1};
+    norm->steps->kind = STEP_SPM;
+    norm->steps->spm = zc_xmalloc(sizeof *spm);
+    *norm->steps->spm = *spm;
+    *spm = (struct zt_spm_norm){0};
+}
+
 void zt_norm_release(struct zt_norm *norm)
 {
     for (size_t i = 0; i < norm->n_steps; i++) {
         zt_regex_free(norm->steps[i].pattern);
         zc_free(norm->steps[i].content);
+        if (norm->steps[i].spm)
+            zt_spm_norm_release(norm->steps[i].spm);
+        zc_free(norm->steps[i].spm);
     }
     zc_free(norm->steps);
     *norm = (struct zt_norm){0};
@@ -257,6 +271,8 @@ static int run_step(const struct zt_norm_step *s, struct zt_regex_work *w, struc
         return run_replace(s, w, out, in, dg);
     case STEP_STRIP:
         return run_strip(s, out, in);
+    case STEP_SPM:
+        return zt_spm_norm_run(s->spm, in, out);
     }
     return ZC_EINTERNAL;
 }

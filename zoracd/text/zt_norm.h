@@ -13,6 +13,7 @@
 #include "zoracd/text/zt_text.h"
 
 struct zc_diag;
+struct zt_spm_norm;
 
 #define ZT_NORM_MAX 16 /* steps */
 
@@ -24,10 +25,12 @@ struct zt_norm {
 /* From the value of "normalizer", null included: NFC, NFD, NFKC, NFKD, Prepend, Replace, Strip and
  * sequences of them. Another type is ZC_EUNSUPPORTED and named. Released even after an error. */
 int zt_norm_init(struct zt_norm *norm, const json_t *spec, struct zc_diag *dg);
+/* One step: SentencePiece's normalizer, whose contents are taken. */
+void zt_norm_init_spm(struct zt_norm *norm, struct zt_spm_norm *spm);
 void zt_norm_release(struct zt_norm *norm);
 
-/* Normalizes bytes off .. off + len of text, valid UTF-8, into out, which is emptied first; tmp is
- * room to work in. What replaces bytes is trusted if all of them were. */
+/* Normalizes bytes off .. off + len of text, valid UTF-8 (any for SentencePiece), into out, which
+ * is emptied first; tmp is room to work in. What replaces bytes is trusted if all of them were. */
 int zt_norm_run(const struct zt_norm *norm, struct zt_regex_work *w, const struct zt_text *text,
                 size_t off, size_t len, struct zt_text *out, struct zt_text *tmp,
                 struct zc_diag *dg);

@@ -192,7 +192,7 @@ int zt_tok_encode(const struct zt_tok *tok, const struct zt_text *text, unsigned
 
     work_init(&w, tok, flags, text->buf.len, ids, dg);
     zt_text_init(&clean, 3 * text->buf.len);
-    int r = make_valid(text, &clean, &text);
+    int r = tok->takes_bytes ? ZC_OK : make_valid(text, &clean, &text);
     if (r < 0)
         zc_diag(dg, r, "no memory to encode the text");
     if (r >= 0 && flags & ZT_TOK_ADD_SPECIAL)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The tokenizer of a model: tokenizer.json as the Hugging Face library reads it (or tekken.json),
- * text to ids and ids to bytes. Loaded once, const afterwards: any number of threads may encode and
- * decode. Reference for every result: huggingface tokenizers (native), encode and decode. */
+/* The tokenizer of a model: tokenizer.json as the Hugging Face library reads it (or tekken.json, or
+ * SentencePiece's tokenizer.model), text to ids and ids to bytes. Loaded once, const afterwards:
+ * any number of threads may encode and decode. Reference for every result: huggingface tokenizers
+ * (native), encode and decode; where the file is another one, the library that made it. */
 #ifndef ZORACD_TEXT_ZT_TOK_H
 #define ZORACD_TEXT_ZT_TOK_H
 
@@ -15,14 +16,19 @@
 struct zc_diag;
 struct zt_tok;
 
-/* Loads path/tokenizer.json of a model's directory, where there is none path/tekken.json, or the
- * file itself. What is recognised and not done (tokenizer.model alone, Unigram, WordPiece, dropout,
- * ...) is ZC_EUNSUPPORTED and named. */
+/* Loads path/tokenizer.json of a model's directory, where there is none path/tekken.json, else
+ * path/tokenizer.model, or the file itself. What is recognised and not done (Unigram, WordPiece,
+ * dropout, ...) is ZC_EUNSUPPORTED and named. */
 int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg);
+/* Which file of a directory that is (zc_free). ZC_ENOTFOUND. */
+int zt_tok_find_file(char **ret_file, const char *dir, struct zc_diag *dg);
 /* The same from bytes in memory; for tests and fuzzing. */
 int zt_tok_new(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg);
 /* Mistral's tekken.json. Reference: tiktoken and mistral-common. */
 int zt_tok_new_tekken(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg);
+/* SentencePiece's tokenizer.model (BPE). Reference: sentencepiece; control pieces match as the
+ * control tokens below do, pieces of the user everywhere. */
+int zt_tok_new_spm(struct zt_tok **ret_tok, const char *bytes, size_t len, struct zc_diag *dg);
 void zt_tok_free(struct zt_tok *tok);
 
 /* One more than the highest id. */
@@ -43,7 +49,7 @@ enum zt_tok_flags {
  * that the file calls special, and those like <|user|> whatever it calls them. Other added tokens
  * match everywhere, as they do in the reference, and the text between two is one whole whatever its
  * spans. Text that is not UTF-8 is read with U+FFFD for each maximal invalid part, as the
- * reference's callers do.
+ * reference's callers do (SentencePiece: for each byte).
  * Time O(n log n), memory O(n). ZC_ELIMIT if a regex runs over its match limit or ids->max is
  * reached; ids is as before then. */
 int zt_tok_encode(const struct zt_tok *tok, const struct zt_text *text, unsigned flags,

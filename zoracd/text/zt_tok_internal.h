@@ -32,6 +32,7 @@ struct zt_tok {
     struct zt_decoder decoder;
     int32_t before[ZT_TOK_AROUND_MAX], after[ZT_TOK_AROUND_MAX];
     size_t n_before, n_after;
+    bool takes_bytes; /* the normalizer has its own way with what is no UTF-8 */
 };
 
 /* The added token of an id, NULL if it is none. */
@@ -48,5 +49,7 @@ int zt_tok_added_finish(struct zt_tok *tok, struct zc_diag *dg);
 
 /* Reads tekken.json into an empty tokenizer. */
 int zt_tekken_read(struct zt_tok *tok, struct zt_json *j);
+/* Reads a SentencePiece model of n bytes into an empty tokenizer. */
+int zt_spm_read(struct zt_tok *tok, const char *p, size_t n, struct zc_diag *dg);
 
 #endif

@@ -394,22 +394,18 @@ static int read_json(struct zt_tok *tok, struct zt_json *j)
     return r;
 }
 
-static int new_from(struct zt_tok **ret_tok, const char *json, size_t len,
-                    int (*read)(struct zt_tok *, struct zt_json *), struct zc_diag *dg)
+typedef int (*read_fn)(struct zt_tok *, const char *, size_t, struct zc_diag *);
+
+static int new_from(struct zt_tok **ret_tok, const char *p, size_t len, read_fn read,
+                    struct zc_diag *dg)
 {
     struct zt_tok *tok = zc_xcalloc(1, sizeof *tok);
-    struct zt_json j;
-    int r;
 
     zt_bpe_init(&tok->bpe);
     zt_vocab_init(&tok->added_names);
-    zt_json_init(&j, json, len, dg);
-    if (len > MAX_FILE)
-        r = zc_diag(dg, ZC_ELIMIT, "%zu bytes, at most %zu are allowed", len, MAX_FILE);
-    else if (zc_utf8_valid(json, len) < len)
-        r = zc_diag(dg, ZC_EFORMAT, "byte %zu: not UTF-8", zc_utf8_valid(json, len));
-    else
-        r = read(tok, &j);
+    int r = len > MAX_FILE
+                ? zc_diag(dg, ZC_ELIMIT, "%zu bytes, at most %zu are allowed", len, MAX_FILE)
+                : read(tok, p, len, dg);
     if (r < 0) {
         zt_tok_free(tok);
         return r;
@@ -418,14 +414,41 @@ static int new_from(struct zt_tok **ret_tok, const char *json, size_t len,
     return ZC_OK;
 }
 
+static int read_text(struct zt_tok *tok, const char *p, size_t len, struct zc_diag *dg,
+                     int (*read)(struct zt_tok *, struct zt_json *))
+{
+    size_t valid = zc_utf8_valid(p, len);
+    struct zt_json j;
+
+    if (valid < len)
+        return zc_diag(dg, ZC_EFORMAT, "byte %zu: not UTF-8", valid);
+    zt_json_init(&j, p, len, dg);
+    return read(tok, &j);
+}
+
+static int read_hf(struct zt_tok *tok, const char *p, size_t len, struct zc_diag *dg)
+{
+    return read_text(tok, p, len, dg, read_json);
+}
+
+static int read_tekken(struct zt_tok *tok, const char *p, size_t len, struct zc_diag *dg)
+{
+    return read_text(tok, p, len, dg, zt_tekken_read);
+}
+
 int zt_tok_new(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg)
 {
-    return new_from(ret_tok, json, len, read_json, dg);
+    return new_from(ret_tok, json, len, read_hf, dg);
 }
 
 int zt_tok_new_tekken(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg)
 {
-    return new_from(ret_tok, json, len, zt_tekken_read, dg);
+    return new_from(ret_tok, json, len, read_tekken, dg);
+}
+
+int zt_tok_new_spm(struct zt_tok **ret_tok, const char *bytes, size_t len, struct zc_diag *dg)
+{
+    return new_from(ret_tok, bytes, len, zt_spm_read, dg);
 }
 
 void zt_tok_free(struct zt_tok *tok)
@@ -448,36 +471,33 @@ void zt_tok_free(struct zt_tok *tok)
     zc_free(tok);
 }
 
-/* Whether a file is Mistral's tekken.json, by its name (tekken_240718.json and so on, too). */
-static bool is_tekken(const char *path)
+/* The reader of a file, by its name: tekken_240718.json and tokenizer.model.v3 are names, too. */
+static read_fn reader_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path, *model = strstr(name, ".model");
 
-    return strncmp(slash ? slash + 1 : path, "tekken", 6) == 0;
+    if (model && (model[6] == '\0' || model[6] == '.'))
+        return zt_spm_read;
+    return strncmp(name, "tekken", 6) == 0 ? read_tekken : read_hf;
 }
 
-/* The file of a model's directory that is read. */
-static int file_of(char **ret_file, const char *dir, struct zc_diag *dg)
+int zt_tok_find_file(char **ret_file, const char *dir, struct zc_diag *dg)
 {
-    static const char *const names[] = {"tokenizer.json", "tekken.json"};
-    char *file;
+    static const char *const names[] = {
+        "tokenizer.json",     "tekken.json",        "tokenizer.model",    "tokenizer.model.v7",
+        "tokenizer.model.v3", "tokenizer.model.v2", "tokenizer.model.v1",
+    };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        file = zc_xasprintf("%s/%s", dir, names[i]);
+        char *file = zc_xasprintf("%s/%s", dir, names[i]);
         if (access(file, F_OK) == 0) {
             *ret_file = file;
             return ZC_OK;
         }
         zc_free(file);
     }
-    file = zc_xasprintf("%s/tokenizer.model", dir);
-    bool has_model = access(file, F_OK) == 0;
-    zc_free(file);
-    return has_model ? zc_diag(dg, ZC_EUNSUPPORTED,
-                               "%s: tokenizer.model (SentencePiece) is not supported without a "
-                               "tokenizer.json beside it",
-                               dir)
-                     : zc_diag(dg, ZC_ENOTFOUND, "%s: no tokenizer.json and no tekken.json", dir);
+    return zc_diag(dg, ZC_ENOTFOUND, "%s: no tokenizer.json, tekken.json or tokenizer.model", dir);
 }
 
 int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg)
@@ -489,12 +509,11 @@ int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg)
     char *file = NULL;
     int r = ZC_OK;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        r = file_of(&file, path, dg);
+        r = zt_tok_find_file(&file, path, dg);
     else
         file = zc_xstrdup(path);
     if (r >= 0 && (r = zc_file_read(&data, &len, file, MAX_FILE, dg)) >= 0) {
-        r = is_tekken(file) ? zt_tok_new_tekken(ret_tok, data, len, dg)
-                            : zt_tok_new(ret_tok, data, len, dg);
+        r = new_from(ret_tok, data, len, reader_of(file), dg);
         if (r < 0)
             zc_diag_prefix(dg, r, "%s", file);
     }
