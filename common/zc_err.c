@@ -114,7 +114,7 @@ int zc_diag_prefix(struct zc_diag *dg, int err, const char *fmt, ...)
     return err;
 }
 
-_Noreturn void zc_bug(const char *file, int line, const char *cond)
+void zc_bug(const char *file, int line, const char *cond)
 {
     fprintf(stderr, "zorac: bug: %s:%d: %s\n", file, line, cond);
     abort();

@@ -57,6 +57,6 @@ int zc_err_from_name(const char *name);
         if (__builtin_expect(!!(cond), 0))                                                         \
             zc_bug(__FILE__, __LINE__, #cond);                                                     \
     } while (0)
-_Noreturn void zc_bug(const char *file, int line, const char *cond);
+void zc_bug(const char *file, int line, const char *cond) __attribute__((noreturn));
 
 #endif

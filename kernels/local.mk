@@ -4,10 +4,12 @@
 noinst_LIBRARIES += %D%/libkernels.a
 %C%_isa_sources = %D%/cpu/zk_isa.c %D%/cpu/zk_elem.c %D%/cpu/zk_f32.c %D%/cpu/zk_attn_v.c
 %C%_libkernels_a_CFLAGS = $(AM_CFLAGS) -O3
+%C%_libkernels_a_CPPFLAGS = $(AM_CPPFLAGS) -DZK_PLUGIN_DIR='"$(pkglibdir)"'
 %C%_libkernels_a_SOURCES = $(%C%_isa_sources) \
   %D%/zk.h \
   %D%/zk_caps.c \
   %D%/zk_conv.c \
+  %D%/zk_cuda.c %D%/zk_plugin.h \
   %D%/zk_pack.c %D%/zk_pack.h \
   %D%/cpu/zk_attn.c \
   %D%/cpu/zk_cpu.c %D%/cpu/zk_cpu.h \

@@ -47,12 +47,15 @@ enum zk_form {
 
 enum zk_type { ZK_F32, ZK_F16, ZK_BF16 };
 
-/* Activations as a matrix product eats them. Which one: zk_mat.act.
- * Q8, in float arithmetic: over each 32 consecutive inputs, amax = max |x|, d = amax / 127,
- * q = round to nearest even of x * (127 / amax); a block with amax < 2^-100 is zero. */
+/* Activations as a matrix product eats them. Which one: zk_mat.act. F16 and BF16: rounded to
+ * nearest even; a number that F16 does not hold is ZC_ELIMIT at the next ops->sync, never an
+ * infinity. Q8, in float arithmetic: over each 32 consecutive inputs, amax = max |x|, d = amax /
+ * 127, q = round to nearest even of x * (127 / amax); a block with amax < 2^-100 is zero. */
 enum zk_act_kind {
     ZK_ACT_F32, /* floats */
     ZK_ACT_Q8,  /* int8, one float scale per block of 32 */
+    ZK_ACT_F16,
+    ZK_ACT_BF16,
     ZK_N_ACT_KINDS
 };
 
@@ -146,15 +149,16 @@ struct zk_kv {
 /* ---- the table --------------------------------------------------------------------------- */
 
 struct zk_ops {
-    const char *name; /* "reference", "portable", "avx2", "avx512" */
+    const char *name; /* "reference", "portable", "avx2", "avx512", "cuda" */
 
-    /* Size of a packed matrix; of rows of activations; of a page (keys and values, one layer). */
+    /* Size of a packed matrix; of rows of activations (0 for a kind that no matrix of this device
+     * eats); of a page (keys and values, one layer). */
     size_t (*mat_bytes)(const struct zk_dev *dev, const struct zk_mat_desc *d);
     size_t (*act_bytes)(const struct zk_dev *dev, enum zk_act_kind kind, int rows, int k);
     size_t (*kv_page_bytes)(const struct zk_dev *dev, enum zk_kv_type type, int kv_heads,
                             int head_dim);
-    /* The activations that a matrix of this form eats on this device. */
-    enum zk_act_kind (*act_kind)(const struct zk_dev *dev, enum zk_form form);
+    /* The activations that a matrix of this description eats on this device. */
+    enum zk_act_kind (*act_kind)(const struct zk_dev *dev, const struct zk_mat_desc *d);
 
     /* Packs host matrices into m->data (m->d, m->data and m->bytes are set by the caller; act and
      * perm are set here). EXACT: codes, zeros and scales as given. ZC_EINVAL if the parts do not
@@ -165,7 +169,8 @@ struct zk_ops {
      * once), w[k] in the order of x (a perm is undone). PAIRS: row i < n/2 is the first part's. */
     int (*mat_unpack_row)(const struct zk_dev *dev, const struct zk_mat *m, int row, float *w);
 
-    /* y[r] = table[ids[r]] for rows of C, table of type [V][C], into float. EXACT. */
+    /* y[r] = table[ids[r]] for rows of C, table of type [V][C], into float. EXACT. An id outside
+     * the table is ZC_EINVAL, from here or from the next sync. */
     int (*embed)(struct zk_dev *dev, float *y, const void *table, enum zk_type type, int V, int C,
                  const int32_t *ids, int rows);
 
@@ -216,9 +221,13 @@ struct zk_ops {
     /* Device memory, zeroed; huge pages where the system has them. */
     int (*alloc)(struct zk_dev *dev, void **ret_p, size_t bytes, struct zc_diag *dg);
     void (*free)(struct zk_dev *dev, void *p, size_t bytes);
-    /* Host to device and back. upload: any thread before READY, else the engine thread. */
+    /* Host to device and back; src may be changed, and dst read, when they return. upload: any
+     * thread before READY, else the engine thread. */
     int (*upload)(struct zk_dev *dev, void *dst, const void *src, size_t bytes);
     int (*download)(struct zk_dev *dev, void *dst, const void *src, size_t bytes);
+    /* Makes host memory readable and writable for the device at its own address, until unpin. */
+    int (*pin)(struct zk_dev *dev, void *p, size_t bytes, struct zc_diag *dg);
+    void (*unpin)(struct zk_dev *dev, void *p);
     /* Waits for everything that was asked; reports the first failure since the last sync. */
     int (*sync)(struct zk_dev *dev, struct zc_diag *dg);
     void (*close)(struct zk_dev *dev);
@@ -266,8 +275,25 @@ int zk_cpu_threads_default(void);
  * Close with dev->ops->close. */
 int zk_cpu_open(struct zk_dev **ret_dev, const struct zk_cpu_opts *opts, struct zc_diag *dg);
 
+/* The activations that the reference prepares for products with 4-bit and 8-bit matrices (and, for
+ * HALF, 16-bit ones): what it is compared with does. */
+enum zk_ref_like { ZK_REF_INT8, ZK_REF_EXACT, ZK_REF_HALF };
+
 /* The reference as a device of one thread: kernels/ref for everything, matrices as floats. */
-int zk_ref_open(struct zk_dev **ret_dev, bool exact, struct zc_diag *dg);
+int zk_ref_open(struct zk_dev **ret_dev, enum zk_ref_like like, struct zc_diag *dg);
+
+/* ---- CUDA -------------------------------------------------------------------------------- */
+
+struct zk_cuda_opts {
+    const char
+        *device; /* UUID, index or name (or part of it); NULL or "": the one with most memory */
+    bool exact;
+};
+
+/* Opens a GPU through the plug-in libzorac-cuda.so, which is looked for in $ZORAC_PLUGINS, else in
+ * the installation's own folder. ZC_ENOTFOUND: no plug-in, driver or device, as dg says; ZC_EBUSY,
+ * ZC_EUNSUPPORTED (driver too old, plug-in of another version), ZC_EDEVICE. */
+int zk_cuda_open(struct zk_dev **ret_dev, const struct zk_cuda_opts *opts, struct zc_diag *dg);
 
 /* ---- probes: what zorac-bench compares with ---------------------------------------------- */
 

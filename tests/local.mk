@@ -5,6 +5,7 @@ AM_TESTS_ENVIRONMENT = top_srcdir="$(abs_top_srcdir)"; export top_srcdir; \
   : "$${CK_DEFAULT_TIMEOUT:=60}"; export CK_DEFAULT_TIMEOUT;
 include tests/unit/local.mk
 include tests/kcheck/local.mk
+include tests/cudasim/local.mk
 include tests/fuzz/local.mk
 include tests/golden/local.mk
 include tests/conformance/local.mk

@@ -45,18 +45,20 @@ size_t zk_act_row_bytes(enum zk_act_kind kind, int k)
 
 static size_t cpu_act_bytes(const struct zk_dev *dev, enum zk_act_kind kind, int rows, int k)
 {
+    if (kind != ZK_ACT_F32 && kind != ZK_ACT_Q8)
+        return 0;
     return ((size_t)rows * zk_act_row_bytes(kind, k) + 63) / 64 * 64;
 }
 
-static enum zk_act_kind cpu_act_kind(const struct zk_dev *dev, enum zk_form form)
+static enum zk_act_kind cpu_act_kind(const struct zk_dev *dev, const struct zk_mat_desc *d)
 {
-    return !dev->exact && (form == ZK_W4A || form == ZK_W8A) ? ZK_ACT_Q8 : ZK_ACT_F32;
+    return !dev->exact && d->form <= ZK_W8A ? ZK_ACT_Q8 : ZK_ACT_F32;
 }
 
 static int cpu_mat_pack(struct zk_dev *dev, struct zk_mat *m, const struct zk_canon *parts,
                         int n_parts, struct zc_diag *dg)
 {
-    m->act = cpu_act_kind(dev, m->d.form);
+    m->act = cpu_act_kind(dev, &m->d);
     return zk_pack(m, parts, n_parts, dg);
 }
 
@@ -332,6 +334,15 @@ static int cpu_copy(struct zk_dev *dev, void *dst, const void *src, size_t bytes
     return ZC_OK;
 }
 
+static int cpu_pin(struct zk_dev *dev, void *p, size_t bytes, struct zc_diag *dg)
+{
+    return ZC_OK;
+}
+
+static void cpu_unpin(struct zk_dev *dev, void *p)
+{
+}
+
 static int cpu_sync(struct zk_dev *dev, struct zc_diag *dg)
 {
     int r = atomic_exchange(&zk_cpu_of(dev)->status, ZC_OK);
@@ -361,7 +372,7 @@ static void cpu_close(struct zk_dev *dev)
         .matmul_swiglu = zk_cpu_matmul_swiglu, .rope_table = cpu_rope_table,                       \
         .rope_store = zk_cpu_rope_store, .attn = zk_cpu_attn, .gather = cpu_gather,                \
         .alloc = cpu_alloc, .free = cpu_free, .upload = cpu_copy, .download = cpu_copy,            \
-        .sync = cpu_sync, .close = cpu_close,                                                      \
+        .pin = cpu_pin, .unpin = cpu_unpin, .sync = cpu_sync, .close = cpu_close,                  \
     }
 
 static const struct {
@@ -413,7 +424,7 @@ int zk_cpu_open(struct zk_dev **ret_dev, const struct zk_cpu_opts *opts, struct 
     void *p;
 
     if (!(opts->caps & ZK_CAP_PORTABLE))
-        return zk_ref_open(ret_dev, opts->exact, dg);
+        return zk_ref_open(ret_dev, opts->exact ? ZK_REF_EXACT : ZK_REF_INT8, dg);
     if (zc_try_calloc(&p, 1, sizeof(struct zk_cpu), SIZE_MAX) < 0)
         return zc_diag(dg, ZC_ENOMEM, "no memory for the CPU back-end");
     struct zk_cpu *c = p;

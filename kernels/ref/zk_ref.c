@@ -15,6 +15,7 @@
 
 struct ref_dev {
     struct zk_dev dev;
+    enum zk_ref_like like;
     int status; /* the first failure since the last sync */
     float row[ZK_MAX_DIM];
 };
@@ -41,9 +42,13 @@ static size_t ref_kv_page_bytes(const struct zk_dev *dev, enum zk_kv_type type, 
     return 2 * (size_t)kv_heads * ZK_PAGE * (size_t)head_dim * sizeof(float);
 }
 
-static enum zk_act_kind ref_act_kind(const struct zk_dev *dev, enum zk_form form)
+static enum zk_act_kind ref_act_kind(const struct zk_dev *dev, const struct zk_mat_desc *d)
 {
-    return !dev->exact && (form == ZK_W4A || form == ZK_W8A) ? ZK_ACT_Q8 : ZK_ACT_F32;
+    enum zk_ref_like like = ((const struct ref_dev *)dev)->like;
+
+    if (like == ZK_REF_HALF && d->form != ZK_W32)
+        return d->type == ZK_F16 ? ZK_ACT_F16 : d->type == ZK_BF16 ? ZK_ACT_BF16 : ZK_ACT_F32;
+    return like == ZK_REF_INT8 && d->form <= ZK_W8A ? ZK_ACT_Q8 : ZK_ACT_F32;
 }
 
 static int ref_mat_pack(struct zk_dev *dev, struct zk_mat *m, const struct zk_canon *parts,
@@ -65,7 +70,7 @@ static int ref_mat_pack(struct zk_dev *dev, struct zk_mat *m, const struct zk_ca
         for (int j = 0; j < m->d.k; j++)
             *w++ = zk_canon_at(c, i, j);
     }
-    m->act = ref_act_kind(dev, m->d.form);
+    m->act = ref_act_kind(dev, &m->d);
     m->perm = NULL;
     if (m->d.has_perm) {
         m->perm = (int32_t *)w;
@@ -98,8 +103,23 @@ static void quantize_block(double *y, const float *x, int n)
     }
 }
 
+/* A number through the kind's type, if that is one of 16 bits. */
+static double round_act(struct ref_dev *rd, enum zk_act_kind kind, float x)
+{
+    if (kind == ZK_ACT_BF16)
+        return (double)zk_bf16_to_f32(zk_f32_to_bf16(x));
+    if (kind != ZK_ACT_F16)
+        return (double)x;
+    float h = zk_f16_to_f32(zk_f32_to_f16(x));
+    if (isfinite(h))
+        return (double)h;
+    rd->status = ZC_ELIMIT;
+    return 0;
+}
+
 /* Row r of y from k floats in the order of the inputs. */
-static void put_act(struct zk_act *y, int r, const float *x, const int32_t *perm)
+static void put_act(struct zk_dev *dev, struct zk_act *y, int r, const float *x,
+                    const int32_t *perm)
 {
     double *out = (double *)y->data + (size_t)r * (size_t)y->k;
     for (int j0 = 0; j0 < y->k; j0 += ZK_ACT_BLOCK) {
@@ -111,7 +131,7 @@ static void put_act(struct zk_act *y, int r, const float *x, const int32_t *perm
             quantize_block(out + j0, block, n);
         else
             for (int j = 0; j < n; j++)
-                out[j0 + j] = (double)block[j];
+                out[j0 + j] = round_act((struct ref_dev *)dev, y->kind, block[j]);
     }
 }
 
@@ -146,7 +166,7 @@ static int ref_rms_norm(struct zk_dev *dev, struct zk_act *y, const float *x, co
         double inv = 1 / sqrt(sum / C + (double)eps);
         for (int i = 0; i < C; i++)
             row[i] = (float)((double)w[i] * ((double)x[i] * inv));
-        put_act(y, r, row, perm);
+        put_act(dev, y, r, row, perm);
     }
     return ZC_OK;
 }
@@ -156,7 +176,7 @@ static int ref_to_act(struct zk_dev *dev, struct zk_act *y, const float *x, int 
 {
     y->rows = rows;
     for (int r = 0; r < rows; r++)
-        put_act(y, r, x + (size_t)r * (size_t)ldx, perm);
+        put_act(dev, y, r, x + (size_t)r * (size_t)ldx, perm);
     return ZC_OK;
 }
 
@@ -173,7 +193,7 @@ static int ref_swiglu(struct zk_dev *dev, struct zk_act *y, const float *g, cons
     for (int r = 0; r < rows; r++, g += ld, u += ld) {
         for (int i = 0; i < F; i++)
             row[i] = (float)(silu((double)g[i]) * (double)u[i]);
-        put_act(y, r, row, perm);
+        put_act(dev, y, r, row, perm);
     }
     return ZC_OK;
 }
@@ -220,7 +240,7 @@ static int ref_matmul_swiglu(struct zk_dev *dev, struct zk_act *y, const struct 
             double u = dot(w, F + i, x, r) + (bias ? (double)bias[F + i] : 0.0);
             row[i] = (float)(silu(g) * u);
         }
-        put_act(y, r, row, perm);
+        put_act(dev, y, r, row, perm);
     }
     return ZC_OK;
 }
@@ -383,13 +403,22 @@ static int ref_sync(struct zk_dev *dev, struct zc_diag *dg)
     int r = rd->status;
     rd->status = ZC_OK;
     if (r == ZC_ELIMIT)
-        return zc_diag(dg, r, "a key or value does not fit the type of the pages");
+        return zc_diag(dg, r, "a key, value or activation does not fit its type");
     return r;
 }
 
 static void ref_close(struct zk_dev *dev)
 {
     zc_free(dev);
+}
+
+static int ref_pin(struct zk_dev *dev, void *p, size_t bytes, struct zc_diag *dg)
+{
+    return ZC_OK;
+}
+
+static void ref_unpin(struct zk_dev *dev, void *p)
+{
 }
 
 static const struct zk_ops ref_ops = {
@@ -414,18 +443,21 @@ static const struct zk_ops ref_ops = {
     .free = ref_free,
     .upload = ref_copy,
     .download = ref_copy,
+    .pin = ref_pin,
+    .unpin = ref_unpin,
     .sync = ref_sync,
     .close = ref_close,
 };
 
-int zk_ref_open(struct zk_dev **ret_dev, bool exact, struct zc_diag *dg)
+int zk_ref_open(struct zk_dev **ret_dev, enum zk_ref_like like, struct zc_diag *dg)
 {
     void *p;
     if (zc_try_calloc(&p, 1, sizeof(struct ref_dev), SIZE_MAX) < 0)
         return zc_diag(dg, ZC_ENOMEM, "no memory for the reference device");
     struct ref_dev *rd = p;
     rd->dev.ops = &ref_ops;
-    rd->dev.exact = exact;
+    rd->like = like;
+    rd->dev.exact = like == ZK_REF_EXACT;
     rd->dev.is_host = true;
     snprintf(rd->dev.label, sizeof rd->dev.label, "cpu reference, 1 thread");
     *ret_dev = &rd->dev;

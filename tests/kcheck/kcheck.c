@@ -268,7 +268,7 @@ static void open_levels(unsigned mask)
     static const unsigned needs[] = {ZK_CAP_PORTABLE, ZK_CAP_AVX2, ZK_CAP_AVX512};
     unsigned have = zk_caps_detect() & mask;
     for (int exact = 0; exact < 2; exact++)
-        zk_ref_open(&kc_ref[exact], exact, NULL);
+        zk_ref_open(&kc_ref[exact], exact ? ZK_REF_EXACT : ZK_REF_INT8, NULL);
     for (int i = 0; i < 3; i++) {
         if (!(have & needs[i]))
             continue;

@@ -234,7 +234,7 @@ static void reference(struct mm_case *c)
     struct zk_dev *ref = kc_ref[c->exact];
     float *y = kc_mem(total * 4), *xq = kc_mem((size_t)k * 4);
     double *a = kc_mem((size_t)k * sizeof *a);
-    enum zk_act_kind kind = ref->ops->act_kind(ref, c->src.d.form);
+    enum zk_act_kind kind = ref->ops->act_kind(ref, &c->src.d);
     double c_roundings = kc_mat_roundings(&c->src.d, kind) * KC_EPS;
 
     c->want = kc_mem(total * sizeof(double));

@@ -269,7 +269,7 @@ static void expect_gate_up(struct swiglu_case *c)
     float *h = kc_mem(total * 4), *xq = kc_mem((size_t)c->rows * (size_t)k * 4);
     double *a = kc_mem((size_t)k * sizeof *a);
     struct zk_dev *ref = kc_ref[c->exact];
-    enum zk_act_kind kind = ref->ops->act_kind(ref, c->src.d.form);
+    enum zk_act_kind kind = ref->ops->act_kind(ref, &c->src.d);
     double rounds = kc_mat_roundings(&c->src.d, kind) * KC_EPS;
     struct zk_act x = kc_act(ref, kind, c->rows, k);
 

@@ -199,7 +199,7 @@ START_TEST(no_memory_is_an_error_and_leaves_nothing)
     zc_mem_fail_at(1);
     ck_assert_int_eq(zk_cpu_open(&dev, &o, &dg), ZC_ENOMEM);
     zc_mem_fail_at(1);
-    ck_assert_int_eq(zk_ref_open(&dev, false, &dg), ZC_ENOMEM);
+    ck_assert_int_eq(zk_ref_open(&dev, ZK_REF_INT8, &dg), ZC_ENOMEM);
     zc_mem_fail_at(0);
     ck_assert_ptr_null(dev);
 }

@@ -281,7 +281,7 @@ START_TEST(a_real_device_gets_the_weights_as_the_file_says)
     struct t_mat m;
     float row[K];
 
-    t_assert_err(zk_ref_open(&dev, true, &dg), ZC_OK, &dg);
+    t_assert_err(zk_ref_open(&dev, ZK_REF_EXACT, &dg), ZC_OK, &dg);
     t_assert_err(zw_linear_join(&mat.d, parts, 3, ZK_JOIN_ROWS, &dg), ZC_OK, &dg);
     mat.bytes = dev->ops->mat_bytes(dev, &mat.d);
     t_assert_err(dev->ops->alloc(dev, &mat.data, mat.bytes, &dg), ZC_OK, &dg);
@@ -330,7 +330,7 @@ START_TEST(a_head_is_quantized_on_the_way)
     t_assert_err(zw_store_open(&store, dir, &dg), ZC_OK, &dg);
     t_assert_err(zw_linear_probe(&l, store, quant, "lm_head", ROWS, COLS, &dg), ZC_OK, &dg);
     zw_quantize_desc(&mat.d, ROWS, COLS);
-    t_assert_err(zk_ref_open(&dev, true, &dg), ZC_OK, &dg);
+    t_assert_err(zk_ref_open(&dev, ZK_REF_EXACT, &dg), ZC_OK, &dg);
     mat.bytes = dev->ops->mat_bytes(dev, &mat.d);
     t_assert_err(dev->ops->alloc(dev, &mat.data, mat.bytes, &dg), ZC_OK, &dg);
     t_assert_err(zw_load_run(&job, 1, store, dev, &o, &dg), ZC_OK, &dg);

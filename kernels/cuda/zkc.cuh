@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of the CUDA back-end: the device, how activations and pages lie in its memory, and the
+ * table of matrix forms. Host side; what kernels share is in zkc_gpu.cuh and zkc_ptx.cuh.
+ *
+ * Sources are compiled twice: by nvcc for a device, and by an ordinary compiler with tests/cudasim,
+ * where they run without one. Functions that launch return ZC_OK or a negative zc_err, launch on
+ * d->stream and wait for nothing.
+ *
+ * Activations: rows kp = zkc_kp(k) elements apart, zeros past k; F32 as floats, F16 and BF16 as
+ * 16-bit numbers. An F16 that would be infinite sets ZKC_STATUS_ACT and is stored as 0.
+ * Pages: keys [K][16][D], then values [K][16][D], in fp16 or fp32.
+ *
+ * Batch invariance: unless d->is_prefill, the bits of a row do not depend on the number of rows:
+ * one partition of k, one order of summation. */
+#ifndef KERNELS_CUDA_ZKC_CUH
+#define KERNELS_CUDA_ZKC_CUH
+
+#include "kernels/cuda/zkc_gpu.cuh"
+
+#include <pthread.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#include "common/zc_err.h"
+#include "kernels/zk.h"
+#include "kernels/zk_pack.h"
+#ifdef __cplusplus
+}
+#endif
+
+/* What kernels find wrong: one word each, set to 1, read by sync. */
+enum zkc_status {
+    ZKC_STATUS_KV,  /* a key or value over the range of the pages' type */
+    ZKC_STATUS_ACT, /* an activation over the range of fp16 */
+    ZKC_STATUS_ID,  /* a token id outside the table */
+    ZKC_N_STATUS
+};
+
+#define ZKC_N_LOCKS 4096
+
+struct zkc_dev {
+    struct zk_dev dev;
+    int ordinal;
+    int cc;          /* compute capability, 90 for 9.0 */
+    int sms;         /* multiprocessors */
+    size_t smem_max; /* dynamic shared memory that a block may ask for */
+    cudaStream_t stream;
+    bool is_prefill;
+    uint32_t *status;      /* [ZKC_N_STATUS], device */
+    uint32_t *status_host; /* the same, pinned */
+    uint32_t *locks;       /* [ZKC_N_LOCKS], device: zero when a kernel starts, left zero by it */
+    void *work;            /* device: partial results; holds anything when a kernel starts */
+    size_t work_bytes;
+    cudaError_t error; /* the first of a launch */
+    pthread_mutex_t pack_lock; /* of work, while matrices are packed by several threads */
+};
+
+static inline struct zkc_dev *zkc_of(struct zk_dev *dev)
+{
+    return (struct zkc_dev *)(void *)dev;
+}
+
+/* Elements between rows of activations. */
+static inline int zkc_kp(int k)
+{
+    return (k + 127) / 128 * 128;
+}
+
+static inline size_t zkc_act_size(enum zk_act_kind kind)
+{
+    return kind == ZK_ACT_F32 ? 4 : 2;
+}
+
+/* ZC_OK or what a launch's error becomes; the first is told by every sync from then on. */
+int zkc_check(struct zkc_dev *d, cudaError_t e);
+
+/* The way of a matrix: which of the tables below is a function of its description (and of
+ * d->dev.exact) alone. */
+struct zkc_form {
+    /* Bytes, a multiple of 256; without the permutation. */
+    size_t (*bytes)(const struct zk_mat_desc *desc);
+    /* Fills m->data (device) from parts that have been checked. Thread: any. */
+    int (*pack)(struct zkc_dev *d, struct zk_mat *m, const struct zk_canon *parts, int n_parts,
+                struct zc_diag *dg);
+    /* Row `row` of the packed matrix as floats, columns in packed order (perm not undone). */
+    int (*unpack_row)(struct zkc_dev *d, const struct zk_mat *m, int row, float *w);
+    /* As in zk.h; shapes have been checked. swiglu: y->kind is any. */
+    int (*matmul)(struct zkc_dev *d, float *y, int ldy, const struct zk_act *x,
+                  const struct zk_mat *w, const float *bias, int rows, bool add);
+    int (*swiglu)(struct zkc_dev *d, struct zk_act *y, const struct zk_act *x,
+                  const struct zk_mat *w, const float *bias, int rows, const int32_t *perm);
+};
+
+/* Every form, type and kind of activation, simple and slow (zkc_plain.cu). */
+extern const struct zkc_form zkc_plain;
+
+/* The form's table for a description. */
+const struct zkc_form *zkc_form_of(const struct zkc_dev *d, const struct zk_mat_desc *desc);
+
+/* Host to device memory from any thread, done when it returns. */
+int zkc_put(struct zkc_dev *d, void *dst, const void *src, size_t bytes);
+int zkc_get(struct zkc_dev *d, void *dst, const void *src, size_t bytes);
+
+/* ---- operations of zk.h, by file ---- */
+
+/* zkc_mat.cu */
+size_t zkc_mat_bytes(const struct zk_dev *dev, const struct zk_mat_desc *desc);
+enum zk_act_kind zkc_act_kind(const struct zk_dev *dev, const struct zk_mat_desc *desc);
+int zkc_mat_pack(struct zk_dev *dev, struct zk_mat *m, const struct zk_canon *parts, int n_parts,
+                 struct zc_diag *dg);
+int zkc_mat_unpack_row(const struct zk_dev *dev, const struct zk_mat *m, int row, float *w);
+int zkc_matmul(struct zk_dev *dev, float *y, int ldy, const struct zk_act *x,
+               const struct zk_mat *w, const float *bias, int rows, bool add);
+int zkc_matmul_swiglu(struct zk_dev *dev, struct zk_act *y, const struct zk_act *x,
+                      const struct zk_mat *w, const float *bias, int rows, const int32_t *perm);
+
+/* zkc_row.cu */
+size_t zkc_act_bytes(const struct zk_dev *dev, enum zk_act_kind kind, int rows, int k);
+int zkc_embed(struct zk_dev *dev, float *y, const void *table, enum zk_type type, int V, int C,
+              const int32_t *ids, int rows);
+int zkc_rms_norm(struct zk_dev *dev, struct zk_act *y, const float *x, const float *w, float eps,
+                 int rows, int C, const int32_t *perm);
+int zkc_to_act(struct zk_dev *dev, struct zk_act *y, const float *x, int ldx, int rows, int k,
+               const int32_t *perm);
+int zkc_swiglu(struct zk_dev *dev, struct zk_act *y, const float *g, const float *u, int ld,
+               int rows, int F, const int32_t *perm);
+int zkc_gather(struct zk_dev *dev, float *y, const float *x, const int32_t *rows, int n, int C);
+int zkc_rope_table(struct zk_dev *dev, float *cs, const int32_t *pos, int rows,
+                   const float *inv_freq, int rot_dim, float mscale);
+
+/* zkc_attn.cu */
+size_t zkc_kv_page_bytes(const struct zk_dev *dev, enum zk_kv_type type, int kv_heads,
+                         int head_dim);
+int zkc_rope_store(struct zk_dev *dev, float *qkv, const float *cs, const struct zk_batch *b,
+                   const struct zk_attn *a, const struct zk_kv *kv);
+int zkc_attn(struct zk_dev *dev, float *o, const float *qkv, const struct zk_batch *b,
+             const struct zk_attn *a, const struct zk_kv *kv);
+
+#endif

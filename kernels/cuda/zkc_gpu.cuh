@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The one header that brings CUDA into a .cu file: the toolkit's, or, built with CUDASIM by an
+ * ordinary compiler, the simulator's of tests/cudasim. Shared memory and launches go through the
+ * names below in both, so that the simulator can bound, fill and watch them. */
+#ifndef KERNELS_CUDA_ZKC_GPU_CUH
+#define KERNELS_CUDA_ZKC_GPU_CUH
+
+#ifdef CUDASIM
+#include <cudasim.h>
+#else
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+#include <cstdint>
+#include <cstring>
+
+/* ZKC_SHARED(float, part, [4][32]); declares shared memory of a fixed size,
+ * ZKC_SHARED_DYN(float, p); points to that of the launch. */
+#define ZKC_SHARED(T, name, ...) __shared__ T name __VA_ARGS__
+#define ZKC_SHARED_DYN(T, name)                                   \
+    extern __shared__ __align__(128) unsigned char zkc_dynamic[]; \
+    T *const name = reinterpret_cast<T *>(zkc_dynamic)
+
+/* zkc_launch(kernel, grid, block, bytes of dynamic shared memory, stream, arguments...) */
+template <class... P, class... A>
+inline cudaError_t zkc_launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t smem,
+                              cudaStream_t stream, A... args)
+{
+    if (smem > 48 * 1024) {
+        cudaError_t e = cudaFuncSetAttribute(
+            (const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)smem);
+        if (e != cudaSuccess)
+            return e;
+    }
+    kernel<<<grid, block, smem, stream>>>(static_cast<P>(args)...);
+    return cudaPeekAtLastError();
+}
+#endif
+
+#endif

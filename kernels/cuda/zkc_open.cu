@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/* The GPU as a device: choosing one, opening and closing it, its memory, waiting for it, and the
+ * table of operations that the plug-in hands out. */
+#include "config.h"
+
+#include "kernels/cuda/zkc_dev.cuh"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+extern "C" {
+#include "common/zc_mem.h"
+#include "kernels/zk_plugin.h"
+}
+
+#define WORK_BYTES ((size_t)8 << 20)
+
+/* ---- errors -------------------------------------------------------------------------------- */
+
+static int err_of(cudaError_t e)
+{
+    switch (e) {
+    case cudaSuccess:
+        return ZC_OK;
+    case cudaErrorMemoryAllocation:
+        return ZC_EDEVMEM;
+    case cudaErrorDevicesUnavailable:
+        return ZC_EBUSY;
+    case cudaErrorInvalidValue:
+    case cudaErrorInvalidConfiguration:
+        return ZC_EINTERNAL;
+    default:
+        return ZC_EDEVICE;
+    }
+}
+
+int zkc_check(struct zkc_dev *d, cudaError_t e)
+{
+    if (e != cudaSuccess && d->error == cudaSuccess)
+        d->error = e;
+    return err_of(e);
+}
+
+static int fail(struct zc_diag *dg, cudaError_t e, const char *what)
+{
+    return zc_diag(dg, err_of(e), "%s: %s", what, cudaGetErrorString(e));
+}
+
+/* ---- choosing ------------------------------------------------------------------------------ */
+
+/* "GPU-8 4 4 4 12 hexadecimal digits", as nvidia-smi prints it. */
+static void uuid_text(char (&text)[48], const cudaUUID_t *uuid)
+{
+    char *at = text + sprintf(text, "GPU");
+    for (int i = 0; i < 16; i++)
+        at += sprintf(at, "%s%02x", i == 0 || i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+                      (unsigned char)uuid->bytes[i]);
+}
+
+static bool has_word(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+    for (; *text; text++)
+        if (strncasecmp(text, word, n) == 0)
+            return true;
+    return false;
+}
+
+/* How a device is named by a person: its index, its UUID (or the beginning), or part of its name.
+ */
+static bool is_meant(const char *want, int index, const cudaDeviceProp *p)
+{
+    char uuid[48], *end;
+    long n = strtol(want, &end, 10);
+    if (*end == '\0')
+        return n == index;
+    uuid_text(uuid, &p->uuid);
+    return strncasecmp(uuid, want, strlen(want)) == 0 || has_word(p->name, want);
+}
+
+static int driver_error(cudaError_t e, struct zc_diag *dg)
+{
+    int driver = 0, runtime = 0;
+    cudaDriverGetVersion(&driver);
+    cudaRuntimeGetVersion(&runtime);
+    if (e == cudaErrorInsufficientDriver && driver > 0)
+        return zc_diag(dg, ZC_EUNSUPPORTED,
+                       "the NVIDIA driver is too old: it serves CUDA %d.%d, this build needs one "
+                       "for CUDA %d (driver %s or later)",
+                       driver / 1000, driver % 1000 / 10, runtime / 1000,
+                       runtime >= 13000 ? "580.65" : "525.60");
+    if (e == cudaErrorNoDevice && driver > 0)
+        return zc_diag(dg, ZC_ENOTFOUND, "there is no GPU that the NVIDIA driver can use");
+    if (e == cudaErrorInsufficientDriver || e == cudaErrorNoDevice)
+        return zc_diag(dg, ZC_ENOTFOUND, "there is no NVIDIA driver");
+    return zc_diag(dg, ZC_EDEVICE, "the GPUs can't be counted: %s", cudaGetErrorString(e));
+}
+
+static int choose(const char *want, int *ret_index, cudaDeviceProp *ret_prop, struct zc_diag *dg)
+{
+    int n = 0;
+    cudaError_t e = cudaGetDeviceCount(&n);
+    if (e != cudaSuccess)
+        return driver_error(e, dg);
+    for (int i = 0; i < n; i++) {
+        if ((e = cudaGetDeviceProperties(ret_prop, i)) != cudaSuccess)
+            return fail(dg, e, "a GPU can't be asked for its properties");
+        if (!want || !*want || is_meant(want, i, ret_prop)) {
+            *ret_index = i;
+            return ZC_OK;
+        }
+    }
+    return zc_diag(dg, ZC_ENOTFOUND,
+                   "none of the %d GPUs is \"%.60s\": give an index, a UUID or "
+                   "part of a name",
+                   n, want);
+}
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+/* CUDA remembers the device per thread. */
+static void enter(const struct zkc_dev *d)
+{
+    cudaSetDevice(d->ordinal);
+}
+
+static int cuda_alloc(struct zk_dev *dev, void **ret_p, size_t bytes, struct zc_diag *dg)
+{
+    struct zkc_dev *d = zkc_of(dev);
+    size_t free_bytes = 0, total = 0;
+    void *p;
+    enter(d);
+    cudaError_t e = cudaMalloc(&p, bytes);
+    if (e != cudaSuccess) {
+        cudaGetLastError();
+        cudaMemGetInfo(&free_bytes, &total);
+        return zc_diag(dg, err_of(e),
+                       "the GPU has no %.1f MiB left: %.1f of %.1f MiB are free (%s)",
+                       (double)bytes / 1048576, (double)free_bytes / 1048576,
+                       (double)total / 1048576, cudaGetErrorString(e));
+    }
+    if ((e = cudaMemsetAsync(p, 0, bytes, d->stream)) != cudaSuccess ||
+        (e = cudaStreamSynchronize(d->stream)) != cudaSuccess) {
+        cudaFree(p);
+        return fail(dg, e, "the GPU's memory can't be cleared");
+    }
+    *ret_p = p;
+    return ZC_OK;
+}
+
+static void cuda_free(struct zk_dev *dev, void *p, size_t bytes)
+{
+    enter(zkc_of(dev));
+    cudaFree(p);
+}
+
+int zkc_put(struct zkc_dev *d, void *dst, const void *src, size_t bytes)
+{
+    enter(d);
+    cudaError_t e = cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, d->stream);
+    if (e == cudaSuccess)
+        e = cudaStreamSynchronize(d->stream);
+    return err_of(e);
+}
+
+int zkc_get(struct zkc_dev *d, void *dst, const void *src, size_t bytes)
+{
+    enter(d);
+    cudaError_t e = cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToHost, d->stream);
+    if (e == cudaSuccess)
+        e = cudaStreamSynchronize(d->stream);
+    return err_of(e);
+}
+
+static int cuda_upload(struct zk_dev *dev, void *dst, const void *src, size_t bytes)
+{
+    return zkc_put(zkc_of(dev), dst, src, bytes);
+}
+
+static int cuda_download(struct zk_dev *dev, void *dst, const void *src, size_t bytes)
+{
+    return zkc_get(zkc_of(dev), dst, src, bytes);
+}
+
+static int cuda_pin(struct zk_dev *dev, void *p, size_t bytes, struct zc_diag *dg)
+{
+    enter(zkc_of(dev));
+    cudaError_t e = cudaHostRegister(p, bytes, cudaHostRegisterPortable | cudaHostRegisterMapped);
+    if (e == cudaSuccess)
+        return ZC_OK;
+    cudaGetLastError();
+    return fail(dg, e, "host memory can't be pinned");
+}
+
+static void cuda_unpin(struct zk_dev *dev, void *p)
+{
+    enter(zkc_of(dev));
+    cudaHostUnregister(p);
+}
+
+/* ---- waiting ------------------------------------------------------------------------------- */
+
+static int report(struct zkc_dev *d, struct zc_diag *dg)
+{
+    const uint32_t *s = d->status_host;
+    if (!s[ZKC_STATUS_KV] && !s[ZKC_STATUS_ACT] && !s[ZKC_STATUS_ID])
+        return ZC_OK;
+    cudaError_t e = cudaMemsetAsync(d->status, 0, ZKC_N_STATUS * sizeof *d->status, d->stream);
+    if (e != cudaSuccess)
+        return fail(dg, e, "the GPU is lost");
+    if (s[ZKC_STATUS_ID])
+        return zc_diag(dg, ZC_EINVAL, "a token id is outside the embedding");
+    return zc_diag(dg, ZC_ELIMIT,
+                   s[ZKC_STATUS_KV] ? "a key or value does not fit the type of the pages"
+                                    : "an activation does not fit fp16");
+}
+
+static int cuda_sync(struct zk_dev *dev, struct zc_diag *dg)
+{
+    struct zkc_dev *d = zkc_of(dev);
+    cudaError_t e = d->error;
+    if (e == cudaSuccess)
+        e = cudaMemcpyAsync(d->status_host, d->status, ZKC_N_STATUS * sizeof *d->status,
+                            cudaMemcpyDeviceToHost, d->stream);
+    if (e == cudaSuccess)
+        e = cudaStreamSynchronize(d->stream);
+    if (e != cudaSuccess)
+        return zc_diag(dg, err_of(e) == ZC_EINTERNAL ? ZC_EINTERNAL : ZC_EDEVICE,
+                       "the GPU failed: %s", cudaGetErrorString(e));
+    return report(d, dg);
+}
+
+/* ---- opening and closing ------------------------------------------------------------------- */
+
+static void cuda_close(struct zk_dev *dev)
+{
+    struct zkc_dev *d = zkc_of(dev);
+    enter(d);
+    cudaFree(d->status);
+    cudaFree(d->locks);
+    cudaFree(d->work);
+    if (d->status_host)
+        cudaFreeHost(d->status_host);
+    if (d->stream)
+        cudaStreamDestroy(d->stream);
+    zc_free(d);
+}
+
+static const struct zk_ops cuda_ops = {
+    .name = "cuda",
+    .mat_bytes = zkc_mat_bytes,
+    .act_bytes = zkc_act_bytes,
+    .kv_page_bytes = zkc_kv_page_bytes,
+    .act_kind = zkc_act_kind,
+    .mat_pack = zkc_mat_pack,
+    .mat_unpack_row = zkc_mat_unpack_row,
+    .embed = zkc_embed,
+    .rms_norm = zkc_rms_norm,
+    .to_act = zkc_to_act,
+    .swiglu = zkc_swiglu,
+    .matmul = zkc_matmul,
+    .matmul_swiglu = zkc_matmul_swiglu,
+    .rope_table = zkc_rope_table,
+    .rope_store = zkc_rope_store,
+    .attn = zkc_attn,
+    .gather = zkc_gather,
+    .alloc = cuda_alloc,
+    .free = cuda_free,
+    .upload = cuda_upload,
+    .download = cuda_download,
+    .pin = cuda_pin,
+    .unpin = cuda_unpin,
+    .sync = cuda_sync,
+    .close = cuda_close,
+};
+
+/* Stream, flags and scratch of a device that answers. */
+static int set_up(struct zkc_dev *d, struct zc_diag *dg)
+{
+    int major = 0, minor = 0, smem = 0;
+    void *p;
+    int r;
+    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, d->ordinal);
+    cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, d->ordinal);
+    cudaDeviceGetAttribute(&d->sms, cudaDevAttrMultiProcessorCount, d->ordinal);
+    cudaDeviceGetAttribute(&smem, cudaDevAttrMaxSharedMemoryPerBlockOptin, d->ordinal);
+    d->cc = major * 10 + minor;
+    d->smem_max = (size_t)smem;
+    if (d->cc < 80)
+        return zc_diag(dg, ZC_EUNSUPPORTED,
+                       "the GPU is of compute capability %d.%d: 8.0 (Ampere) or later is needed",
+                       major, minor);
+    cudaError_t e = cudaStreamCreateWithFlags(&d->stream, cudaStreamNonBlocking);
+    if (e == cudaSuccess)
+        e = cudaHostAlloc((void **)&d->status_host, ZKC_N_STATUS * sizeof *d->status_host, 0);
+    if (e != cudaSuccess)
+        return fail(dg, e, "the GPU can't be used");
+    if ((r = cuda_alloc(&d->dev, &p, ZKC_N_STATUS * sizeof *d->status, dg)) < 0)
+        return r;
+    d->status = (uint32_t *)p;
+    if ((r = cuda_alloc(&d->dev, &p, ZKC_N_LOCKS * sizeof *d->locks, dg)) < 0)
+        return r;
+    d->locks = (uint32_t *)p;
+    d->work_bytes = WORK_BYTES;
+    return cuda_alloc(&d->dev, &d->work, d->work_bytes, dg);
+}
+
+static int cuda_open(struct zk_dev **ret_dev, const struct zk_cuda_opts *opts, struct zc_diag *dg)
+{
+    cudaDeviceProp prop;
+    int index = 0, driver = 0, r;
+    void *p;
+
+    if ((r = choose(opts->device, &index, &prop, dg)) < 0)
+        return r;
+    cudaError_t e = cudaSetDevice(index);
+    if (e == cudaSuccess)
+        e = cudaFree(NULL); /* makes the context: a busy device says so here */
+    if (e != cudaSuccess) {
+        cudaGetLastError();
+        return zc_diag(dg, err_of(e), "GPU %d (%.60s) can't be used: %s", index, prop.name,
+                       cudaGetErrorString(e));
+    }
+    if (zc_try_calloc(&p, 1, sizeof(struct zkc_dev), SIZE_MAX) < 0)
+        return zc_diag(dg, ZC_ENOMEM, "no memory for the CUDA back-end");
+    struct zkc_dev *d = (struct zkc_dev *)p;
+    d->dev.ops = &cuda_ops;
+    d->dev.exact = opts->exact;
+    d->ordinal = index;
+    pthread_mutex_init(&d->pack_lock, NULL);
+    if ((r = set_up(d, dg)) < 0) {
+        cuda_close(&d->dev);
+        return r;
+    }
+    cudaDriverGetVersion(&driver);
+    snprintf(d->dev.label, sizeof d->dev.label, "cuda %d: %.60s, %d.%d, %.1f GiB, driver for %d.%d",
+             index, prop.name, d->cc / 10, d->cc % 10, (double)prop.totalGlobalMem / 0x1p30,
+             driver / 1000, driver % 1000 / 10);
+    *ret_dev = &d->dev;
+    return ZC_OK;
+}
+
+extern "C" __attribute__((visibility("default"))) const struct zk_plugin zk_cuda_plugin;
+const struct zk_plugin zk_cuda_plugin = {PACKAGE_VERSION, ZK_PLUGIN_SIZES, cuda_open};

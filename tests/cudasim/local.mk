@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+# The CUDA plug-in once more, on the simulator: the same .cu files by a C++ compiler. In race/ with
+# the memory checker between every load and store. kcheck and the end-to-end tests open it in the
+# place of the real one ($ZORAC_PLUGINS).
+AM_V_SIM = $(am__v_SIM_@AM_V@)
+am__v_SIM_ = $(am__v_SIM_@AM_DEFAULT_V@)
+am__v_SIM_0 = @echo "  SIM     " $@;
+am__v_SIM_1 =
+sim_sources = sim_block sim_launch sim_ptx sim_runtime
+sim_headers = %D%/cudasim.h %D%/sim_internal.h %D%/sim_types.h
+EXTRA_DIST += $(sim_headers) $(sim_sources:%=%D%/%.cc) %D%/sim_race.cc
+sim_deps = $(sim_headers:%=$(srcdir)/%) $(cuda_headers:%=$(srcdir)/%) \
+  $(srcdir)/kernels/zk.h $(srcdir)/kernels/zk_pack.h $(srcdir)/kernels/zk_plugin.h config.h
+sim_cxx = $(CXX) -std=c++20 -g -DCUDASIM -fPIC -pthread -fvisibility=hidden -fno-strict-aliasing \
+  -fwrapv -ffp-contract=off -ftls-model=initial-exec -Wall -Wextra -Wno-unknown-pragmas \
+  -Wno-unused-parameter -I$(top_builddir) -I$(top_srcdir) -I$(srcdir)/%D% $(SIM_SANITIZERS)
+
+if HAVE_CUDASIM
+check_DATA += %D%/plain/libzorac-cuda.so
+CLEANFILES += %D%/plain/*.o %D%/plain/libzorac-cuda.so
+%D%/plain/zkc_%.o: $(srcdir)/kernels/cuda/zkc_%.cu $(sim_deps)
+	@$(MKDIR_P) $(@D)
+	$(AM_V_SIM)$(sim_cxx) -O2 -x c++ -c -o $@ $<
+%D%/plain/sim_%.o: $(srcdir)/%D%/sim_%.cc $(sim_deps)
+	@$(MKDIR_P) $(@D)
+	$(AM_V_SIM)$(sim_cxx) -O2 -c -o $@ $<
+sim_plain_objects = $(cuda_names:%=%D%/plain/%.o) $(sim_sources:%=%D%/plain/%.o)
+%D%/plain/libzorac-cuda.so: $(sim_plain_objects) kernels/cuda/libpic.a
+	$(AM_V_SIM)$(sim_cxx) -shared -o $@ $(sim_plain_objects) kernels/cuda/libpic.a -ldl
+endif
+
+if HAVE_CUDASIM_RACE
+check_DATA += %D%/race/libzorac-cuda.so
+CLEANFILES += %D%/race/*.o %D%/race/libzorac-cuda.so
+sim_race = $(sim_cxx) -DCUDASIM_RACE
+%D%/race/zkc_%.o: $(srcdir)/kernels/cuda/zkc_%.cu $(sim_deps)
+	@$(MKDIR_P) $(@D)
+	$(AM_V_SIM)$(sim_race) -O1 -fsanitize=thread -x c++ -c -o $@ $<
+%D%/race/sim_%.o: $(srcdir)/%D%/sim_%.cc $(sim_deps)
+	@$(MKDIR_P) $(@D)
+	$(AM_V_SIM)$(sim_race) -O2 -c -o $@ $<
+sim_race_objects = $(cuda_names:%=%D%/race/%.o) $(sim_sources:%=%D%/race/%.o) %D%/race/sim_race.o
+%D%/race/libzorac-cuda.so: $(sim_race_objects) kernels/cuda/libpic.a
+	$(AM_V_SIM)$(sim_race) -shared -o $@ $(sim_race_objects) kernels/cuda/libpic.a -ldl
+endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/* The part of CUDA's runtime that the back-end calls: one device (or as many as CUDASIM_DEVICES
+ * says) whose memory is the host's, poisoned with NaN when it is taken. Everything has happened
+ * when a call returns. CUDASIM_FAIL makes it fail as devices do. */
+#include "sim_internal.h"
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+
+namespace sim
+{
+static std::mutex mu; /* of all below */
+static std::string error_text;
+static cudaError_t last = cudaSuccess;
+static bool is_dead; /* a fault stays, as it does on a device */
+static std::vector<std::pair<void *, size_t>> taken;
+static size_t taken_bytes;
+
+static bool fails(const char *how)
+{
+    const char *s = getenv("CUDASIM_FAIL");
+    return s && !strncmp(s, how, strlen(how));
+}
+
+bool launch_is_lost()
+{
+    static std::atomic<long> n{0};
+    static const long limit = fails("lost:") ? strtol(getenv("CUDASIM_FAIL") + 5, nullptr, 0) : -1;
+    return limit >= 0 && n++ >= limit;
+}
+
+cudaError_t set_error(cudaError_t e, const std::string &text)
+{
+    std::lock_guard<std::mutex> g(mu);
+    if (e == cudaErrorLaunchFailure)
+        is_dead = true;
+    error_text = text;
+    if (getenv("CUDASIM_VERBOSE"))
+        fprintf(stderr, "cudasim: %s\n", text.c_str());
+    return last = e;
+}
+
+static cudaError_t state()
+{
+    std::lock_guard<std::mutex> g(mu);
+    return is_dead ? cudaErrorLaunchFailure : cudaSuccess;
+}
+
+static size_t memory()
+{
+    static const char *s = getenv("CUDASIM_MEMORY");
+    return (size_t)(s ? strtol(s, nullptr, 0) : 4096) << 20;
+}
+
+void copy_bytes(void *dst, const void *src, int value, size_t n)
+{
+    if (src)
+        memmove(dst, src, n);
+    else
+        memset(dst, value, n);
+    note_host_write(dst, n);
+}
+
+static cudaError_t copy(void *dst, const void *src, int value, size_t n, cudaStream_t s)
+{
+    if (s && s->capture) {
+        sim_graph::Node node;
+        node.dst = dst, node.src = src, node.value = value, node.bytes = n;
+        s->capture->nodes.push_back(node);
+        return cudaSuccess;
+    }
+    if (n > 0)
+        copy_bytes(dst, src, value, n);
+    return state();
+}
+
+#ifndef CUDASIM_RACE
+void note_alloc(void *, size_t, bool)
+{
+}
+void note_free(void *)
+{
+}
+void note_host_write(void *, size_t)
+{
+}
+#endif
+} /* namespace sim */
+
+struct sim_event {
+    std::chrono::steady_clock::time_point t;
+};
+
+/* ---- devices ----------------------------------------------------------------------------- */
+
+cudaError_t cudaGetDeviceCount(int *n)
+{
+    const char *s = getenv("CUDASIM_DEVICES");
+    *n = 0;
+    if (sim::fails("no-driver"))
+        return cudaErrorNoDevice;
+    if (sim::fails("old-driver"))
+        return cudaErrorInsufficientDriver;
+    *n = s ? atoi(s) : 1;
+    return *n > 0 ? cudaSuccess : cudaErrorNoDevice;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device)
+{
+    *p = cudaDeviceProp{};
+    snprintf(p->name, sizeof p->name, "Simulated GPU %d", device);
+    for (int i = 0; i < 16; i++)
+        p->uuid.bytes[i] = (char)(i * 17 + device);
+    p->totalGlobalMem = sim::memory();
+    p->major = 9;
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int *v, cudaDeviceAttr a, int)
+{
+    *v = a == cudaDevAttrMultiProcessorCount            ? 4
+         : a == cudaDevAttrComputeCapabilityMajor       ? 9
+         : a == cudaDevAttrMaxSharedMemoryPerBlockOptin ? (int)sim::config().smem
+         : a == cudaDevAttrL2CacheSize                  ? 1 << 20
+                                                        : 0;
+    return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int *v)
+{
+    *v = sim::fails("no-driver") ? 0 : sim::fails("old-driver") ? 11080 : 12040;
+    return cudaSuccess;
+}
+cudaError_t cudaRuntimeGetVersion(int *v)
+{
+    *v = 12040;
+    return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int)
+{
+    return sim::fails("busy") ? cudaErrorDevicesUnavailable : cudaSuccess;
+}
+cudaError_t cudaSetDeviceFlags(unsigned)
+{
+    return cudaSuccess;
+}
+cudaError_t cudaDeviceSynchronize()
+{
+    return sim::state();
+}
+cudaError_t cudaGetLastError()
+{
+    std::lock_guard<std::mutex> g(sim::mu);
+    cudaError_t e = sim::last;
+    sim::last = cudaSuccess;
+    return e;
+}
+cudaError_t cudaPeekAtLastError()
+{
+    std::lock_guard<std::mutex> g(sim::mu);
+    return sim::last;
+}
+const char *cudaGetErrorString(cudaError_t e)
+{
+    static const struct {
+        cudaError_t e;
+        const char *text;
+    } names[] = {
+        {cudaSuccess, "no error"},
+        {cudaErrorMemoryAllocation, "out of memory"},
+        {cudaErrorInsufficientDriver, "the driver is too old for this runtime"},
+        {cudaErrorDevicesUnavailable, "the device is busy or unavailable"},
+        {cudaErrorNoDevice, "no device was found"},
+    };
+    for (const auto &n : names)
+        if (n.e == e)
+            return n.text;
+    return sim::error_text.c_str();
+}
+
+/* ---- memory ------------------------------------------------------------------------------ */
+
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
+{
+    std::lock_guard<std::mutex> g(sim::mu);
+    *total = sim::memory();
+    *free_bytes = *total - sim::taken_bytes;
+    return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void **p, size_t n)
+{
+    {
+        std::lock_guard<std::mutex> g(sim::mu);
+        if (n > sim::memory() - sim::taken_bytes)
+            return sim::last = cudaErrorMemoryAllocation;
+        if (posix_memalign(p, 256, n ? n : 1))
+            return sim::last = cudaErrorMemoryAllocation;
+        sim::taken.push_back({*p, n});
+        sim::taken_bytes += n;
+    }
+    memset(*p, 0xff, n);
+    sim::note_alloc(*p, n, false);
+    return cudaSuccess;
+}
+
+cudaError_t cudaFree(void *p)
+{
+    std::lock_guard<std::mutex> g(sim::mu);
+    for (auto &t : sim::taken)
+        if (p && t.first == p) {
+            sim::taken_bytes -= t.second;
+            t = sim::taken.back();
+            sim::taken.pop_back();
+            sim::note_free(p);
+            free(p);
+            break;
+        }
+    return cudaSuccess;
+}
+
+cudaError_t cudaHostAlloc(void **p, size_t n, unsigned)
+{
+    if (posix_memalign(p, 4096, n ? n : 1))
+        return cudaErrorMemoryAllocation;
+    sim::note_alloc(*p, n, true);
+    return cudaSuccess;
+}
+cudaError_t cudaFreeHost(void *p)
+{
+    sim::note_free(p);
+    free(p);
+    return cudaSuccess;
+}
+cudaError_t cudaHostRegister(void *p, size_t n, unsigned)
+{
+    sim::note_alloc(p, n, true);
+    return cudaSuccess;
+}
+cudaError_t cudaHostUnregister(void *p)
+{
+    sim::note_free(p);
+    return cudaSuccess;
+}
+cudaError_t cudaMemcpy(void *d, const void *s, size_t n, cudaMemcpyKind)
+{
+    return sim::copy(d, s, 0, n, nullptr);
+}
+cudaError_t cudaMemcpyAsync(void *d, const void *s, size_t n, cudaMemcpyKind, cudaStream_t st)
+{
+    return sim::copy(d, s, 0, n, st);
+}
+cudaError_t cudaMemset(void *d, int v, size_t n)
+{
+    return sim::copy(d, nullptr, v, n, nullptr);
+}
+cudaError_t cudaMemsetAsync(void *d, int v, size_t n, cudaStream_t st)
+{
+    return sim::copy(d, nullptr, v, n, st);
+}
+
+/* ---- streams, events, graphs ------------------------------------------------------------- */
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
+{
+    *s = new sim_stream{nullptr};
+    return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t s)
+{
+    delete s;
+    return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t)
+{
+    return sim::state();
+}
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
+{
+    *e = new sim_event{};
+    return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t e)
+{
+    delete e;
+    return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t)
+{
+    e->t = std::chrono::steady_clock::now();
+    return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t)
+{
+    return sim::state();
+}
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t a, cudaEvent_t b)
+{
+    *ms = std::chrono::duration<float, std::milli>(b->t - a->t).count();
+    return cudaSuccess;
+}
+cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode)
+{
+    s->capture = new sim_graph;
+    return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g)
+{
+    *g = s->capture;
+    s->capture = nullptr;
+    return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *e, cudaGraph_t g, unsigned long long)
+{
+    *e = new sim_graph(*g);
+    return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t e, cudaStream_t)
+{
+    return sim::graph_run(e);
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t g)
+{
+    delete g;
+    return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t e)
+{
+    delete e;
+    return cudaSuccess;
+}
