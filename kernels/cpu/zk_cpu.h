@@ -93,17 +93,18 @@ extern const struct zk_isa zk_c_isa, zk_avx2_isa, zk_avx512_isa;
 
 struct zk_pool;
 
-/* Thread `th` of `n` does its part; 0 is the caller. */
+/* Does part `th` of `n`. Each part is done once, by any thread. */
 typedef void (*zk_task_fn)(void *arg, int th, int n);
 
 int zk_pool_new(struct zk_pool **ret_pool, int threads, struct zc_diag *dg);
 void zk_pool_free(struct zk_pool *pool);
-/* Runs fn on every thread of the pool and returns when all are done. One caller at a time. */
+/* Runs fn for as many parts as the pool has threads, on those that come, the caller among them, and
+ * returns when all are done. One caller at a time. */
 void zk_pool_run(struct zk_pool *pool, zk_task_fn fn, void *arg);
 
 /* ---- the device -------------------------------------------------------------------------- */
 
-/* Scratch of one thread. */
+/* Scratch of one part of a round. */
 struct zk_scratch {
     float out[2][ZK_MAX_BLOCK * 2 * ZK_TILE]; /* products of two pairs of panels */
     float scores[ZK_ATTN_TILE * ZK_STRETCH];

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The worker threads of the CPU back-end. All of them do a part of each piece of work; between
- * two pieces they spin for a while, since a step is hundreds of pieces a few microseconds apart,
- * then sleep on a futex, since an idle daemon uses no processor.
+/* The worker threads of the CPU back-end. A round of work has as many parts as there are threads,
+ * and each part is done by whoever takes it: the caller does what no worker has come for, and waits
+ * only for parts that somebody is at. So a worker that another process keeps from running costs
+ * nothing but its help. Between two rounds workers spin for a while, since a step is hundreds of
+ * rounds a few microseconds apart, then sleep on a futex, since an idle daemon uses no processor.
  *
- * The word `round` counts pieces of work: a worker that sees it change has one to do. The word
- * `left` counts the workers that have not finished. Both are futexes. */
+ * The word `round` counts rounds: a worker that sees it change looks for a part. The word `next` is
+ * the first part that nobody has taken, `left` how many are not done. What a round is about stands
+ * in fn and arg before `next` goes back to 0, and stays there until `left` is 0: who has taken a
+ * part may read it. */
 #include "kernels/cpu/zk_cpu.h"
 
 #include <errno.h>
@@ -28,16 +32,12 @@ struct zk_pool {
     pthread_t *ids;
     zk_task_fn fn;
     void *arg;
-    _Alignas(64) atomic_uint round;
+    _Alignas(64) atomic_uint round; /* futex */
     atomic_uint sleepers;
     atomic_bool quit;
-    _Alignas(64) atomic_uint left;
+    _Alignas(64) atomic_uint next;
+    atomic_uint left; /* futex */
     atomic_bool caller_sleeps;
-};
-
-struct worker {
-    struct zk_pool *pool;
-    int th;
 };
 
 static void futex_wait(atomic_uint *word, unsigned value)
@@ -82,13 +82,27 @@ static bool spin(atomic_uint *word, unsigned value, bool want)
     }
 }
 
+/* Does parts of the round until none is left to take. A worker that comes late may find the next
+ * round: its parts are as good. */
+static void do_parts(struct zk_pool *p)
+{
+    unsigned part = atomic_load_explicit(&p->next, memory_order_acquire);
+
+    while (part < (unsigned)p->threads) {
+        if (!atomic_compare_exchange_weak(&p->next, &part, part + 1))
+            continue;
+        p->fn(p->arg, (int)part, p->threads);
+        if (atomic_fetch_sub(&p->left, 1) == 1 && atomic_load(&p->caller_sleeps))
+            futex_wake(&p->left);
+        part = atomic_load_explicit(&p->next, memory_order_acquire);
+    }
+}
+
 static void *worker_main(void *arg)
 {
-    struct worker w = *(struct worker *)arg;
-    struct zk_pool *p = w.pool;
+    struct zk_pool *p = arg;
     unsigned seen = 0;
 
-    zc_free(arg);
     for (;;) {
         if (!spin(&p->round, seen, false)) {
             atomic_fetch_add(&p->sleepers, 1);
@@ -96,12 +110,10 @@ static void *worker_main(void *arg)
                 futex_wait(&p->round, seen);
             atomic_fetch_sub(&p->sleepers, 1);
         }
-        seen++;
-        if (atomic_load_explicit(&p->quit, memory_order_relaxed))
+        seen = atomic_load(&p->round);
+        if (atomic_load(&p->quit))
             return NULL;
-        p->fn(p->arg, w.th, p->threads);
-        if (atomic_fetch_sub(&p->left, 1) == 1 && atomic_load(&p->caller_sleeps))
-            futex_wake(&p->left);
+        do_parts(p);
     }
 }
 
@@ -120,9 +132,10 @@ void zk_pool_run(struct zk_pool *p, zk_task_fn fn, void *arg)
     }
     p->fn = fn;
     p->arg = arg;
-    atomic_store_explicit(&p->left, (unsigned)p->started, memory_order_relaxed);
+    atomic_store_explicit(&p->left, (unsigned)p->threads, memory_order_relaxed);
+    atomic_store_explicit(&p->next, 0, memory_order_release);
     next_round(p);
-    fn(arg, 0, p->threads);
+    do_parts(p);
     if (spin(&p->left, 0, true))
         return;
     atomic_store(&p->caller_sleeps, true);
@@ -135,14 +148,12 @@ void zk_pool_run(struct zk_pool *p, zk_task_fn fn, void *arg)
 static int start_worker(struct zk_pool *p, struct zc_diag *dg)
 {
     sigset_t all, old;
-    struct worker *w = zc_xmalloc(sizeof *w);
-    *w = (struct worker){p, p->started + 1};
+
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    int e = pthread_create(&p->ids[p->started], NULL, worker_main, w);
+    int e = pthread_create(&p->ids[p->started], NULL, worker_main, p);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (e != 0) {
-        zc_free(w);
         errno = e;
         return zc_diag_sys(dg, "thread %d of the CPU back-end", p->started + 1);
     }
@@ -161,6 +172,7 @@ int zk_pool_new(struct zk_pool **ret_pool, int threads, struct zc_diag *dg)
         return zc_diag(dg, ZC_ENOMEM, "no memory for a pool of threads");
     memset(p, 0, sizeof *p);
     p->threads = threads;
+    atomic_store(&p->next, (unsigned)threads); /* nothing to take yet */
     p->ids = zc_xcalloc((size_t)threads, sizeof p->ids[0]);
     while (r == ZC_OK && p->started < threads - 1)
         r = start_worker(p, dg);

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "common/zc_mem.h"
-#include "kernels/zk.h"
+#include "kernels/cpu/zk_cpu.h"
 #include "tests/unit/t_unit.h"
 
 /* ---- conversions ------------------------------------------------------------------------- */
@@ -131,6 +131,44 @@ START_TEST(an_unreasonable_number_of_threads_is_refused)
     ck_assert_int_eq(zk_cpu_open(&dev, &o, &dg), ZC_EINVAL);
     ck_assert_ptr_nonnull(strstr(dg.text, "1000000"));
     ck_assert_ptr_null(dev);
+}
+END_TEST
+
+#define PARTS 5
+
+/* What the rounds below are about; plain counters, because a part is one thread's and a round is
+ * over before the next begins. */
+struct round_job {
+    int done[PARTS];
+    int n;
+    long number;
+    bool slow;
+};
+
+static void count_part(void *arg, int th, int n)
+{
+    struct round_job *j = arg;
+
+    j->done[th]++;
+    j->n = n;
+    if (j->slow && (j->number + th) % PARTS == 0)
+        sched_yield();
+}
+
+/* More threads than processors, so that workers come late or not at all. */
+START_TEST(every_part_of_a_round_is_done_once)
+{
+    struct zk_pool *pool;
+
+    ck_assert_int_eq(zk_pool_new(&pool, PARTS, NULL), ZC_OK);
+    for (long i = 0; i < 3000; i++) {
+        struct round_job j = {.number = i, .slow = i % 3 == 0};
+        zk_pool_run(pool, count_part, &j);
+        ck_assert_int_eq(j.n, PARTS);
+        for (int th = 0; th < PARTS; th++)
+            ck_assert_int_eq(j.done[th], 1);
+    }
+    zk_pool_free(pool);
 }
 END_TEST
 
@@ -357,6 +395,7 @@ int main(void)
     tcase_add_test(tc, the_mask_decides_which_kernels_run);
     tcase_add_test(tc, threads_follow_the_affinity);
     tcase_add_test(tc, an_unreasonable_number_of_threads_is_refused);
+    tcase_add_test(tc, every_part_of_a_round_is_done_once);
     tcase_add_test(tc, idle_workers_sleep);
     tcase_add_test(tc, device_memory_is_aligned_and_zero);
     tcase_add_test(tc, no_memory_is_an_error_and_leaves_nothing);
