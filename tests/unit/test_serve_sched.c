@@ -37,7 +37,7 @@ static struct {
     int32_t poison;       /* a step with this id in it fails; -1: none */
     int err;              /* so */
     uint64_t silent_from; /* from this token on, only tokens without text; 0: none */
-    bool gated;           /* each step waits for one post */
+    atomic_bool gated;    /* each step waits for one post */
     sem_t gate;
     atomic_int steps, max_works;
     atomic_int shared, alone; /* steps with pieces of prompts: beside decoding, without it */
