@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Matrices: which kernels serve a description, what is checked before they do, and the activation
- * order, which lies behind the packed matrix whatever its form. */
-#include "kernels/cuda/zkc.cuh"
+ * order and its inverse, which lie behind the packed matrix whatever its form. */
+#include "kernels/cuda/zkc_mm_call.cuh"
 
 extern "C" {
 #include "common/zc_mem.h"
@@ -9,6 +9,9 @@ extern "C" {
 
 const struct zkc_form *zkc_form_of(const struct zkc_dev *d, const struct zk_mat_desc *desc)
 {
+    struct zkc_mm_layout lo;
+    if (zkc_act_kind(&d->dev, desc) != ZK_ACT_F32 && zkc_mm_layout_init(&lo, desc) == ZC_OK)
+        return &zkc_mm;
     return &zkc_plain;
 }
 
@@ -22,8 +25,8 @@ size_t zkc_mat_bytes(const struct zk_dev *dev, const struct zk_mat_desc *desc)
     struct zk_layout lo; /* its own layout is not ours, but it checks the description */
     if (zk_layout_init(&lo, desc, NULL) < 0)
         return 0;
-    size_t perm = desc->has_perm ? ((size_t)desc->k * sizeof(int32_t) + 255) / 256 * 256 : 0;
-    return perm_at(dev, desc) + perm;
+    size_t perm = desc->has_perm ? 2 * (size_t)desc->k * sizeof(int32_t) : 0;
+    return perm_at(dev, desc) + (perm + 255) / 256 * 256;
 }
 
 enum zk_act_kind zkc_act_kind(const struct zk_dev *dev, const struct zk_mat_desc *desc)
@@ -31,6 +34,22 @@ enum zk_act_kind zkc_act_kind(const struct zk_dev *dev, const struct zk_mat_desc
     if (dev->exact || desc->form == ZK_W32 || desc->type == ZK_F32)
         return ZK_ACT_F32;
     return desc->type == ZK_F16 ? ZK_ACT_F16 : ZK_ACT_BF16;
+}
+
+/* perm[k], then its inverse: for who has output i and looks for the j with perm[j] = i. */
+static int put_perm(struct zkc_dev *d, int32_t *dst, const int32_t *perm, int k)
+{
+    void *p;
+    int r = zc_try_malloc(&p, (size_t)k, sizeof(int32_t), SIZE_MAX);
+    if (r < 0)
+        return r;
+    int32_t *inverse = (int32_t *)p;
+    for (int j = 0; j < k; j++)
+        inverse[perm[j]] = j;
+    if ((r = zkc_put(d, dst, perm, (size_t)k * sizeof *dst)) == ZC_OK)
+        r = zkc_put(d, dst + k, inverse, (size_t)k * sizeof *dst);
+    zc_free(p);
+    return r;
 }
 
 int zkc_mat_pack(struct zk_dev *dev, struct zk_mat *m, const struct zk_canon *parts, int n_parts,
@@ -53,7 +72,7 @@ int zkc_mat_pack(struct zk_dev *dev, struct zk_mat *m, const struct zk_canon *pa
     if (!m->d.has_perm)
         return ZC_OK;
     m->perm = (int32_t *)(void *)((char *)m->data + perm_at(dev, &m->d));
-    r = zkc_put(d, m->perm, parts[0].perm, (size_t)m->d.k * sizeof m->perm[0]);
+    r = put_perm(d, m->perm, parts[0].perm, m->d.k);
     return r < 0 ? zc_diag(dg, r, "an activation order could not be copied to the device") : r;
 }
 

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "kernels/cuda/zkc_dev.cuh"
+#include "kernels/cuda/zkc_mm_call.cuh"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,6 @@ extern "C" {
 #include "kernels/zk_plugin.h"
 }
 
-#define WORK_BYTES ((size_t)8 << 20)
 
 /* ---- errors -------------------------------------------------------------------------------- */
 
@@ -302,7 +302,7 @@ static int set_up(struct zkc_dev *d, struct zc_diag *dg)
     if ((r = cuda_alloc(&d->dev, &p, ZKC_N_LOCKS * sizeof *d->locks, dg)) < 0)
         return r;
     d->locks = (uint32_t *)p;
-    d->work_bytes = WORK_BYTES;
+    d->work_bytes = zkc_mm_work_bytes(d->sms);
     return cuda_alloc(&d->dev, &d->work, d->work_bytes, dg);
 }
 

@@ -43,3 +43,21 @@ sim_race_objects = $(cuda_names:%=%D%/race/%.o) $(sim_sources:%=%D%/race/%.o) %D
 %D%/race/libzorac-cuda.so: $(sim_race_objects) kernels/cuda/libpic.a
 	$(AM_V_SIM)$(sim_race) -shared -o $@ $(sim_race_objects) kernels/cuda/libpic.a -ldl
 endif
+
+# Products of packed matrices in both: schedules at random, too.
+EXTRA_DIST += %D%/test_mm.cc %D%/test_mm.sh
+TESTS += %D%/test_mm.sh
+if HAVE_CUDASIM
+check_DATA += %D%/plain/test_mm
+CLEANFILES += %D%/plain/test_mm
+%D%/plain/test_mm: %D%/test_mm.cc $(sim_deps) $(sim_plain_objects) kernels/cuda/libpic.a
+	$(AM_V_CXXLD)$(sim_cxx) -O2 -o $@ $(srcdir)/%D%/test_mm.cc $(sim_plain_objects) \
+	  kernels/cuda/libpic.a -ldl
+endif
+if HAVE_CUDASIM_RACE
+check_DATA += %D%/race/test_mm
+CLEANFILES += %D%/race/test_mm
+%D%/race/test_mm: %D%/test_mm.cc $(sim_deps) $(sim_race_objects) kernels/cuda/libpic.a
+	$(AM_V_CXXLD)$(sim_race) -O2 -o $@ $(srcdir)/%D%/test_mm.cc $(sim_race_objects) \
+	  kernels/cuda/libpic.a -ldl
+endif

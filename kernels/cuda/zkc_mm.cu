@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* Matrices for the tensor cores (zkc_mm.h) as a form of the back-end: packing from the host, and
+ * which kernel multiplies. */
+#include "kernels/cuda/zkc_mm_call.cuh"
+
+extern "C" {
+#include "common/zc_mem.h"
+}
+
+/* From so many rows on, a prefill's product goes to the kernel for many. */
+#define TILE_FROM 33
+
+static size_t round_up(size_t v, size_t to)
+{
+    return (v + to - 1) / to * to;
+}
+
+static size_t mm_bytes(const struct zk_mat_desc *desc)
+{
+    struct zkc_mm_layout lo;
+    return zkc_mm_layout_init(&lo, desc) < 0 ? 0 : round_up(lo.bytes, 256);
+}
+
+/* ---- packing ----------------------------------------------------------------------------- */
+
+/* The arrays of a part, and how many bytes of each make a row. */
+struct source {
+    const uint8_t *at[3]; /* codes or weights, scales, zeros; NULL: none */
+    size_t row[3];
+};
+
+static struct source source_of(const struct zk_canon *c)
+{
+    const size_t k = (size_t)c->k, size = zk_type_size(c->type);
+    const size_t groups = c->group < c->k ? (k + (size_t)c->group - 1) / (size_t)c->group : 1;
+    struct source s = {};
+    if (c->form == ZK_W16) {
+        s.at[0] = (const uint8_t *)c->w;
+        s.row[0] = k * size;
+        return s;
+    }
+    s.at[0] = c->q;
+    s.row[0] = c->form == ZK_W4A ? (k + 1) / 2 : k;
+    s.at[1] = (const uint8_t *)c->scale;
+    s.row[1] = groups * size;
+    s.at[2] = c->zero;
+    s.row[2] = c->zero ? groups : 0;
+    return s;
+}
+
+/* Some rows of a part: through d->work, which the caller has locked. */
+static int pack_rows(struct zkc_dev *d, struct zk_mat *m, const struct zkc_mm_layout *lo,
+                     const struct source *s, int from, struct zkc_mm_rows *rows, int group)
+{
+    uint8_t *slab = (uint8_t *)d->work;
+    const uint8_t *at[3] = {};
+    int r = ZC_OK;
+    for (int i = 0; i < 3 && r == ZC_OK; i++) {
+        if (s->at[i] == NULL)
+            continue;
+        at[i] = slab;
+        r = zkc_put(d, slab, s->at[i] + (size_t)from * s->row[i], (size_t)rows->n * s->row[i]);
+        slab += round_up((size_t)rows->n * s->row[i], 256);
+    }
+    rows->codes = at[0];
+    rows->scales = at[1];
+    rows->zeros = at[2];
+    if (r == ZC_OK && rows->first == 0)
+        r = zkc_check(d, cudaMemsetAsync(m->data, 0, lo->bytes, d->stream));
+    return r < 0 ? r : zkc_mm_repack(d, lo, group, (uint8_t *)m->data, rows);
+}
+
+static int mm_pack(struct zkc_dev *d, struct zk_mat *m, const struct zk_canon *parts, int n_parts,
+                   struct zc_diag *dg)
+{
+    struct zkc_mm_layout lo;
+    int r = zkc_mm_layout_init(&lo, &m->d), first = 0;
+
+    pthread_mutex_lock(&d->pack_lock);
+    for (int i = 0; i < n_parts && r == ZC_OK; i++) {
+        const struct source s = source_of(&parts[i]);
+        const size_t fit = (d->work_bytes - 3 * 256) / (s.row[0] + s.row[1] + s.row[2]);
+        const int most = fit < 65535 ? (int)fit : 65535;
+        if (most == 0)
+            r = ZC_EINTERNAL;
+        for (int from = 0; from < parts[i].n && r == ZC_OK; from += most) {
+            struct zkc_mm_rows rows = {};
+            rows.first = first + from;
+            rows.n = parts[i].n - from < most ? parts[i].n - from : most;
+            r = pack_rows(d, m, &lo, &s, from, &rows, parts[i].group);
+        }
+        first += parts[i].n;
+    }
+    pthread_mutex_unlock(&d->pack_lock);
+    return r < 0 ? zc_diag(dg, r, "a matrix could not be copied to the device") : r;
+}
+
+static int mm_unpack_row(struct zkc_dev *d, const struct zk_mat *m, int row, float *w)
+{
+    struct zkc_mm_layout lo;
+    void *panel;
+    int r;
+
+    if ((r = zkc_mm_layout_init(&lo, &m->d)) < 0 ||
+        (r = zc_try_malloc(&panel, lo.panel_bytes, 1, SIZE_MAX)) < 0)
+        return r;
+    const size_t at = (size_t)(zkc_mm_row(&lo, row) / lo.panel) * lo.panel_bytes;
+    if ((r = zkc_get(d, panel, (const uint8_t *)m->data + at, lo.panel_bytes)) == ZC_OK)
+        zkc_mm_unpack_row(&lo, m->d.type, (const uint8_t *)panel, row, w);
+    zc_free(panel);
+    return r;
+}
+
+/* ---- products ---------------------------------------------------------------------------- */
+
+static int multiply(struct zkc_dev *d, struct zkc_mm_call *c, const struct zk_act *x,
+                    const struct zk_mat *w)
+{
+    struct zkc_mm_layout lo;
+    int r = zkc_mm_layout_init(&lo, &w->d);
+    if (r < 0)
+        return r;
+    c->lo = &lo;
+    c->w = (const uint8_t *)w->data;
+    c->scale_type = w->d.type;
+    c->type = x->kind == ZK_ACT_F16 ? ZK_F16 : ZK_BF16;
+    c->x = (const uint16_t *)x->data;
+    c->rows = x->rows;
+    if (d->is_prefill && c->rows >= TILE_FROM)
+        return zkc_mm_tile(d, c);
+    return zkc_mm_decode(d, c);
+}
+
+static int mm_matmul(struct zkc_dev *d, float *y, int ldy, const struct zk_act *x,
+                     const struct zk_mat *w, const float *bias, int rows, bool add)
+{
+    struct zkc_mm_call c = {};
+    c.y = y;
+    c.ldy = ldy;
+    c.bias = bias;
+    c.add = add;
+    return multiply(d, &c, x, w);
+}
+
+/* perm is of a matrix of ours: its inverse lies behind it (zkc_mat.cu). */
+static int mm_swiglu(struct zkc_dev *d, struct zk_act *y, const struct zk_act *x,
+                     const struct zk_mat *w, const float *bias, int rows, const int32_t *perm)
+{
+    struct zkc_mm_call c = {};
+    c.act = y->data;
+    c.act_kind = y->kind;
+    c.inverse = perm ? perm + y->k : NULL;
+    c.bias = bias;
+    return multiply(d, &c, x, w);
+}
+
+const struct zkc_form zkc_mm = {mm_bytes, mm_pack, mm_unpack_row, mm_matmul, mm_swiglu};

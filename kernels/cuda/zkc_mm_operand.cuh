@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* From packed codes (zkc_mm.h) to operands of an mma, in registers: shared by every kernel that
+ * reads packed matrices. What a step of W4A costs a lane, for 8 codes: fp16 4 lop3, 1 shift,
+ * 4 fma; bf16 4 lop3, 3 shifts, 4 fma. The integers (q - zero) are exact in both types; scales
+ * are applied to fp32 sums afterwards (decode) or to the operand (dequantisation). */
+#ifndef KERNELS_CUDA_ZKC_MM_OPERAND_CUH
+#define KERNELS_CUDA_ZKC_MM_OPERAND_CUH
+
+#include "kernels/cuda/zkc_mm.h"
+#include "kernels/cuda/zkc_ptx.cuh"
+
+/* What the forms differ in, at compile time: rows of a panel, 16-byte vectors per lane, 16 rows
+ * and block, and steps in such a vector. */
+template <int FORM> struct zkc_mm_form {
+    static constexpr int panel = FORM == ZK_W4A ? 64 : FORM == ZK_W8A ? 32 : 16;
+    static constexpr int tiles = panel / 16;
+    static constexpr int vectors = 8 / tiles;
+    static constexpr int steps = 8 / vectors;
+};
+
+/* One number twice in a register, and two numbers of 16 bits in it. */
+template <int TYPE> ZKC_DEV uint32_t zkc_pair(float a, float b)
+{
+    uint32_t r;
+    if (TYPE == ZK_F16) {
+        __half2 h = __floats2half2_rn(a, b);
+        memcpy(&r, &h, 4);
+    } else {
+        __nv_bfloat162 h = __floats2bfloat162_rn(a, b);
+        memcpy(&r, &h, 4);
+    }
+    return r;
+}
+
+/* a * b + c on the two halves, each rounded once. */
+template <int TYPE> ZKC_DEV uint32_t zkc_fma2(uint32_t a, uint32_t b, uint32_t c)
+{
+    if (TYPE == ZK_F16) {
+        __half2 x, y, z;
+        memcpy(&x, &a, 4);
+        memcpy(&y, &b, 4);
+        memcpy(&z, &c, 4);
+        x = __hfma2(x, y, z);
+        memcpy(&a, &x, 4);
+    } else {
+        __nv_bfloat162 x, y, z;
+        memcpy(&x, &a, 4);
+        memcpy(&y, &b, 4);
+        memcpy(&z, &c, 4);
+        x = __hfma2(x, y, z);
+        memcpy(&a, &x, 4);
+    }
+    return a;
+}
+
+template <int TYPE>
+ZKC_DEV void zkc_mma(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2] ZKC_SITE)
+{
+#ifdef CUDASIM
+    if (TYPE == ZK_F16)
+        zkc_mma_f16(d, a, b, d, site);
+    else
+        zkc_mma_bf16(d, a, b, d, site);
+#else
+    if (TYPE == ZK_F16)
+        zkc_mma_f16(d, a, b, d);
+    else
+        zkc_mma_bf16(d, a, b, d);
+#endif
+}
+
+/* ---- zeros ------------------------------------------------------------------------------- */
+
+/* What is added to the raw numbers of rows g (even registers) and g + 8 (odd ones). */
+struct zkc_mm_zero {
+    uint32_t even, odd;
+};
+
+/* W4A: raw numbers are 1024 + q in even registers and, after a multiplication by 1/16, 64 + q in
+ * odd ones (fp16), or 128 + q (bf16). W8A: 1024 + q (fp16), or 2^23 + q as floats (bf16). */
+template <int FORM, int TYPE> ZKC_DEV zkc_mm_zero zkc_mm_zero_of(uint32_t even, uint32_t odd)
+{
+    if (FORM == ZK_W8A && TYPE == ZK_BF16)
+        return {0xcb000000u + even, 0xcb000000u + odd}; /* -(2^23 + zero) */
+    if (FORM == ZK_W8A)
+        return {0xe400e400u + even * 0x00010001u, 0xe400e400u + odd * 0x00010001u};
+    if (TYPE == ZK_F16)
+        return {0xe400e400u + even * 0x00010001u, 0xd400d400u + odd * 0x00100010u};
+    return {0xc300c300u + even * 0x00010001u, 0xc300c300u + odd * 0x00010001u};
+}
+
+/* ---- operands ---------------------------------------------------------------------------- */
+
+constexpr uint32_t zkc_one_f16 = 0x3c003c00, zkc_one_bf16 = 0x3f803f80;
+
+/* Two bytes of w (chosen by the low digits of sel) less a zero: exact in bf16, whose numbers are
+ * the upper halves of floats. */
+ZKC_DEV uint32_t zkc_bytes_bf16(uint32_t w, uint32_t sel0, uint32_t sel1, uint32_t zero)
+{
+    float z, f0, f1;
+    uint32_t u0 = zkc_prmt(w, 0x4b000000u, sel0), u1 = zkc_prmt(w, 0x4b000000u, sel1);
+    memcpy(&z, &zero, 4);
+    memcpy(&f0, &u0, 4);
+    memcpy(&f1, &u1, 4);
+    f0 += z;
+    f1 += z;
+    memcpy(&u0, &f0, 4);
+    memcpy(&u1, &f1, 4);
+    return zkc_prmt(u0, u1, 0x7632);
+}
+
+/* The four operand registers of step s of a vector's steps: q - zero, or the weight (W16). */
+template <int FORM, int TYPE>
+ZKC_DEV void zkc_mm_operand(uint32_t (&a)[4], const uint4 &vec, int s, const zkc_mm_zero &z)
+{
+    const uint32_t v[4] = {vec.x, vec.y, vec.z, vec.w};
+    if (FORM == ZK_W16) {
+#pragma unroll
+        for (int r = 0; r < 4; r++)
+            a[r] = v[r];
+    } else if (FORM == ZK_W8A) {
+#pragma unroll
+        for (int r = 0; r < 4; r++) {
+            uint32_t w = v[2 * s + r / 2], zero = r & 1 ? z.odd : z.even;
+            if (TYPE == ZK_F16)
+                a[r] = zkc_fma2<ZK_F16>(zkc_prmt(w, 0x64646464u, r & 1 ? 0x5351 : 0x5250),
+                                        zkc_one_f16, zero);
+            else
+                a[r] = zkc_bytes_bf16(w, r & 1 ? 0x7541 : 0x7540, r & 1 ? 0x7543 : 0x7542, zero);
+        }
+    } else if (TYPE == ZK_F16) {
+        uint32_t w = v[s];
+#pragma unroll
+        for (int r = 0; r < 4; r += 2, w >>= 8) {
+            uint32_t lo = zkc_lop3<0xea>(w, 0x000f000fu, 0x64006400u);
+            uint32_t hi = zkc_lop3<0xea>(w, 0x00f000f0u, 0x64006400u);
+            a[r] = zkc_fma2<ZK_F16>(lo, zkc_one_f16, z.even);
+            a[r + 1] = zkc_fma2<ZK_F16>(hi, 0x2c002c00u, z.odd);
+        }
+    } else {
+#pragma unroll
+        for (int r = 0; r < 4; r++) {
+            uint32_t raw = zkc_lop3<0xea>(v[s] >> (4 * r), 0x000f000fu, 0x43004300u);
+            a[r] = zkc_fma2<ZK_BF16>(raw, zkc_one_bf16, r & 1 ? z.odd : z.even);
+        }
+    }
+}
+
+/* ---- meta -------------------------------------------------------------------------------- */
+
+/* How scales and zeros lie in a meta. */
+struct zkc_mm_meta {
+    int bytes;
+    int zero_off;   /* 0: no zeros */
+    int scale_type; /* enum zk_type */
+    int mask;       /* sets are of mask + 1 steps of 32 columns */
+};
+
+/* The scales of rows g and g + 8 of 16 rows `tile` in a set. */
+template <int FORM>
+ZKC_DEV float2 zkc_mm_scales(const uint8_t *meta, const zkc_mm_meta &m, int set, int tile, int g)
+{
+    int i = set * zkc_mm_form<FORM>::panel / 2 + tile * 8 + g;
+    if (m.scale_type == ZK_F32)
+        return reinterpret_cast<const float2 *>(meta)[i];
+    uint32_t u = reinterpret_cast<const uint32_t *>(meta)[i];
+    if (m.scale_type == ZK_F16) {
+        __half2 h;
+        memcpy(&h, &u, 4);
+        return __half22float2(h);
+    }
+    uint32_t lo = u << 16, hi = u & 0xffff0000u;
+    float2 f;
+    memcpy(&f.x, &lo, 4);
+    memcpy(&f.y, &hi, 4);
+    return f;
+}
+
+template <int FORM, int TYPE>
+ZKC_DEV zkc_mm_zero zkc_mm_zeros(const uint8_t *meta, const zkc_mm_meta &m, int set, int tile,
+                                 int g)
+{
+    int i = set * zkc_mm_form<FORM>::panel / 2 + tile * 8 + g;
+    if (m.zero_off == 0)
+        return FORM == ZK_W4A ? zkc_mm_zero_of<FORM, TYPE>(8, 8)
+                              : zkc_mm_zero_of<FORM, TYPE>(128, 128);
+    if (FORM == ZK_W4A) {
+        uint32_t b = meta[m.zero_off + i];
+        return zkc_mm_zero_of<FORM, TYPE>(b & 15, b >> 4);
+    }
+    uint32_t b = reinterpret_cast<const uint16_t *>(meta + m.zero_off)[i];
+    return zkc_mm_zero_of<FORM, TYPE>(b & 255, b >> 8);
+}
+
+#endif
