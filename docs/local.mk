@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# docs/protocol.md is committed; its tables come from the code.
+# docs/protocol.md and the page zorac-protocol.7 are committed; their tables come from the code.
 EXTRA_DIST += %D%/performance.md %D%/protocol.md
 check_PROGRAMS += %D%/mkprotocol
 %C%_mkprotocol_SOURCES = %D%/mkprotocol.c
@@ -8,5 +8,6 @@ check_PROGRAMS += %D%/mkprotocol
 
 .PHONY: protocol
 protocol: %D%/mkprotocol
-	%D%/mkprotocol $(srcdir)/docs/protocol.md >protocol.tmp
-	mv protocol.tmp $(srcdir)/docs/protocol.md
+	for f in docs/protocol.md docs/man/zorac-protocol.7; do \
+	  %D%/mkprotocol $(srcdir)/$$f >protocol.tmp && mv protocol.tmp $(srcdir)/$$f || exit 1; \
+	done

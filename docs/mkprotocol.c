@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints docs/protocol.md with its tables made anew from common/zc_wire.def and zs_limits.h: what
- * stands between <!-- begin NAME --> and <!-- end NAME --> is replaced, the rest is kept. `make
- * protocol` writes the file, a test compares it. */
+/* Prints a page with its tables made anew from common/zc_wire.def and zs_limits.h: what stands
+ * between "begin NAME" and "end NAME" in comments is replaced, the rest is kept. The form follows
+ * the page's name: Markdown for docs/protocol.md, mdoc for zorac-protocol.7. `make protocol` writes
+ * both, a test compares them. */
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,16 +13,73 @@
 #include "common/zc_wire.h"
 #include "zoracd/serve/zs_limits.h"
 
-static void print_range(const struct zc_wire_param *p)
+static bool is_man; /* mdoc, not Markdown */
+
+/* ---- the two forms ------------------------------------------------------------------------ */
+
+/* A text; in mdoc a sentence begins a line, and no line is long. */
+static void print_text(const char *text)
 {
+    size_t column = 0;
+
+    for (const char *p = text; *p; p++) {
+        bool breaks = is_man && *p == ' ' && (p[-1] == '.' || column + strcspn(p + 1, " ") > 76);
+        putchar(breaks ? '\n' : *p);
+        column = breaks ? 0 : column + 1;
+    }
+}
+
+static void begin_section(const char *name, const char *text)
+{
+    printf(is_man ? ".Ss %s\n" : "\n### %s\n\n", name);
+    print_text(text);
+}
+
+static void begin_table(const char *what, const char *columns)
+{
+    if (is_man)
+        printf(".Pp\n%s:\n.Bl -tag -width Ds -compact\n", what);
+    else
+        printf("\n%s", columns);
+}
+
+static void end_table(void)
+{
+    if (is_man)
+        puts(".El");
+}
+
+/* A key with its type, its range ("" for none) and what it is; has_range is of the whole table. */
+static void print_row(const char *key, bool required, const char *type, bool has_range,
+                      const char *range, const char *text)
+{
+    if (!is_man) {
+        printf("| `%s`%s | %s | %s%s%s |\n", key, required ? " (required)" : "", type, range,
+               has_range ? " | " : "", text);
+        return;
+    }
+    printf(".It Va %s\n(%s%s%s%s)\n", key, type, *range ? ", " : "", range,
+           required ? "; required" : "");
+    print_text(text);
+    putchar('\n');
+}
+
+/* ---- the tables --------------------------------------------------------------------------- */
+
+static const char *range_of(const struct zc_wire_param *p)
+{
+    static char s[96];
+
+    s[0] = '\0';
     if (p->type == ZC_T_NUM)
-        printf("%g to %g", p->lo, p->hi);
+        snprintf(s, sizeof s, "%g to %g", p->lo, p->hi);
     else if (p->type == ZC_T_INT)
-        printf("%" PRId64 " to %" PRId64, p->ilo, p->ihi);
+        snprintf(s, sizeof s, "%" PRId64 " to %" PRId64, p->ilo, p->ihi);
     else if (p->ihi && p->type == ZC_T_STR)
-        printf("%" PRId64 " to %" PRId64 " bytes", p->ilo, p->ihi);
+        snprintf(s, sizeof s, "%" PRId64 " to %" PRId64 " bytes", p->ilo, p->ihi);
     else if (p->ihi)
-        printf("up to %" PRId64, p->ihi);
+        snprintf(s, sizeof s, "up to %" PRId64, p->ihi);
+    return s;
 }
 
 static void print_params(enum zc_method m)
@@ -31,14 +91,13 @@ static void print_params(enum zc_method m)
         if (p->method != m)
             continue;
         if (n++ == 0)
-            printf("\n| parameter | type | range | |\n|---|---|---|---|\n");
-        printf("| `%s`%s | %s | ", p->key, p->required ? " (required)" : "",
-               zc_wire_type_name(p->type));
-        print_range(p);
-        printf(" | %s |\n", p->text);
+            begin_table("Parameters", "| parameter | type | range | |\n|---|---|---|---|\n");
+        print_row(p->key, p->required, zc_wire_type_name(p->type), true, range_of(p), p->text);
     }
-    if (n == 0)
-        printf("\nNo parameters.\n");
+    if (n)
+        end_table();
+    else
+        printf("%sNo parameters.\n", is_man ? "" : "\n");
 }
 
 /* What the daemon sends is always the array. */
@@ -49,53 +108,75 @@ static const char *sent_type(enum zc_wire_type type)
 
 static void print_results(enum zc_method m)
 {
-    printf("\n| result | type | |\n|---|---|---|\n");
+    begin_table("Results", "| result | type | |\n|---|---|---|\n");
     for (size_t i = 0; i < zc_wire_n_results; i++)
         if (zc_wire_results[i].method == m)
-            printf("| `%s` | %s | %s |\n", zc_wire_results[i].key,
-                   sent_type(zc_wire_results[i].type), zc_wire_results[i].text);
+            print_row(zc_wire_results[i].key, false, sent_type(zc_wire_results[i].type), false, "",
+                      zc_wire_results[i].text);
+    end_table();
 }
 
 static void print_methods(void)
 {
+    const char *gap = is_man ? "\n" : " ";
+
     for (int m = 0; m < ZC_N_METHODS; m++) {
         const struct zc_wire_method *w = &zc_wire_methods[m];
-        printf("\n### %s\n\n%s", w->name, w->text);
+        begin_section(w->name, w->text);
         if (w->when == ZC_WHEN_READY)
-            printf(" Waits for the model while it loads.");
+            printf("%sWaits for the model while it loads.", gap);
         if (w->who == ZC_WHO_OWNER)
-            printf(" For root and the daemon's own user.");
+            printf("%sFor root and the daemon's own user.", gap);
         putchar('\n');
         print_params((enum zc_method)m);
         print_results((enum zc_method)m);
     }
-    putchar('\n');
+    if (!is_man)
+        putchar('\n');
 }
 
 static void print_events(void)
 {
+    bool open = false;
+
     for (size_t i = 0; i < zc_wire_n_fields; i++) {
         const struct zc_wire_field *f = &zc_wire_fields[i];
-        if (!f->key)
-            printf("\n### %s\n\n%s\n\n| key | type | |\n|---|---|---|\n"
-                   "| `id` | integer | the request |\n",
-                   f->event, f->text);
-        else
-            printf("| `%s` | %s | %s |\n", f->key, sent_type(f->type), f->text);
+        if (f->key) {
+            print_row(f->key, false, sent_type(f->type), false, "", f->text);
+            continue;
+        }
+        if (open)
+            end_table();
+        open = true;
+        begin_section(f->event, f->text);
+        putchar('\n');
+        begin_table("Keys", "| key | type | |\n|---|---|---|\n");
+        print_row("id", false, "integer", false, "", "the request");
     }
-    putchar('\n');
+    end_table();
+    if (!is_man)
+        putchar('\n');
+}
+
+static void print_limit(const char *name, unsigned long long dflt, const char *text)
+{
+    char number[32];
+
+    snprintf(number, sizeof number, "%llu", dflt);
+    print_row(name, false, number, false, "", text);
 }
 
 static void print_limits(void)
 {
-    printf("\n| limit | default | |\n|---|---|---|\n");
-#define ZS_LIMIT(field, dflt, lo, hi, text) \
-    printf("| `%s` | %llu | %s |\n", #field, (unsigned long long)(dflt), text);
+    begin_table("Limits and their defaults", "| limit | default | |\n|---|---|---|\n");
+#define ZS_LIMIT(field, dflt, lo, hi, text) print_limit(#field, dflt, text);
     ZS_LIMITS(ZS_LIMIT)
 #undef ZS_LIMIT
-    printf("| `message_depth` | 32 | arrays and maps inside each other |\n"
-           "| `requests` | %d | requests at once of all users |\n\n",
-           ZS_MAX_JOBS);
+    print_limit("message_depth", 32, "arrays and maps inside each other");
+    print_limit("requests", ZS_MAX_JOBS, "requests at once of all users");
+    end_table();
+    if (!is_man)
+        putchar('\n');
 }
 
 static const struct {
@@ -111,15 +192,19 @@ int main(int argc, char **argv)
     int skipping = 0;
 
     if (!f) {
-        fprintf(stderr, "usage: mkprotocol docs/protocol.md\n");
+        fprintf(stderr, "usage: mkprotocol docs/protocol.md | docs/man/zorac-protocol.7\n");
         return 2;
     }
+    const char *suffix = strrchr(argv[1], '.');
+    is_man = suffix && strcmp(suffix, ".7") == 0;
     while (getline(&line, &cap, f) > 0) {
-        if (sscanf(line, "<!-- end %31s -->", name) == 1)
+        if (sscanf(line, "<!-- end %31s -->", name) == 1 ||
+            sscanf(line, ".\\\" end %31s", name) == 1)
             skipping = 0;
         if (!skipping)
             fputs(line, stdout);
-        if (sscanf(line, "<!-- begin %31s -->", name) != 1)
+        if (sscanf(line, "<!-- begin %31s -->", name) != 1 &&
+            sscanf(line, ".\\\" begin %31s", name) != 1)
             continue;
         skipping = 1;
         for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)

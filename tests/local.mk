@@ -10,4 +10,5 @@ include tests/fuzz/local.mk
 include tests/golden/local.mk
 include tests/conformance/local.mk
 include tests/e2e/local.mk
+include tests/docs/local.mk
 include tests/lint/local.mk
