@@ -3,13 +3,16 @@
  * values, and the two places that every failure jumps back to. */
 #include "zoracd/text/zt_tmpl_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/zc_mem.h"
+#include "common/zc_utf8.h"
 
 static const size_t max_source = 4 << 20, max_tree = 256 << 20;
-/* Memory of a rendering: so much, and eight times what the result may grow to. */
-static const size_t render_base = 64 << 20, render_max = 1 << 30;
+/* Memory of a rendering: so much, and some times what the result may grow to, for a character takes
+ * four bytes. */
+static const size_t render_base = 64 << 20, render_max = 1 << 30, render_factor = 32;
 static const uint64_t default_steps = 20 * 1000 * 1000;
 
 static int compile(struct zt_tmpl *t, const char *src, size_t len)
@@ -46,61 +49,67 @@ void zt_tmpl_free(struct zt_tmpl *t)
     zc_free(t);
 }
 
-/* The names of the template that the caller or the environment gives a value. */
-static void bind_vars(struct zt_env *e, const struct zt_tmpl_in *in)
+/* The object as text, which is the one way in. */
+static struct zt_dict *dict_of(struct zt_env *e, const char *json, size_t len, bool trusted)
 {
-    struct zt_val text = {.kind = ZT_UNSET};
-    int n = e->tmpl->n_names;
+    return json ? zt_of_json(e, json, len, trusted).u.d : NULL;
+}
 
-    e->vars = zt_alloc(e, (size_t)n, sizeof *e->vars);
-    if (in->json)
-        text = zt_of_json_text(e, in->json, in->json_len);
-    for (int i = 0; i < n; i++) {
-        const struct zt_str *s = e->tmpl->names[i];
-        const char *name = zt_c_string(e, s);
-        const struct zt_builtin *fn = zt_find_global(s);
-        json_t *j = json_object_get(in->trusted_vars, name);
-        bool trusted = j != NULL;
-        const struct zt_val *v =
-            text.kind == ZT_DICT ? zt_dict_get(e, text.u.d, zt_of_str(s)) : NULL;
-        if (!j)
-            j = json_object_get(in->vars, name);
-        if (j)
-            e->vars[i] = zt_of_json(e, j, trusted);
-        else if (v)
+/* The names of the template that the caller or the environment gives a value. */
+static void bind_vars(struct zt_env *e, const struct zt_dict *trusted, const struct zt_dict *vars)
+{
+    const struct zt_dict *names = e->tmpl->names;
+
+    e->vars = zt_alloc(e, names->n, sizeof *e->vars);
+    for (size_t i = 0; i < names->n; i++) {
+        struct zt_val name = names->e[i].k;
+        const struct zt_builtin *fn = zt_find_global(name);
+        const struct zt_val *v = zt_dict_get(e, trusted, name);
+        v = v ? v : zt_dict_get(e, vars, name);
+        if (v)
             e->vars[i] = *v;
         else if (fn)
-            e->vars[i] = zt_bind_method(e, zt_none(), fn, s);
-        else if (zt_str_is(s, "self"))
+            e->vars[i] = zt_bind_method(e, ZT_NONE_VALUE, fn);
+        else if (zt_is(name, "self"))
             e->vars[i].kind = ZT_SELF;
     }
 }
 
-static int render(struct zt_env *e, const struct zt_tmpl_in *in, struct zt_text *out)
+/* The text, in runs of one origin. */
+static void emit(struct zt_env *e, struct zt_val s, struct zt_text *out)
 {
-    struct zt_sb b;
+    char utf8[1024];
 
-    if (setjmp(e->on_fail))
-        return e->err;
-    zt_sb_init(&b, e);
-    e->out = &b;
-    bind_vars(e, in);
-    zt_run(e);
-    for (size_t i = 0, n; i < b.len; i += n) {
-        bool trusted = b.mask ? b.mask[i] : b.trusted;
-        const uint8_t *end = b.mask ? memchr(b.mask + i, !trusted, b.len - i) : NULL;
-        n = end ? (size_t)(end - b.mask) - i : b.len - i;
-        int err = zt_text_add(out, b.p + i, n, trusted);
+    for (size_t i = 0, n = 0; i < s.n; n = 0) {
+        uint32_t origin = s.u.s[i] & ZT_TRUSTED;
+        while (i < s.n && (s.u.s[i] & ZT_TRUSTED) == origin && n + 4 <= sizeof utf8)
+            n += (size_t)zc_utf8_put(utf8 + n, zt_char(s, i++));
+        int err = zt_text_add(out, utf8, n, origin != 0);
         if (err < 0)
             zt_fail_err(e, err, "the text is longer than allowed");
     }
+}
+
+static int render(struct zt_env *e, const char *trusted, const struct zt_tmpl_in *in,
+                  struct zt_text *out)
+{
+    struct zt_sb b = {.e = e};
+
+    if (setjmp(e->on_fail))
+        return e->err;
+    e->out = &b;
+    bind_vars(e, dict_of(e, trusted, trusted ? strlen(trusted) : 0, true),
+              dict_of(e, in->json, in->json_len, false));
+    zt_run(e);
+    emit(e, zt_take(&b), out);
     return ZC_OK;
 }
 
 int zt_tmpl_render(const struct zt_tmpl *tmpl, const struct zt_tmpl_in *in, struct zt_text *out,
                    struct zc_diag *dg)
 {
-    size_t max = out->buf.max < render_max / 16 ? render_base + out->buf.max * 8 : render_max;
+    bool small = out->buf.max < (render_max - render_base) / render_factor;
+    size_t max = small ? render_base + out->buf.max * render_factor : render_max;
     struct zt_env e = {.name = tmpl->env.name,
                        .max = max,
                        .dg = dg,
@@ -108,10 +117,21 @@ int zt_tmpl_render(const struct zt_tmpl *tmpl, const struct zt_tmpl_in *in, stru
                        .steps = in->max_steps ? in->max_steps : default_steps,
                        .tmpl = tmpl,
                        .now = in->now};
+    struct zt_tmpl_in text = *in;
+    char *trusted = in->trusted_vars ? json_dumps(in->trusted_vars, JSON_COMPACT) : NULL;
+    char *vars = in->vars ? json_dumps(in->vars, JSON_COMPACT) : NULL;
 
+    if (vars) {
+        text.json = vars;
+        text.json_len = strlen(vars);
+    }
     e.scope = &e.root;
     zc_buf_init(&e.scratch, max);
-    int err = render(&e, in, out);
+    int err = (in->vars && !vars) || (in->trusted_vars && !trusted)
+                  ? zc_diag(dg, ZC_EFORMAT, "the variables cannot be written as JSON")
+                  : render(&e, trusted, &text, out);
     zt_env_release(&e);
+    free(vars);
+    free(trusted);
     return err;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* jinja2's filters and Hugging Face's tojson. Filters that are lazy in jinja2 do their work at once
- * here, but their result can be read once only, as there. */
+/* jinja2's filters. Those that are lazy there do their work at once here, but their result can be
+ * read once only, as there. */
 #include "config.h"
 
 #include "zoracd/text/zt_tmpl_internal.h"
@@ -8,91 +8,96 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-static bool is_given(const struct zt_args *a, int i)
+/* What a filter works on, as a string. */
+static struct zt_val self(struct zt_env *e, const struct zt_args *a)
 {
-    return a->v[i].kind != ZT_UNSET && a->v[i].kind != ZT_NONE;
+    return zt_to_str(e, a->self);
 }
 
-const struct zt_str *zt_arg_str(struct zt_env *e, const struct zt_args *a, int i, const char *dflt)
+/* A part of this may be of its own line, a word, a number; "" for those without a text. */
+static struct zt_val empty(struct zt_env *e)
 {
-    if (is_given(a, i))
-        return zt_need_str(e, a->v[i]);
-    return dflt ? zt_str_of(e, dflt, true) : NULL;
+    return zt_text(e, "", true);
 }
 
-int64_t zt_arg_int(struct zt_env *e, const struct zt_args *a, int i, int64_t dflt)
+/* The strings of l with sep between them. */
+static struct zt_val joined(struct zt_env *e, const struct zt_list *l, struct zt_val sep)
 {
-    return is_given(a, i) ? zt_need_int(e, a->v[i]) : dflt;
+    struct zt_sb b = {.e = e};
+
+    for (size_t i = 0; i < l->n; i++) {
+        zt_step(e, 1);
+        if (i)
+            zt_add(&b, sep);
+        zt_add(&b, l->v[i]);
+    }
+    return zt_take(&b);
 }
 
 /* ---- attributes, keys, sorting -------------------------------------------------------------- */
 
-/* The parts of s between the characters sep. */
-static struct zt_list *parts_of(struct zt_env *e, const struct zt_str *s, char sep)
+/* The part of s before the next sep, which is taken from *s; false if there is none. */
+static bool take_part(struct zt_env *e, struct zt_val *s, const char *sep, struct zt_val *ret_part)
 {
-    struct zt_list *l = zt_list_new(e, 1);
-
-    for (size_t at = 0, n; at <= s->len; at += n + 1) {
-        const char *end = memchr(s->p + at, sep, s->len - at);
-        n = end ? (size_t)(end - s->p) - at : s->len - at;
-        zt_list_add(e, l, zt_of_str(zt_str_sub(e, s, at, n)));
-    }
-    return l;
+    if (s->kind == ZT_UNSET)
+        return false;
+    size_t at = zt_find(e, *s, 0, s->n, zt_text(e, sep, true), false);
+    *ret_part = at == SIZE_MAX ? *s : zt_sub(*s, 0, at);
+    *s = at == SIZE_MAX ? ZT_NO_VALUE : zt_sub(*s, at + 1, s->n);
+    return true;
 }
 
 /* The item that a path "a.0.b" leads to; attr may be a number, or not given: v itself. */
 static struct zt_val get_path(struct zt_env *e, struct zt_val v, struct zt_val attr,
                               struct zt_val dflt)
 {
+    struct zt_val part, next;
+    char *end;
+
     if (attr.kind == ZT_UNSET || attr.kind == ZT_NONE)
         return v;
-    if (attr.kind != ZT_STR)
-        return zt_get_item(e, v, attr);
-    struct zt_list *parts = parts_of(e, attr.u.s, '.');
-    for (size_t i = 0; i < parts->n; i++) {
-        const struct zt_str *part = parts->v[i].u.s;
-        bool is_number = part->len && part->len < 10 && strspn(part->p, "0123456789") >= part->len;
-        struct zt_val next =
-            zt_get_item(e, v, is_number ? zt_int(atoi(part->p), true) : parts->v[i]);
+    if (attr.kind != ZT_STR) {
+        next = zt_get_item(e, v, attr);
+        return next.kind == ZT_UNDEF && ZT_IS_GIVEN(dflt) ? dflt : next;
+    }
+    while (take_part(e, &attr, ".", &part)) {
+        char *text = zt_utf8(e, part);
+        long number = strtol(text, &end, 10);
+        bool is_number = isdigit((unsigned char)text[0]) && *end == '\0';
+        next = zt_get_item(e, v, is_number ? zt_int(number, true) : part);
         if (next.kind == ZT_UNDEF && !is_number)
             next = zt_get_attr(e, v, part, false);
-        v = next.kind == ZT_UNDEF && dflt.kind != ZT_UNSET ? dflt : next;
+        v = next.kind == ZT_UNDEF && ZT_IS_GIVEN(dflt) ? dflt : next;
     }
     return v;
-}
-
-static struct zt_val ignore_case(struct zt_env *e, struct zt_val v)
-{
-    return v.kind == ZT_STR ? zt_m_lower(e, &(struct zt_args){.self = v}) : v;
 }
 
 struct keyed {
     struct zt_val key, v;
 };
 
+/* What v is compared by: its attribute, without regard to case unless exact. */
 static struct zt_val key_of(struct zt_env *e, struct zt_val v, struct zt_val attr, bool exact)
 {
-    v = get_path(e, v, attr, (struct zt_val){.kind = ZT_UNSET});
-    return exact ? v : ignore_case(e, v);
+    v = get_path(e, v, attr, ZT_NO_VALUE);
+    return exact || v.kind != ZT_STR ? v : zt_in_case(e, v, ZT_LOWER);
 }
 
 /* Stable, by key; with reverse too, as Python's is. */
 static void merge_sort(struct zt_env *e, struct keyed *k, struct keyed *tmp, size_t n, bool reverse)
 {
+    size_t half = n / 2, i = 0, j = half, at = 0;
+
     if (n < 2)
         return;
-    size_t half = n / 2, i = 0, j = half, at = 0;
     merge_sort(e, k, tmp, half, reverse);
     merge_sort(e, k + half, tmp, n - half, reverse);
-    while (i < half && j < n) {
-        bool second =
-            reverse ? zt_is_less(e, k[i].key, k[j].key) : zt_is_less(e, k[j].key, k[i].key);
-        tmp[at++] = second ? k[j++] : k[i++];
-    }
+    while (i < half && j < n)
+        tmp[at++] = zt_is_ordered(e, reverse ? '>' : '<', k[j].key, k[i].key) ? k[j++] : k[i++];
     memcpy(tmp + at, k + i, (half - i) * sizeof *k);
     memcpy(tmp + at + half - i, k + j, (n - j) * sizeof *k);
     memcpy(k, tmp, n * sizeof *k);
@@ -104,7 +109,7 @@ static struct zt_list *sorted(struct zt_env *e, struct keyed *k, size_t n, bool 
 
     merge_sort(e, k, zt_alloc(e, n, sizeof *k), n, reverse);
     for (size_t i = 0; i < n; i++)
-        zt_list_add(e, l, k[i].v);
+        zt_push(e, l, k[i].v);
     return l;
 }
 
@@ -115,108 +120,110 @@ struct zt_dict *zt_sorted_dict(struct zt_env *e, const struct zt_dict *d)
 
     for (size_t i = 0; i < d->n; i++)
         k[i] = (struct keyed){d->e[i].k, d->e[i].v};
-    merge_sort(e, k, zt_alloc(e, d->n, sizeof *k), d->n, false);
+    sorted(e, k, d->n, false);
     for (size_t i = 0; i < d->n; i++)
         zt_dict_set(e, out, k[i].key, k[i].v);
     return out;
 }
 
+/* reverse, case_sensitive, attribute: "a,b" is by a, then by b */
 static struct zt_val f_sort(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_list *l = zt_items(e, a->self), *paths; /* "a,b": by a, then by b */
+    struct zt_list *l = zt_items(e, a->self);
     struct keyed *k = zt_alloc(e, l->n, sizeof *k);
 
-    if (a->v[2].kind == ZT_STR)
-        paths = parts_of(e, a->v[2].u.s, ',');
-    else
-        zt_list_add(e, paths = zt_list_new(e, 1), a->v[2]);
     for (size_t i = 0; i < l->n; i++) {
-        struct zt_list *key = zt_list_new(e, paths->n);
-        for (size_t p = 0; p < paths->n; p++)
-            zt_list_add(e, key, key_of(e, l->v[i], paths->v[p], zt_is_true(a->v[1])));
+        struct zt_list *key = zt_list_new(e, 1);
+        struct zt_val paths = a->v[2], path;
+        if (paths.kind != ZT_STR)
+            zt_push(e, key, key_of(e, l->v[i], paths, a->v[1].u.b));
+        else
+            while (take_part(e, &paths, ",", &path))
+                zt_push(e, key, key_of(e, l->v[i], path, a->v[1].u.b));
         k[i] = (struct keyed){zt_of_list(ZT_LIST, key), l->v[i]};
     }
-    return zt_of_list(ZT_LIST, sorted(e, k, l->n, zt_is_true(a->v[0])));
+    return zt_of_list(ZT_LIST, sorted(e, k, l->n, a->v[0].u.b));
 }
 
+/* case_sensitive, by, reverse */
 static struct zt_val f_dictsort(struct zt_env *e, const struct zt_args *a)
 {
-    const struct zt_str *by = zt_arg_str(e, a, 1, "key");
+    bool by_value = zt_is(a->v[1], "value");
 
-    if (a->self.kind != ZT_DICT || !(zt_str_is(by, "key") || zt_str_is(by, "value")))
+    if (a->self.kind != ZT_DICT || !(by_value || zt_is(a->v[1], "key")))
         zt_fail(e, "dictsort sorts a dict by \"key\" or \"value\"");
     const struct zt_dict *d = a->self.u.d;
     struct keyed *k = zt_alloc(e, d->n, sizeof *k);
     for (size_t i = 0; i < d->n; i++) {
-        struct zt_val key = zt_str_is(by, "key") ? d->e[i].k : d->e[i].v;
-        k[i].key = zt_is_true(a->v[0]) ? key : ignore_case(e, key);
-        k[i].v = zt_tuple2(e, d->e[i].k, d->e[i].v);
+        struct zt_val by = by_value ? d->e[i].v : d->e[i].k;
+        k[i].key = key_of(e, by, ZT_NO_VALUE, a->v[0].u.b);
+        k[i].v = zt_tuple(e, &d->e[i].k, 2);
     }
-    return zt_of_list(ZT_LIST, sorted(e, k, d->n, zt_is_true(a->v[2])));
+    return zt_of_list(ZT_LIST, sorted(e, k, d->n, a->v[2].u.b));
 }
 
+/* attribute, default, case_sensitive */
 static struct zt_val f_groupby(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_list *l = zt_items(e, a->self), *out = zt_list_new(e, 0), *group = NULL;
     struct keyed *k = zt_alloc(e, l->n, sizeof *k);
-    bool exact = zt_is_true(a->v[2]);
 
     for (size_t i = 0; i < l->n; i++) {
-        struct zt_val key = get_path(e, l->v[i], a->v[0], a->v[1]);
-        k[i] = (struct keyed){exact ? key : ignore_case(e, key), l->v[i]};
+        struct zt_val by = get_path(e, l->v[i], a->v[0], a->v[1]);
+        k[i] = (struct keyed){key_of(e, by, ZT_NO_VALUE, a->v[2].u.b), l->v[i]};
     }
     sorted(e, k, l->n, false);
     for (size_t i = 0; i < l->n; i++) {
         if (i == 0 || !zt_is_equal(e, k[i].key, k[i - 1].key)) {
             group = zt_list_new(e, 1);
-            struct zt_val t =
-                zt_tuple2(e, get_path(e, k[i].v, a->v[0], a->v[1]), zt_of_list(ZT_LIST, group));
+            struct zt_val pair[] = {get_path(e, k[i].v, a->v[0], a->v[1]),
+                                    zt_of_list(ZT_LIST, group)};
+            struct zt_val t = zt_tuple(e, pair, 2);
             t.u.l->group = true;
-            zt_list_add(e, out, t);
+            zt_push(e, out, t);
         }
-        zt_list_add(e, group, k[i].v);
+        zt_push(e, group, k[i].v);
     }
     return zt_of_list(ZT_LIST, out);
 }
 
+/* case_sensitive, attribute */
 static struct zt_val f_unique(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_list *l = zt_items(e, a->self), *out = zt_list_new(e, 0);
     struct zt_dict *seen = zt_dict_new(e);
 
     for (size_t i = 0; i < l->n; i++) {
-        struct zt_val key = key_of(e, l->v[i], a->v[1], zt_is_true(a->v[0]));
+        struct zt_val key = key_of(e, l->v[i], a->v[1], a->v[0].u.b);
         if (zt_dict_get(e, seen, key))
             continue;
-        zt_dict_set(e, seen, key, zt_none());
-        zt_list_add(e, out, l->v[i]);
+        zt_dict_set(e, seen, key, ZT_NONE_VALUE);
+        zt_push(e, out, l->v[i]);
     }
     return zt_of_list(ZT_ITER, out);
 }
 
-static struct zt_val extreme(struct zt_env *e, const struct zt_args *a, bool max)
+/* case_sensitive, attribute; x: the order that the result has to all others */
+static struct zt_val f_extreme(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_list *l = zt_items(e, a->self);
-    struct zt_val best, best_key;
+    struct zt_val best = zt_undef(a->self.kind, zt_text(e, "0", true)), best_key = best;
 
-    if (l->n == 0)
-        return zt_undef(a->self.kind, zt_str_of(e, "0", true));
     for (size_t i = 0; i < l->n; i++) {
-        struct zt_val key = key_of(e, l->v[i], a->v[1], zt_is_true(a->v[0]));
-        if (i == 0 || (max ? zt_is_less(e, best_key, key) : zt_is_less(e, key, best_key))) {
-            best = l->v[i];
-            best_key = key;
-        }
+        struct zt_val key = key_of(e, l->v[i], a->v[1], a->v[0].u.b);
+        if (i && !zt_is_ordered(e, a->x, key, best_key))
+            continue;
+        best = l->v[i];
+        best_key = key;
     }
     return best;
 }
 
-static ZT_FN(f_min, extreme(e, a, false));
-static ZT_FN(f_max, extreme(e, a, true));
+/* attribute, start */
 static struct zt_val f_sum(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_list *l = zt_items(e, a->self);
-    struct zt_val sum = a->v[1].kind == ZT_UNSET ? zt_int(0, true) : a->v[1];
+    struct zt_val sum = ZT_IS_GIVEN(a->v[1]) ? a->v[1] : zt_int(0, true);
 
     for (size_t i = 0; i < l->n; i++)
         sum = zt_binary(e, '+', sum, key_of(e, l->v[i], a->v[0], true));
@@ -225,77 +232,81 @@ static struct zt_val f_sum(struct zt_env *e, const struct zt_args *a)
 
 /* ---- choosing and mapping ------------------------------------------------------------------- */
 
-/* The arguments from number i on. */
-static struct zt_args rest_of(const struct zt_args *a, int i)
-{
-    return (struct zt_args){.v = a->v + i, .n = a->n > i ? a->n - i : 0, .kw = a->kw};
-}
-
 /* These filters do not look at what is false: none|map(...) is empty. */
 static struct zt_list *items_if_true(struct zt_env *e, struct zt_val v)
 {
     return zt_is_true(v) ? zt_items(e, v) : zt_list_new(e, 0);
 }
 
-static struct zt_val choose(struct zt_env *e, const struct zt_args *a, bool by_attr, bool keep)
+/* The function that argument i names, and in *ret_rest the arguments after it. */
+static const struct zt_builtin *named(struct zt_env *e, const struct zt_args *a, int i, bool test,
+                                      struct zt_args *ret_rest)
+{
+    struct zt_val name = zt_need_str(e, a->v[i]);
+    const struct zt_builtin *fn = test ? zt_find_test(name) : zt_find_filter(name);
+
+    if (!fn)
+        zt_fail(e, "unknown %s '%s'", test ? "test" : "filter", zt_utf8(e, name));
+    *ret_rest = (struct zt_args){.v = a->v + i + 1, .n = a->n - i - 1, .kw = a->kw};
+    return fn;
+}
+
+enum { KEEP = 1, BY_ATTR = 2 };
+
+/* select, reject, selectattr, rejectattr: [attribute,] [test, its arguments] */
+static struct zt_val f_choose(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_list *l = items_if_true(e, a->self), *out = zt_list_new(e, 0);
-    struct zt_args args = rest_of(a, by_attr + 1);
     const struct zt_builtin *test = NULL;
+    struct zt_args args;
+    int skip = (a->x & BY_ATTR) != 0;
 
-    if (a->n < by_attr)
+    if (a->n < skip)
         zt_fail(e, "an attribute is needed");
-    if (a->n > by_attr && !(test = zt_find_test(zt_need_str(e, a->v[by_attr]))))
-        zt_fail(e, "unknown test '%.*s'", ZT_S(a->v[by_attr].u.s));
+    if (a->n > skip)
+        test = named(e, a, skip, true, &args);
     for (size_t i = 0; i < l->n; i++) {
-        args.self = by_attr ? get_path(e, l->v[i], a->v[0], (struct zt_val){0}) : l->v[i];
+        args.self = skip ? get_path(e, l->v[i], a->v[0], ZT_NO_VALUE) : l->v[i];
         zt_step(e, 1);
-        if (zt_is_true(test ? zt_call_builtin(e, test, &args) : args.self) == keep)
-            zt_list_add(e, out, l->v[i]);
+        if (zt_is_true(test ? zt_call_builtin(e, test, &args) : args.self) == (a->x & KEEP))
+            zt_push(e, out, l->v[i]);
     }
     return zt_of_list(ZT_ITER, out);
 }
 
-static ZT_FN(f_select, choose(e, a, false, true));
-static ZT_FN(f_reject, choose(e, a, false, false));
-static ZT_FN(f_selectattr, choose(e, a, true, true));
-static ZT_FN(f_rejectattr, choose(e, a, true, false));
-static struct zt_val keyword(struct zt_env *e, const struct zt_args *a, const char *name)
-{
-    const struct zt_val *v = a->kw ? zt_dict_get(e, a->kw, zt_text_of(e, name, true)) : NULL;
-
-    return v ? *v : (struct zt_val){.kind = ZT_UNSET};
-}
-
+/* filter and its arguments, or attribute=, default= */
 static struct zt_val f_map(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_list *l = items_if_true(e, a->self), *out = zt_list_new(e, l->n);
-    struct zt_val attr = keyword(e, a, "attribute"), dflt = keyword(e, a, "default");
-    struct zt_args args = rest_of(a, 1);
+    struct zt_val attr = zt_dict_value(e, a->kw, "attribute");
+    struct zt_val dflt = zt_dict_value(e, a->kw, "default");
     const struct zt_builtin *filter = NULL;
+    struct zt_args args;
 
-    if (attr.kind == ZT_UNSET && a->n == 0)
+    if (!ZT_IS_GIVEN(attr) && a->n == 0)
         zt_fail(e, "map needs a filter or an attribute");
-    if (attr.kind == ZT_UNSET && !(filter = zt_find_filter(zt_need_str(e, a->v[0]))))
-        zt_fail(e, "unknown filter '%.*s'", ZT_S(a->v[0].u.s));
+    if (!ZT_IS_GIVEN(attr))
+        filter = named(e, a, 0, false, &args);
     for (size_t i = 0; i < l->n; i++) {
         args.self = l->v[i];
         zt_step(e, 1);
-        zt_list_add(e, out,
-                    filter ? zt_call_builtin(e, filter, &args) : get_path(e, l->v[i], attr, dflt));
+        zt_push(e, out,
+                filter ? zt_call_builtin(e, filter, &args) : get_path(e, l->v[i], attr, dflt));
     }
     return zt_of_list(ZT_ITER, out);
 }
 
 /* ---- sequences ------------------------------------------------------------------------------ */
 
-static ZT_FN(f_length, zt_int((int64_t)zt_length(e, a->self), true));
-static struct zt_val f_first(struct zt_env *e, const struct zt_args *a)
+static ZT_FN(f_length, zt_int((int64_t)zt_length(e, a->self),
+                              true)) static ZT_FN(f_list, zt_of_list(ZT_LIST, zt_items(e, a->self)))
+
+    static struct zt_val f_first(struct zt_env *e, const struct zt_args *a)
 {
     if (a->self.kind == ZT_ITER && a->self.u.l->pos < a->self.u.l->n)
         return a->self.u.l->v[a->self.u.l->pos++];
     struct zt_list *l = zt_items(e, a->self);
-    return l->n ? l->v[0] : zt_undef(a->self.kind, zt_str_of(e, "0", true));
+    return l->n ? l->v[0] : zt_undef(a->self.kind, zt_text(e, "0", true));
 }
 
 static struct zt_val f_last(struct zt_env *e, const struct zt_args *a)
@@ -304,185 +315,297 @@ static struct zt_val f_last(struct zt_env *e, const struct zt_args *a)
 
     if (a->self.kind == ZT_ITER)
         zt_fail(e, "a generator has no last item");
-    return l->n ? l->v[l->n - 1] : zt_undef(a->self.kind, zt_str_of(e, "-1", true));
+    return l->n ? l->v[l->n - 1] : zt_undef(a->self.kind, zt_text(e, "-1", true));
 }
 
-static ZT_FN(f_list, zt_of_list(ZT_LIST, zt_items(e, a->self)));
 static struct zt_val f_items(struct zt_env *e, const struct zt_args *a)
 {
+    struct zt_args items = {.self = a->self, .x = 'i'};
+
     if (a->self.kind == ZT_UNDEF)
         return zt_of_list(ZT_ITER, zt_list_new(e, 0));
     if (a->self.kind != ZT_DICT)
         zt_fail(e, "items needs a dict, got %s", zt_type_name(a->self));
-    return zt_of_list(ZT_ITER, zt_m_items(e, a).u.l);
+    return zt_of_list(ZT_ITER, zt_m_dict_view(e, &items).u.l);
 }
 
 static struct zt_val f_reverse(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val none = zt_none();
-
     if (a->self.kind == ZT_STR)
-        return zt_get_slice(e, a->self, none, none, zt_int(-1, true));
-    struct zt_val l = zt_of_list(ZT_LIST, zt_items(e, a->self));
-    return zt_of_list(ZT_ITER, zt_get_slice(e, l, none, none, zt_int(-1, true)).u.l);
+        return zt_reversed(e, a->self);
+    return zt_of_list(ZT_ITER, zt_reversed(e, zt_of_list(ZT_LIST, zt_items(e, a->self))).u.l);
 }
 
-struct zt_val zt_f_join(struct zt_env *e, const struct zt_args *a)
+/* d, attribute */
+static struct zt_val f_join(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_list *l = zt_items(e, a->self);
-    const struct zt_str *sep = a->v[0].kind == ZT_UNSET ? NULL : zt_to_str(e, a->v[0]);
-    struct zt_sb b;
+    struct zt_list *l = zt_items(e, a->self), *out = zt_list_new(e, l->n);
 
-    zt_sb_init(&b, e);
     for (size_t i = 0; i < l->n; i++) {
-        const struct zt_str *s = zt_to_str(e, key_of(e, l->v[i], a->v[1], true));
-        if (i && sep)
-            zt_sb_add_str(&b, e->autoescape ? zt_str_escape(e, sep) : sep);
-        zt_sb_add_str(&b, e->autoescape ? zt_str_escape(e, s) : s);
+        struct zt_val s = zt_to_str(e, key_of(e, l->v[i], a->v[1], true));
+        zt_push(e, out, e->autoescape ? zt_escape(e, s) : s);
     }
-    return zt_of_str(zt_str_markup(e, zt_sb_take(&b), e->autoescape));
+    struct zt_val sep = e->autoescape ? zt_escape(e, a->v[0]) : a->v[0];
+    return zt_markup(joined(e, out, sep), e->autoescape);
 }
 
+/* linecount, fill_with */
 static struct zt_val f_batch(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_list *l = zt_items(e, a->self), *out = zt_list_new(e, 0), *row = NULL;
-    size_t n = (size_t)zt_need_int(e, a->v[0]);
+    int64_t n = a->v[0].u.i;
 
     for (size_t i = 0; i < l->n; i++) {
-        if (!row || row->n == n) {
-            row = zt_list_new(e, 0);
-            zt_list_add(e, out, zt_of_list(ZT_LIST, row));
-        }
-        zt_list_add(e, row, l->v[i]);
+        if (!row || (int64_t)row->n == n)
+            zt_push(e, out, zt_of_list(ZT_LIST, row = zt_list_new(e, 0)));
+        zt_push(e, row, l->v[i]);
     }
-    while (row && is_given(a, 1) && row->n < n && n < 100000)
-        zt_list_add(e, row, a->v[1]);
+    for (; row && ZT_IS_GIVEN(a->v[1]) && (int64_t)row->n < n; zt_push(e, row, a->v[1]))
+        zt_step(e, 1);
     return zt_of_list(ZT_ITER, out);
 }
 
+/* slices, fill_with */
 static struct zt_val f_slice(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_list *l = zt_items(e, a->self), *out = zt_list_new(e, 0);
-    int64_t n = zt_need_int(e, a->v[0]);
+    int64_t n = a->v[0].u.i;
     size_t at = 0;
 
     if (n <= 0)
         zt_fail(e, "slice needs a positive number");
     for (size_t i = 0; i < (size_t)n; i++) {
         bool extra = i < l->n % (size_t)n;
-        size_t len = l->n / (size_t)n + extra;
-        struct zt_list *row = zt_list_new(e, len + 1);
+        struct zt_list *row = zt_list_new(e, 0);
         zt_step(e, 1);
-        for (size_t k = 0; k < len; k++)
-            zt_list_add(e, row, l->v[at++]);
-        if (is_given(a, 1) && !extra)
-            zt_list_add(e, row, a->v[1]);
-        zt_list_add(e, out, zt_of_list(ZT_LIST, row));
+        for (size_t len = l->n / (size_t)n + extra; len > 0; len--)
+            zt_push(e, row, l->v[at++]);
+        if (ZT_IS_GIVEN(a->v[1]) && !extra)
+            zt_push(e, row, a->v[1]);
+        zt_push(e, out, zt_of_list(ZT_LIST, row));
     }
     return zt_of_list(ZT_ITER, out);
 }
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
-static ZT_FN(f_string, zt_of_str(zt_to_str(e, a->self)));
-static ZT_FN(f_safe, zt_of_str(zt_str_markup(e, zt_to_str(e, a->self), true)));
-static ZT_FN(f_escape, zt_of_str(zt_str_escape(e, zt_to_str(e, a->self))));
-static ZT_FN(f_forceescape,
-             zt_of_str(zt_str_escape(e, zt_str_markup(e, zt_to_str(e, a->self), false))));
-static struct zt_val f_replace(struct zt_env *e, const struct zt_args *a)
+static ZT_FN(f_string, self(e, a)) static ZT_FN(f_safe, zt_markup(self(e, a), true)) static ZT_FN(
+    f_escape, zt_escape(e, self(e, a))) static ZT_FN(f_forceescape,
+                                                     zt_escape(e, zt_markup(self(e, a), false)))
+
+    static struct zt_val f_replace(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_args plain = *a;
 
-    if (!e->autoescape)
-        plain.self = zt_of_str(zt_str_markup(e, zt_to_str(e, a->self), false));
+    plain.self = zt_markup(self(e, a), e->autoescape && self(e, a).markup);
     return zt_m_replace(e, &plain);
 }
 
-static const struct zt_str *spaces(struct zt_env *e, int64_t n, bool trusted)
-{
-    struct zt_sb b;
-
-    zt_sb_init(&b, e);
-    zt_sb_pad(&b, n > 0 ? (size_t)n : 0, zt_str_of(e, " ", trusted));
-    return zt_sb_take(&b);
-}
-
-/* Whether title begins a new word after the character at byte i; and its length. */
-static bool begins_word(const struct zt_str *s, size_t i, size_t *ret_n)
-{
-    uint32_t c = zt_char_at(s->p + i, s->len - i, ret_n);
-
-    return zt_char_is_space(c) || (c && c < 0x80 && strchr("-({[<", (int)c));
-}
-
+/* Words begin after white space and some brackets. */
 static struct zt_val f_title(struct zt_env *e, const struct zt_args *a)
 {
-    const struct zt_str *s = zt_to_str(e, a->self);
+    struct zt_val s = self(e, a);
+    struct zt_sb b = {.e = e};
     bool in_word = false;
-    struct zt_sb b;
 
-    zt_sb_init(&b, e);
-    for (size_t i = 0, n; i < s->len; i += n) {
-        bool letter = !begins_word(s, i, &n);
-        struct zt_args c = {.self = zt_of_str(zt_str_sub(e, s, i, n))};
-        zt_sb_add_str(&b, !letter   ? c.self.u.s
-                          : in_word ? zt_m_lower(e, &c).u.s
-                                    : zt_m_upper(e, &c).u.s);
+    for (size_t i = 0; i < s.n; i++) {
+        uint32_t c = zt_char(s, i);
+        bool letter = !zt_is_space(c) && !(c && c < 0x80 && strchr("-({[<", (int)c));
+        struct zt_val one = zt_markup(zt_sub(s, i, i + 1), false);
+        zt_add(&b, letter ? zt_in_case(e, one, in_word ? ZT_LOWER : ZT_UPPER) : one);
         in_word = letter;
     }
-    return zt_sb_take_val(&b);
+    return zt_take(&b);
 }
 
+/* width, first, blank */
 static struct zt_val f_indent(struct zt_env *e, const struct zt_args *a)
 {
-    const struct zt_str *s = zt_need_str(e, a->self), *by = a->v[0].u.s;
-    bool first = zt_is_true(a->v[1]), blank = zt_is_true(a->v[2]);
-    struct zt_sb b;
+    struct zt_val s = zt_need_str(e, a->self), by = a->v[0], newline = zt_text(e, "\n", true);
+    struct zt_sb b = {.e = e};
 
-    zt_sb_init(&b, e);
-    if (a->v[0].kind != ZT_STR)
-        by = spaces(e, zt_arg_int(e, a, 0, 4), true);
-    /* so that a last line break has an empty line after it */
-    s = zt_str_markup(e, zt_str_concat(e, s, zt_str_of(e, "\n", true)), s->markup);
-    struct zt_list *lines = zt_split_lines(e, s, false);
-    for (size_t i = 0; i < lines->n; i++) {
-        if (i)
-            zt_sb_adds(&b, "\n", true);
-        if (i ? blank || lines->v[i].u.s->len : first)
-            zt_sb_add_str(&b, by);
-        zt_sb_add_str(&b, lines->v[i].u.s);
+    if (by.kind != ZT_STR) {
+        int64_t width = ZT_IS_GIVEN(by) ? zt_need_int(e, by) : 4;
+        zt_add_times(&b, zt_text(e, " ", true), width);
+        by = zt_take(&b);
     }
-    return zt_of_str(zt_str_markup(e, zt_sb_take(&b), s->markup));
+    /* so that a last line break has an empty line after it */
+    struct zt_list *lines = zt_lines(e, zt_markup(zt_concat(e, s, newline), s.markup), false);
+    for (size_t i = 0; i < lines->n; i++)
+        if (i ? a->v[2].u.b || lines->v[i].n : a->v[1].u.b)
+            lines->v[i] = zt_concat(e, by, lines->v[i]);
+    return zt_markup(joined(e, lines, newline), s.markup);
 }
 
 static struct zt_val f_format(struct zt_env *e, const struct zt_args *a)
 {
-    return zt_format_percent(e, zt_to_str(e, a->self),
-                             a->kw ? zt_of_dict(ZT_DICT, a->kw) : zt_args_tuple(e, a));
+    return zt_format_percent(e, self(e, a),
+                             a->kw ? zt_of_dict(ZT_DICT, a->kw) : zt_tuple(e, a->v, (size_t)a->n));
 }
 
-static struct zt_val f_tojson(struct zt_env *e, const struct zt_args *a)
+/* length, killwords, end, leeway */
+static struct zt_val f_truncate(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_json_style style = {.ascii = zt_is_true(a->v[0]), .sorted = zt_is_true(a->v[3])};
-    struct zt_sb b;
+    struct zt_val s = a->self, end = a->v[2];
+    int64_t len = a->v[0].u.i, leeway = a->v[3].u.i;
 
-    zt_sb_init(&b, e);
-    if (a->v[1].kind == ZT_STR) {
-        style.indent = a->v[1].u.s;
-    } else if (is_given(a, 1)) {
-        style.indent = spaces(e, zt_need_int(e, a->v[1]), false);
+    if (len < end.n || leeway < 0)
+        zt_fail(e, "truncate to less than its end");
+    if ((int64_t)zt_length(e, s) <= len + leeway)
+        return s;
+    s = zt_sub(zt_need_str(e, s), 0, (size_t)len - end.n);
+    size_t space = zt_find(e, s, 0, s.n, zt_text(e, " ", true), true);
+    if (!a->v[1].u.b && space != SIZE_MAX)
+        s = zt_sub(s, 0, space);
+    return zt_binary(e, '+', s, end);
+}
+
+/* The end of the chunk at i: white space, or a word, or its part up to a hyphen between letters. */
+static size_t chunk_end(struct zt_val s, size_t i, bool hyphens)
+{
+    size_t start = i;
+    bool space = zt_is_space(zt_char(s, i));
+
+    for (; i < s.n && space == zt_is_space(zt_char(s, i)); i++) {
+        if (!hyphens || zt_char(s, i) != '-' || i < start + 2 || i + 2 >= s.n)
+            continue;
+        bool letters = zt_is_alnum(zt_char(s, i - 2)) && zt_is_alnum(zt_char(s, i - 1)) &&
+                       zt_is_alnum(zt_char(s, i + 1)) && zt_is_alnum(zt_char(s, i + 2));
+        if (letters)
+            return i + 1;
     }
-    style.item_sep = zt_str_of(e, style.indent ? "," : ", ", false);
-    style.key_sep = zt_str_of(e, ": ", false);
-    if (is_given(a, 2)) {
-        struct zt_list *seps = zt_items(e, a->v[2]);
-        if (seps->n != 2)
-            zt_fail(e, "separators must be two");
-        style.item_sep = zt_need_str(e, seps->v[0]);
-        style.key_sep = zt_need_str(e, seps->v[1]);
+    return i;
+}
+
+/* One paragraph of wordwrap: a line takes the chunks that fit, without white space at its end; a
+ * word that fits no line is cut or has a line to itself. */
+static void wrap(struct zt_env *e, struct zt_val s, size_t width, bool cut, bool hyphens,
+                 struct zt_list *lines)
+{
+    size_t first = lines->n;
+
+    for (size_t at = 0, end, next = 0; at < s.n; at = end) {
+        if (lines->n > first && zt_is_space(zt_char(s, at)))
+            at = chunk_end(s, at, hyphens);
+        for (end = at; end < s.n && (next = chunk_end(s, end, hyphens)) - at <= width;)
+            end = next;
+        if (end < s.n && next - end > width)
+            end = cut ? at + width : end == at ? next : end;
+        struct zt_val line = zt_strip(zt_sub(s, at, end), ZT_NO_VALUE, ZT_RIGHT);
+        zt_step(e, 1);
+        if (line.n)
+            zt_push(e, lines, line);
     }
-    zt_add_json(&b, a->self, &style);
-    return zt_sb_take_val(&b);
+}
+
+/* width, break_long_words, wrapstring, break_on_hyphens */
+static struct zt_val f_wordwrap(struct zt_env *e, const struct zt_args *a)
+{
+    struct zt_list *paragraphs = zt_lines(e, zt_need_str(e, a->self), false);
+    struct zt_list *lines = zt_list_new(e, 8);
+
+    if (a->v[0].u.i <= 0)
+        zt_fail(e, "wordwrap needs a positive width");
+    for (size_t i = 0; i < paragraphs->n; i++) {
+        size_t before = lines->n;
+        wrap(e, paragraphs->v[i], (size_t)a->v[0].u.i, a->v[1].u.b, a->v[3].u.b, lines);
+        if (lines->n == before)
+            zt_push(e, lines, empty(e));
+    }
+    return joined(e, lines,
+                  ZT_IS_GIVEN(a->v[2]) ? zt_need_str(e, a->v[2]) : zt_text(e, "\n", true));
+}
+
+static struct zt_val f_wordcount(struct zt_env *e, const struct zt_args *a)
+{
+    struct zt_val s = self(e, a);
+    bool in_word = false;
+    int64_t words = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        bool is = zt_char(s, i) == '_' || zt_is_alnum(zt_char(s, i));
+        words += is && !in_word;
+        in_word = is;
+    }
+    return zt_int(words, false);
+}
+
+static struct zt_val f_striptags(struct zt_env *e, const struct zt_args *a)
+{
+    struct zt_val s = self(e, a);
+    struct zt_sb b = {.e = e};
+
+    for (size_t i = 0; i < s.n; i++) {
+        bool comment = s.n - i >= 4 && zt_is(zt_sub(s, i, i + 4), "<!--");
+        const char *close = comment ? "-->" : ">";
+        size_t end =
+            zt_char(s, i) == '<' ? zt_find(e, s, i, s.n, zt_text(e, close, true), false) : SIZE_MAX;
+        if (end != SIZE_MAX)
+            i = end + strlen(close) - 1;
+        else
+            zt_add_char(&b, s.u.s[i]);
+    }
+    return joined(e, zt_words(e, zt_take(&b)), zt_text(e, " ", true));
+}
+
+/* As in a query string, where a space is '+' and '/' is no separator, or as in a path. */
+static void add_url(struct zt_sb *b, struct zt_val s, bool query)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        uint32_t c = zt_char(s, i);
+        bool trusted = s.u.s[i] & ZT_TRUSTED;
+        if (c && c < 0x80 && (isalnum((int)c) || strchr(query ? "_.-~" : "_.-~/", (int)c)))
+            zt_add_char(b, s.u.s[i]);
+        else if (query && c == ' ')
+            zt_add_ascii(b, "+", trusted);
+        else
+            for (const char *p = zt_utf8(b->e, zt_sub(s, i, i + 1)), *end = p + (c ? strlen(p) : 1);
+                 p < end; p++)
+                zt_addf(b, trusted, "%%%02X", (unsigned char)*p);
+    }
+}
+
+static struct zt_val f_urlencode(struct zt_env *e, const struct zt_args *a)
+{
+    struct zt_sb b = {.e = e};
+    struct zt_list *pairs;
+
+    if (a->self.kind == ZT_STR || a->self.kind < ZT_STR) {
+        add_url(&b, self(e, a), false);
+        return zt_take(&b);
+    }
+    pairs = a->self.kind == ZT_DICT ? f_items(e, a).u.l : zt_items(e, a->self);
+    for (size_t i = 0; i < pairs->n; i++) {
+        struct zt_list *pair = zt_items(e, pairs->v[i]);
+        if (pair->n != 2)
+            zt_fail(e, "urlencode needs pairs");
+        zt_add_ascii(&b, i ? "&" : "", false);
+        add_url(&b, zt_to_str(e, pair->v[0]), true);
+        zt_add_ascii(&b, "=", false);
+        add_url(&b, zt_to_str(e, pair->v[1]), true);
+    }
+    return zt_take(&b);
+}
+
+/* autospace */
+static struct zt_val f_xmlattr(struct zt_env *e, const struct zt_args *a)
+{
+    struct zt_sb b = {.e = e};
+
+    if (a->self.kind != ZT_DICT)
+        zt_fail(e, "xmlattr needs a dict, got %s", zt_type_name(a->self));
+    for (size_t i = 0; i < a->self.u.d->n; i++) {
+        struct zt_pair p = a->self.u.d->e[i];
+        if (p.v.kind == ZT_NONE || p.v.kind == ZT_UNDEF)
+            continue;
+        if (b.n || a->v[0].u.b)
+            zt_add_ascii(&b, " ", false);
+        zt_add(&b, zt_escape(e, zt_to_str(e, p.k)));
+        zt_add_ascii(&b, "=\"", false);
+        zt_add(&b, zt_escape(e, zt_to_str(e, p.v)));
+        zt_add_ascii(&b, "\"", false);
+    }
+    return zt_markup(zt_take(&b), e->autoescape);
 }
 
 /* ---- numbers -------------------------------------------------------------------------------- */
@@ -491,177 +614,206 @@ static struct zt_val f_abs(struct zt_env *e, const struct zt_args *a)
 {
     if (a->self.kind == ZT_FLOAT)
         return zt_float(fabs(a->self.u.f), a->self.trusted);
-    return zt_negate(e, a->self, zt_need_int(e, a->self) < 0 ? '-' : '+');
+    return zt_sign(e, a->self, zt_need_int(e, a->self) < 0 ? '-' : '+');
 }
 
 /* The text of a number without white space and underscores; NULL if it is no such text. */
-static char *number_text(struct zt_env *e, const struct zt_str *s)
+static char *number_text(struct zt_env *e, struct zt_val s)
 {
-    struct zt_val stripped =
-        zt_m_strip(e, &(struct zt_args){.self = zt_of_str(s), .v = (struct zt_val[]){{0}}});
-    const struct zt_str *t = stripped.u.s;
-    char *text = zt_alloc(e, t->len + 1, 1);
-    size_t n = 0;
+    char *text = zt_utf8(e, zt_strip(s, ZT_NO_VALUE, ZT_BOTH)), *to = text;
 
-    for (size_t i = 0; i < t->len; i++) {
-        if (t->p[i] == '_' && (i == 0 || i + 1 == t->len || t->p[i - 1] == '_'))
+    for (const char *p = text; *p; p++) {
+        if (*p == '_' && (p == text || !p[1] || p[-1] == '_'))
             return NULL;
-        if (t->p[i] != '_')
-            text[n++] = t->p[i];
+        if (*p != '_')
+            *to++ = *p;
     }
-    return n ? text : NULL;
+    *to = '\0';
+    return *text ? text : NULL;
 }
 
-bool zt_parse_float(struct zt_env *e, struct zt_val v, double *ret)
+/* float(v); false if it has no number. */
+static bool parse_float(struct zt_env *e, struct zt_val v, double *ret)
 {
     char *end, *text;
 
-    if (v.kind == ZT_UNDEF)
-        zt_fail_undef(e, v);
+    zt_need_defined(e, v);
     if (v.kind == ZT_FLOAT || v.kind == ZT_INT || v.kind == ZT_BOOL) {
         *ret = v.kind == ZT_FLOAT ? v.u.f : (double)zt_need_int(e, v);
         return true;
     }
-    if ((v.kind != ZT_STR && v.kind != ZT_BIG) || !(text = number_text(e, v.u.s)) ||
-        strpbrk(text, "xX("))
+    text = v.kind == ZT_STR || v.kind == ZT_BIG ? number_text(e, v) : NULL;
+    if (!text || strpbrk(text, "xX("))
         return false;
     *ret = strtod(text, &end);
     return *end == '\0';
 }
 
+/* int(text, base) as Python has it; false if it is none. */
+static bool parse_int(struct zt_env *e, struct zt_val s, int64_t base, int64_t *ret)
+{
+    char *end, *text = s.kind == ZT_STR ? number_text(e, s) : NULL;
+
+    if (!text || (base != 0 && (base < 2 || base > 36)))
+        return false;
+    char *digits = text + (*text == '-' || *text == '+');
+    char prefix = digits[0] == '0' ? (char)(digits[1] | 0x20) : '\0';
+    if ((prefix == 'b' && base == 2) || (prefix == 'o' && base == 8))
+        memmove(digits, digits + 2, strlen(digits + 2) + 1);
+    errno = 0;
+    *ret = strtoll(text, &end, (int)base);
+    if (errno == ERANGE)
+        zt_fail(e, "an integer that does not fit 64 bits");
+    return *end == '\0' && end > digits;
+}
+
+/* default, base */
 static struct zt_val f_int(struct zt_env *e, const struct zt_args *a)
 {
-    int64_t base = zt_arg_int(e, a, 1, 10);
-    char *end, *text = a->self.kind == ZT_STR ? number_text(e, a->self.u.s) : NULL;
+    int64_t i;
     double f;
 
     if (a->self.kind == ZT_BIG)
         return a->self;
     if (a->self.kind == ZT_INT || a->self.kind == ZT_BOOL)
         return zt_int(zt_need_int(e, a->self), a->self.trusted);
-    if (text && (base == 0 || (base >= 2 && base <= 36))) {
-        char *digits = text + (*text == '-' || *text == '+');
-        char prefix = digits[0] == '0' ? digits[1] | 0x20 : 0;
-        if ((prefix == 'b' && base == 2) || (prefix == 'o' && base == 8))
-            memmove(digits, digits + 2, strlen(digits + 2) + 1);
-        errno = 0;
-        long long i = strtoll(text, &end, (int)base);
-        if (errno == ERANGE)
-            zt_fail(e, "an integer that does not fit 64 bits");
-        if (*end == '\0' && end > digits)
-            return zt_int(i, false);
-    }
-    if (zt_parse_float(e, a->self, &f) && fabs(f) < 0x1p63)
-        return zt_int((int64_t)f, a->self.trusted);
-    return a->v[0].kind == ZT_UNSET ? zt_int(0, true) : a->v[0];
+    if (parse_int(e, a->self, a->v[1].u.i, &i))
+        return zt_int(i, false);
+    if (!parse_float(e, a->self, &f) || isnan(f) || isinf(f))
+        return ZT_IS_GIVEN(a->v[0]) ? a->v[0] : zt_int(0, true);
+    if (fabs(f) >= 0x1p63)
+        zt_fail(e, "an integer that does not fit 64 bits");
+    return zt_int((int64_t)f, a->self.trusted);
 }
 
+/* default */
 static struct zt_val f_float(struct zt_env *e, const struct zt_args *a)
 {
     double f;
 
-    if (zt_parse_float(e, a->self, &f))
+    if (parse_float(e, a->self, &f))
         return zt_float(f, a->self.trusted);
-    return a->v[0].kind == ZT_UNSET ? zt_float(0, true) : a->v[0];
+    return ZT_IS_GIVEN(a->v[0]) ? a->v[0] : zt_float(0, true);
 }
 
+/* precision, method */
 static struct zt_val f_round(struct zt_env *e, const struct zt_args *a)
 {
-    int64_t precision = zt_arg_int(e, a, 0, 0);
-    const struct zt_str *method = zt_arg_str(e, a, 1, "common");
+    int64_t precision = a->v[0].u.i;
+    bool is_int = a->self.kind != ZT_FLOAT, is_ceil = zt_is(a->v[1], "ceil");
     double f, scale = pow(10, (double)precision);
     char text[512];
 
-    if (a->self.kind == ZT_STR || !zt_parse_float(e, a->self, &f))
+    if (a->self.kind == ZT_STR || !parse_float(e, a->self, &f))
         zt_fail(e, "round needs a number, got %s", zt_type_name(a->self));
-    if (zt_str_is(method, "ceil"))
-        return zt_float(ceil(f * scale) / scale, a->self.trusted);
-    if (zt_str_is(method, "floor"))
-        return zt_float(floor(f * scale) / scale, a->self.trusted);
-    if (!zt_str_is(method, "common"))
-        zt_fail(e, "round by \"common\", \"ceil\" or \"floor\"");
-    if (a->self.kind != ZT_FLOAT && precision >= 0)
-        return zt_int(zt_need_int(e, a->self), a->self.trusted);
-    if (precision < 0) {
-        f = nearbyint(f / pow(10, -(double)precision)) * pow(10, -(double)precision);
-        return a->self.kind == ZT_FLOAT ? zt_float(f, a->self.trusted)
-                                        : zt_int((int64_t)f, a->self.trusted);
+    if (is_ceil || zt_is(a->v[1], "floor")) {
+        f = is_ceil ? ceil(f * scale) : floor(f * scale);
+        return zt_float(f / scale, a->self.trusted);
     }
-    /* the decimal that is nearest to the exact value, as printf finds it */
-    if (precision < 20 && !isinf(f) && !isnan(f)) {
+    if (!zt_is(a->v[1], "common"))
+        zt_fail(e, "round by \"common\", \"ceil\" or \"floor\"");
+    if (precision < 0) {
+        scale = pow(10, -(double)precision);
+        f = nearbyint(f / scale) * scale;
+    } else if (!is_int && precision < 20 && !isinf(f) && !isnan(f)) {
+        /* the decimal that is nearest to the exact value, as printf finds it */
         snprintf(text, sizeof text, "%.*f", (int)precision, f);
         f = strtod(text, NULL);
     }
-    return zt_float(f, a->self.trusted);
+    if (is_int && precision >= 0)
+        return zt_int(zt_need_int(e, a->self), a->self.trusted);
+    return is_int ? zt_int((int64_t)f, a->self.trusted) : zt_float(f, a->self.trusted);
 }
 
-/* ---- the rest of the filters ---------------------------------------------------------------- */
+/* binary */
+static struct zt_val f_filesizeformat(struct zt_env *e, const struct zt_args *a)
+{
+    static const char units[] = "kMGTPEZY";
+    bool binary = a->v[0].u.b;
+    double f, base = binary ? 1024 : 1000, unit = base * base;
+    struct zt_sb b = {.e = e};
+    int i = 0;
 
+    if (!parse_float(e, a->self, &f))
+        zt_fail(e, "filesizeformat needs a number");
+    for (; f >= unit && i < 7; i++)
+        unit *= base;
+    if (f < base)
+        zt_addf(&b, a->self.trusted, "%.0f Byte%s", trunc(f), f == 1 ? "" : "s");
+    else
+        zt_addf(&b, a->self.trusted, "%.1f %c%sB", base * f / unit,
+                binary && i == 0 ? 'K' : units[i], binary ? "i" : "");
+    return zt_take(&b);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------- */
+
+/* default_value, boolean */
 static struct zt_val f_default(struct zt_env *e, const struct zt_args *a)
 {
-    bool use = a->self.kind == ZT_UNDEF || (zt_is_true(a->v[1]) && !zt_is_true(a->self));
-
-    return !use ? a->self : a->v[0].kind == ZT_UNSET ? zt_text_of(e, "", true) : a->v[0];
+    if (a->self.kind != ZT_UNDEF && (!a->v[1].u.b || zt_is_true(a->self)))
+        return a->self;
+    return ZT_IS_GIVEN(a->v[0]) ? a->v[0] : empty(e);
 }
 
-static ZT_FN(f_attr, zt_get_attr(e, a->self, zt_need_str(e, a->v[0]), false));
+static ZT_FN(f_attr, zt_get_attr(e, a->self, a->v[0], false));
 
 static const struct zt_builtin filters[] = {
-    {"abs", f_abs, "", 0},
-    {"attr", f_attr, "name", 1},
-    {"batch", f_batch, "linecount,fill_with", 1},
-    {"capitalize", zt_m_capitalize, "", 0},
-    {"center", zt_m_center, "width,fillchar", 0},
-    {"count", f_length, "", 0},
-    {"d", f_default, "default_value,boolean", 0},
-    {"default", f_default, "default_value,boolean", 0},
-    {"dictsort", f_dictsort, "case_sensitive,by,reverse", 0},
-    {"e", f_escape, "", 0},
-    {"escape", f_escape, "", 0},
-    {"filesizeformat", zt_f_filesizeformat, "binary", 0},
-    {"first", f_first, "", 0},
-    {"float", f_float, "default", 0},
-    {"forceescape", f_forceescape, "", 0},
-    {"format", f_format, NULL, 0},
-    {"groupby", f_groupby, "attribute,default,case_sensitive", 1},
-    {"indent", f_indent, "width,first,blank", 0},
-    {"int", f_int, "default,base", 0},
-    {"items", f_items, "", 0},
-    {"join", zt_f_join, "d,attribute", 0},
-    {"last", f_last, "", 0},
-    {"length", f_length, "", 0},
-    {"list", f_list, "", 0},
-    {"lower", zt_m_lower, "", 0},
-    {"map", f_map, NULL, 0},
-    {"max", f_max, "case_sensitive,attribute", 0},
-    {"min", f_min, "case_sensitive,attribute", 0},
-    {"reject", f_reject, NULL, 0},
-    {"rejectattr", f_rejectattr, NULL, 0},
-    {"replace", f_replace, "old,new,count", 2},
-    {"reverse", f_reverse, "", 0},
-    {"round", f_round, "precision,method", 0},
-    {"safe", f_safe, "", 0},
-    {"select", f_select, NULL, 0},
-    {"selectattr", f_selectattr, NULL, 0},
-    {"slice", f_slice, "slices,fill_with", 1},
-    {"sort", f_sort, "reverse,case_sensitive,attribute", 0},
-    {"string", f_string, "", 0},
-    {"striptags", zt_f_striptags, "", 0},
-    {"sum", f_sum, "attribute,start", 0},
-    {"title", f_title, "", 0},
-    {"tojson", f_tojson, "ensure_ascii,indent,separators,sort_keys", 0},
-    {"trim", zt_m_strip, "chars", 0},
-    {"truncate", zt_f_truncate, "length,killwords,end,leeway", 0},
-    {"unique", f_unique, "case_sensitive,attribute", 0},
-    {"upper", zt_m_upper, "", 0},
-    {"urlencode", zt_f_urlencode, "", 0},
-    {"wordcount", zt_f_wordcount, "", 0},
-    {"wordwrap", zt_f_wordwrap, "width,break_long_words,wrapstring,break_on_hyphens", 0},
-    {"xmlattr", zt_f_xmlattr, "autospace", 0},
+    {"abs", "", f_abs, 0},
+    {"attr", "name:s", f_attr, 0},
+    {"batch", "linecount:i fill_with?", f_batch, 0},
+    {"capitalize", "", zt_m_case, ZT_CAPITALIZE},
+    {"center", "width:i=80 fillchar:s=_", zt_m_pad, ZT_BOTH},
+    {"count", "", f_length, 0},
+    {"d", "default_value! boolean:b", f_default, 0},
+    {"default", "default_value! boolean:b", f_default, 0},
+    {"dictsort", "case_sensitive:b by:s=key reverse:b", f_dictsort, 0},
+    {"e", "", f_escape, 0},
+    {"escape", "", f_escape, 0},
+    {"filesizeformat", "binary:b", f_filesizeformat, 0},
+    {"first", "", f_first, 0},
+    {"float", "default!", f_float, 0},
+    {"forceescape", "", f_forceescape, 0},
+    {"format", NULL, f_format, 0},
+    {"groupby", "attribute default! case_sensitive:b", f_groupby, 0},
+    {"indent", "width? first:b blank:b", f_indent, 0},
+    {"int", "default! base:i=10", f_int, 0},
+    {"items", "", f_items, 0},
+    {"join", "d:t= attribute?", f_join, 0},
+    {"last", "", f_last, 0},
+    {"length", "", f_length, 0},
+    {"list", "", f_list, 0},
+    {"lower", "", zt_m_case, ZT_LOWER},
+    {"map", NULL, f_map, 0},
+    {"max", "case_sensitive:b attribute?", f_extreme, '>'},
+    {"min", "case_sensitive:b attribute?", f_extreme, '<'},
+    {"reject", NULL, f_choose, 0},
+    {"rejectattr", NULL, f_choose, BY_ATTR},
+    {"replace", "old:t new:t count:i=-1", f_replace, 0},
+    {"reverse", "", f_reverse, 0},
+    {"round", "precision:i=0 method:s=common", f_round, 0},
+    {"safe", "", f_safe, 0},
+    {"select", NULL, f_choose, KEEP},
+    {"selectattr", NULL, f_choose, KEEP | BY_ATTR},
+    {"slice", "slices:i fill_with?", f_slice, 0},
+    {"sort", "reverse:b case_sensitive:b attribute?", f_sort, 0},
+    {"string", "", f_string, 0},
+    {"striptags", "", f_striptags, 0},
+    {"sum", "attribute? start!", f_sum, 0},
+    {"title", "", f_title, 0},
+    {"tojson", "ensure_ascii:b indent? separators? sort_keys:b", zt_tojson, 0},
+    {"trim", "chars:s?", zt_m_strip, ZT_BOTH},
+    {"truncate", "length:i=255 killwords:b end:s=... leeway:i=5", f_truncate, 0},
+    {"unique", "case_sensitive:b attribute?", f_unique, 0},
+    {"upper", "", zt_m_case, ZT_UPPER},
+    {"urlencode", "", f_urlencode, 0},
+    {"wordcount", "", f_wordcount, 0},
+    {"wordwrap", "width:i=79 break_long_words:b=1 wrapstring? break_on_hyphens:b=1", f_wordwrap, 0},
+    {"xmlattr", "autospace:b=1", f_xmlattr, 0},
     {0},
 };
 
-const struct zt_builtin *zt_find_filter(const struct zt_str *name)
+const struct zt_builtin *zt_find_filter(struct zt_val name)
 {
     return zt_find_builtin(filters, name);
 }

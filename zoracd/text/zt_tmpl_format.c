@@ -7,237 +7,206 @@
 #include "zoracd/text/zt_tmpl_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
-/* ---- numbers -------------------------------------------------------------------------------- */
+/* ---- repr ----------------------------------------------------------------------------------- */
 
 /* The shortest digits that give f back, in Python's notation. */
-static void add_float(struct zt_sb *b, double f, bool trusted)
+static void write_float(char *text, size_t cap, double f)
 {
-    char digits[40];
     int precision = 1;
 
     if (isnan(f) || isinf(f)) {
-        zt_sb_adds(b, isnan(f) ? "nan" : f < 0 ? "-inf" : "inf", trusted);
+        snprintf(text, cap, "%s", isnan(f) ? "nan" : f < 0 ? "-inf" : "inf");
         return;
     }
     do
-        snprintf(digits, sizeof digits, "%.*e", precision - 1, f);
-    while (strtod(digits, NULL) != f && ++precision <= 17);
-    int exp = atoi(strchr(digits, 'e') + 1);
+        snprintf(text, cap, "%.*e", precision - 1, f);
+    while (strtod(text, NULL) != f && ++precision <= 17);
+    char *at = strchr(text, 'e');
+    int exp = atoi(at + 1), decimals = precision - 1 - exp;
     if (exp < -4 || exp >= 16)
-        zt_sb_addf(b, trusted, "%.*se%c%02d", (int)strcspn(digits, "e"), digits,
-                   exp < 0 ? '-' : '+', abs(exp));
+        snprintf(at, cap - (size_t)(at - text), "e%c%02d", exp < 0 ? '-' : '+', abs(exp));
     else
-        zt_sb_addf(b, trusted, "%.*f", precision - 1 - exp > 1 ? precision - 1 - exp : 1, f);
+        snprintf(text, cap, "%.*f", decimals > 1 ? decimals : 1, f);
 }
 
 static void add_scalar(struct zt_sb *b, struct zt_val v)
 {
-    if (v.kind == ZT_INT)
-        zt_sb_addf(b, v.trusted, "%lld", (long long)v.u.i);
-    else if (v.kind == ZT_BIG)
-        zt_sb_add_str(b, v.u.s);
-    else if (v.kind == ZT_FLOAT)
-        add_float(b, v.u.f, v.trusted);
-    else if (v.kind == ZT_BOOL)
-        zt_sb_adds(b, v.u.b ? "True" : "False", v.trusted);
-    else
-        zt_sb_adds(b, "None", v.trusted);
+    char text[40];
+
+    if (v.kind == ZT_INT) {
+        zt_addf(b, v.trusted, "%lld", (long long)v.u.i);
+    } else if (v.kind == ZT_BIG) {
+        zt_add(b, v);
+    } else if (v.kind == ZT_FLOAT) {
+        write_float(text, sizeof text, v.u.f);
+        zt_add_ascii(b, text, v.trusted);
+    } else {
+        zt_add_ascii(b, v.kind == ZT_NONE ? "None" : v.u.b ? "True" : "False", v.trusted);
+    }
+}
+
+bool zt_is_printable(uint32_t c)
+{
+    utf8proc_category_t of = utf8proc_category((utf8proc_int32_t)c);
+
+    return c == ' ' || (of >= UTF8PROC_CATEGORY_LU && of <= UTF8PROC_CATEGORY_SO);
+}
+
+static void add_quoted(struct zt_sb *b, struct zt_val s)
+{
+    struct zt_val quotes = zt_text(b->e, "'\"", false);
+    bool has_single = zt_find(b->e, s, 0, s.n, zt_sub(quotes, 0, 1), false) != SIZE_MAX;
+    bool has_double = zt_find(b->e, s, 0, s.n, zt_sub(quotes, 1, 2), false) != SIZE_MAX;
+    uint32_t quote = has_single && !has_double ? '"' : '\'';
+
+    zt_add_char(b, quote);
+    for (size_t i = 0; i < s.n; i++) {
+        uint32_t c = zt_char(s, i);
+        bool trusted = s.u.s[i] & ZT_TRUSTED;
+        if (c == quote || c == '\\')
+            zt_addf(b, trusted, "\\%c", (char)c);
+        else if (c == '\n' || c == '\r' || c == '\t')
+            zt_add_ascii(b, c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t", trusted);
+        else if (zt_is_printable(c) && (c < 0x80 || !s.bytes))
+            zt_add_char(b, s.u.s[i]);
+        else
+            zt_addf(b, trusted, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
+    }
+    zt_add_char(b, quote);
 }
 
 static void add_repr(struct zt_sb *b, struct zt_val v);
 
-/* ---- repr ----------------------------------------------------------------------------------- */
-
-bool zt_char_is_printable(uint32_t c)
+static void add_items(struct zt_sb *b, const char *open, const struct zt_list *l, const char *close)
 {
-    switch (utf8proc_category((utf8proc_int32_t)c)) {
-    case UTF8PROC_CATEGORY_CN:
-    case UTF8PROC_CATEGORY_CC:
-    case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CS:
-    case UTF8PROC_CATEGORY_CO:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP:
-        return false;
-    case UTF8PROC_CATEGORY_ZS:
-        return c == ' ';
-    default:
-        return true;
-    }
-}
-
-static void add_quoted(struct zt_sb *b, const struct zt_str *s)
-{
-    bool has_single = s->len && memchr(s->p, '\'', s->len);
-    char quote = has_single && !memchr(s->p, '"', s->len) ? '"' : '\'';
-
-    zt_sb_add(b, &quote, 1, false);
-    for (size_t i = 0, n; i < s->len; i += n) {
-        uint32_t c = zt_char_at(s->p + i, s->bytes ? 1 : s->len - i, &n);
-        bool trusted = zt_str_is_trusted_at(s, i);
-        c = s->bytes ? (unsigned char)s->p[i] : c;
-        if (c == (uint32_t)quote || c == '\\')
-            zt_sb_addf(b, trusted, "\\%c", (char)c);
-        else if (c == '\n' || c == '\r' || c == '\t')
-            zt_sb_adds(b, c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t", trusted);
-        else if (zt_char_is_printable(c) && (c < 0x80 || !s->bytes))
-            zt_sb_add_sub(b, s, i, n);
-        else
-            zt_sb_addf(b, trusted, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
-    }
-    zt_sb_add(b, &quote, 1, false);
-}
-
-static void add_list(struct zt_sb *b, const struct zt_list *l, const char *open, const char *close)
-{
-    zt_sb_adds(b, open, false);
+    zt_add_ascii(b, open, false);
     for (size_t i = 0; i < l->n; i++) {
-        if (i)
-            zt_sb_adds(b, ", ", false);
+        zt_add_ascii(b, i ? ", " : "", false);
         add_repr(b, l->v[i]);
     }
-    zt_sb_adds(b, close, false);
+    zt_add_ascii(b, close, false);
 }
 
 static void add_dict(struct zt_sb *b, const struct zt_dict *d)
 {
-    zt_sb_adds(b, "{", false);
+    zt_add_ascii(b, "{", false);
     for (size_t i = 0; i < d->n; i++) {
-        if (i)
-            zt_sb_adds(b, ", ", false);
+        zt_add_ascii(b, i ? ", " : "", false);
         add_repr(b, d->e[i].k);
-        zt_sb_adds(b, ": ", false);
+        zt_add_ascii(b, ": ", false);
         add_repr(b, d->e[i].v);
     }
-    zt_sb_adds(b, "}", false);
+    zt_add_ascii(b, "}", false);
 }
 
-static void add_string(struct zt_sb *b, const struct zt_str *s)
+static void add_other(struct zt_sb *b, struct zt_val v)
 {
-    if (s->markup)
-        zt_sb_adds(b, "Markup(", false);
-    if (s->bytes)
-        zt_sb_adds(b, "b", false);
-    add_quoted(b, s);
-    if (s->markup)
-        zt_sb_adds(b, ")", false);
+    if (v.kind == ZT_LIST)
+        add_items(b, "[", v.u.l, "]");
+    else if (v.kind == ZT_TUPLE)
+        add_items(b, "(", v.u.l, v.u.l->n == 1 ? ",)" : ")");
+    else if (v.kind == ZT_DICT)
+        add_dict(b, v.u.d);
+    else if (v.kind == ZT_RANGE || v.kind == ZT_VIEW)
+        zt_add_ascii(b, v.u.l->text, false);
+    else if (v.kind == ZT_UNDEF)
+        zt_add_ascii(b, "Undefined", false);
+    else
+        zt_addf(b, false, "<%s", zt_type_name(v));
+    if (v.kind == ZT_VIEW)
+        add_items(b, "([", v.u.l, "])");
+    if (v.kind <= ZT_DICT && v.kind != ZT_ITER)
+        return;
+    if (v.kind == ZT_NAMESPACE) {
+        zt_add_ascii(b, " ", false);
+        add_dict(b, v.u.d);
+    } else if (v.kind == ZT_LOOP) {
+        zt_addf(b, false, " %zu/%zu", v.u.loop->i + 1, zt_length(b->e, v));
+    } else if (v.kind == ZT_MACRO) {
+        zt_add_ascii(b, " ", false);
+        if (v.u.macro->node->val.kind == ZT_STR)
+            add_repr(b, v.u.macro->node->val);
+        else
+            zt_add_ascii(b, "anonymous", false);
+    }
+    zt_add_ascii(b, ">", false);
 }
 
 static void add_repr(struct zt_sb *b, struct zt_val v)
 {
     zt_enter(b->e);
     zt_step(b->e, 1);
-    switch (v.kind) {
-    case ZT_NONE:
-    case ZT_BOOL:
-    case ZT_INT:
-    case ZT_BIG:
-    case ZT_FLOAT:
+    if (v.kind >= ZT_NONE && v.kind <= ZT_FLOAT) {
         add_scalar(b, v);
-        break;
-    case ZT_STR:
-        add_string(b, v.u.s);
-        break;
-    case ZT_LIST:
-        add_list(b, v.u.l, "[", "]");
-        break;
-    case ZT_TUPLE:
-        add_list(b, v.u.l, "(", v.u.l->n == 1 ? ",)" : ")");
-        break;
-    case ZT_VIEW:
-        zt_sb_adds(b, v.u.l->text, false);
-        add_list(b, v.u.l, "([", "])");
-        break;
-    case ZT_RANGE:
-        zt_sb_adds(b, v.u.l->text, false);
-        break;
-    case ZT_DICT:
-        add_dict(b, v.u.d);
-        break;
-    case ZT_NAMESPACE:
-        zt_sb_adds(b, "<Namespace ", false);
-        add_dict(b, v.u.d);
-        zt_sb_adds(b, ">", false);
-        break;
-    case ZT_UNDEF:
-        zt_sb_adds(b, "Undefined", false);
-        break;
-    case ZT_LOOP:
-        zt_sb_addf(b, false, "<LoopContext %zu/%zu>", v.u.loop->i + 1, zt_length(b->e, v));
-        break;
-    case ZT_MACRO:
-        zt_sb_adds(b, "<Macro ", false);
-        if (v.u.macro->node->val.kind == ZT_STR)
-            add_repr(b, v.u.macro->node->val);
-        else
-            zt_sb_adds(b, "anonymous", false);
-        zt_sb_adds(b, ">", false);
-        break;
-    default:
-        zt_sb_addf(b, false, "<%s>", zt_type_name(v));
+    } else if (v.kind == ZT_STR) {
+        zt_add_ascii(b, v.markup ? "Markup(" : v.bytes ? "b" : "", false);
+        add_quoted(b, v);
+        zt_add_ascii(b, v.markup ? ")" : "", false);
+    } else {
+        add_other(b, v);
     }
     zt_leave(b->e);
 }
 
-static struct zt_val repr(struct zt_env *e, struct zt_val v)
+struct zt_val zt_repr(struct zt_env *e, struct zt_val v)
 {
-    struct zt_sb b;
+    struct zt_sb b = {.e = e};
 
-    zt_sb_init(&b, e);
     add_repr(&b, v);
-    return zt_sb_take_val(&b);
+    return zt_take(&b);
 }
 
-const struct zt_str *zt_to_str(struct zt_env *e, struct zt_val v)
+struct zt_val zt_to_str(struct zt_env *e, struct zt_val v)
 {
-    if (v.kind == ZT_STR && !v.u.s->bytes)
-        return v.u.s;
-    if (v.kind == ZT_UNDEF || v.kind == ZT_UNSET)
-        return zt_str_of(e, "", true);
-    return repr(e, v).u.s;
+    if (v.kind == ZT_STR && !v.bytes)
+        return v;
+    return v.kind <= ZT_UNDEF ? zt_text(e, "", true) : zt_repr(e, v);
 }
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
 
-static void add_json_string(struct zt_sb *b, const struct zt_str *s, bool ascii)
+struct json_style {
+    struct zt_val indent; /* ZT_UNSET: on one line */
+    struct zt_val item_sep, key_sep;
+    bool ascii, sorted;
+};
+
+static void add_json_string(struct zt_sb *b, struct zt_val s, bool ascii)
 {
     static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
     size_t plain = 0; /* begin of what needs no escape */
 
-    zt_sb_adds(b, "\"", false);
-    for (size_t i = 0, n; i < s->len; i += n) {
-        uint32_t c = zt_char_at(s->p + i, s->len - i, &n);
-        bool trusted = zt_str_is_trusted_at(s, i);
-        const char *simple = c && c < 0x80 ? strchr(from, (int)c) : NULL;
-        if (!simple && c >= 0x20 && (c < 0x7f || !ascii || c == 0x7f))
+    zt_add_ascii(b, "\"", false);
+    for (size_t i = 0; i < s.n; i++) {
+        uint32_t c = zt_char(s, i);
+        bool trusted = s.u.s[i] & ZT_TRUSTED;
+        if (c >= 0x20 && c != '"' && c != '\\' && (c < 0x80 || !ascii))
             continue;
-        zt_sb_add_sub(b, s, plain, i - plain);
-        plain = i + n;
+        const char *simple = c && c < 0x80 ? strchr(from, (int)c) : NULL;
+        zt_add(b, zt_sub(s, plain, i));
+        plain = i + 1;
         if (simple)
-            zt_sb_addf(b, trusted, "\\%c", to[simple - from]);
+            zt_addf(b, trusted, "\\%c", to[simple - from]);
         else if (c < 0x10000)
-            zt_sb_addf(b, trusted, "\\u%04x", c);
+            zt_addf(b, trusted, "\\u%04x", c);
         else
-            zt_sb_addf(b, trusted, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
+            zt_addf(b, trusted, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
     }
-    zt_sb_add_sub(b, s, plain, s->len - plain);
-    zt_sb_adds(b, "\"", false);
+    zt_add(b, zt_sub(s, plain, s.n));
+    zt_add_ascii(b, "\"", false);
 }
 
 static void add_json_scalar(struct zt_sb *b, struct zt_val v)
 {
-    if (v.kind == ZT_BOOL)
-        zt_sb_adds(b, v.u.b ? "true" : "false", v.trusted);
-    else if (v.kind == ZT_NONE)
-        zt_sb_adds(b, "null", v.trusted);
-    else if (v.kind == ZT_FLOAT && isnan(v.u.f))
-        zt_sb_adds(b, "NaN", v.trusted);
-    else if (v.kind == ZT_FLOAT && isinf(v.u.f))
-        zt_sb_adds(b, v.u.f < 0 ? "-Infinity" : "Infinity", v.trusted);
+    if (v.kind == ZT_BOOL || v.kind == ZT_NONE)
+        zt_add_ascii(b, v.kind == ZT_NONE ? "null" : v.u.b ? "true" : "false", v.trusted);
+    else if (v.kind == ZT_FLOAT && (isnan(v.u.f) || isinf(v.u.f)))
+        zt_add_ascii(b, isnan(v.u.f) ? "NaN" : v.u.f < 0 ? "-Infinity" : "Infinity", v.trusted);
     else
         add_scalar(b, v);
 }
@@ -245,378 +214,486 @@ static void add_json_scalar(struct zt_sb *b, struct zt_val v)
 static void add_json_key(struct zt_sb *b, struct zt_val k, bool ascii)
 {
     if (k.kind == ZT_STR) {
-        add_json_string(b, k.u.s, ascii);
+        add_json_string(b, k, ascii);
         return;
     }
     if (k.kind > ZT_FLOAT || k.kind < ZT_NONE)
         zt_fail(b->e, "%s cannot be a key in JSON", zt_type_name(k));
-    zt_sb_adds(b, "\"", false);
+    zt_add_ascii(b, "\"", false);
     add_json_scalar(b, k);
-    zt_sb_adds(b, "\"", false);
+    zt_add_ascii(b, "\"", false);
 }
 
-/* A separator, and a new line at this depth if there is an indent. */
-static void add_json_break(struct zt_sb *b, const struct zt_json_style *style,
-                           const struct zt_str *sep, size_t depth)
+/* A new line at this depth, if there is an indent. */
+static void add_json_line(struct zt_sb *b, const struct json_style *style, int64_t depth)
 {
-    if (sep)
-        zt_sb_add_sub(b, sep, 0, sep->len);
-    if (!style->indent)
+    if (!ZT_IS_GIVEN(style->indent))
         return;
-    zt_sb_adds(b, "\n", false);
-    for (size_t i = 0; i < depth; i++)
-        zt_sb_add_str(b, style->indent);
+    zt_add_ascii(b, "\n", false);
+    zt_add_times(b, style->indent, depth);
 }
 
-static void add_json(struct zt_sb *b, struct zt_val v, const struct zt_json_style *style,
-                     size_t depth);
-
-static void add_json_dict(struct zt_sb *b, const struct zt_dict *d,
-                          const struct zt_json_style *style, size_t depth)
+static void add_json(struct zt_sb *b, struct zt_val v, const struct json_style *st, int64_t depth)
 {
-    zt_sb_adds(b, "{", false);
-    for (size_t i = 0; i < d->n; i++) {
-        add_json_break(b, style, i ? style->item_sep : NULL, depth + 1);
-        add_json_key(b, d->e[i].k, style->ascii);
-        zt_sb_add_str(b, style->key_sep);
-        add_json(b, d->e[i].v, style, depth + 1);
-    }
-    if (d->n)
-        add_json_break(b, style, NULL, depth);
-    zt_sb_adds(b, "}", false);
-}
+    bool is_dict = v.kind == ZT_DICT, is_list = v.kind == ZT_LIST || v.kind == ZT_TUPLE;
 
-static void add_json(struct zt_sb *b, struct zt_val v, const struct zt_json_style *style,
-                     size_t depth)
-{
     zt_enter(b->e);
     zt_step(b->e, 1);
-    if (v.kind == ZT_STR && !v.u.s->bytes) {
-        add_json_string(b, v.u.s, style->ascii);
-    } else if (v.kind >= ZT_NONE && v.kind <= ZT_FLOAT) {
+    if (is_dict && st->sorted)
+        v.u.d = zt_sorted_dict(b->e, v.u.d);
+    size_t n = is_dict || is_list ? zt_length(b->e, v) : 0;
+    if (is_dict || is_list)
+        zt_add_ascii(b, is_dict ? "{" : "[", false);
+    else if (v.kind == ZT_STR && !v.bytes)
+        add_json_string(b, v, st->ascii);
+    else if (v.kind >= ZT_NONE && v.kind <= ZT_FLOAT)
         add_json_scalar(b, v);
-    } else if (v.kind == ZT_DICT) {
-        add_json_dict(b, style->sorted ? zt_sorted_dict(b->e, v.u.d) : v.u.d, style, depth);
-    } else if (v.kind == ZT_LIST || v.kind == ZT_TUPLE) {
-        zt_sb_adds(b, "[", false);
-        for (size_t i = 0; i < v.u.l->n; i++) {
-            add_json_break(b, style, i ? style->item_sep : NULL, depth + 1);
-            add_json(b, v.u.l->v[i], style, depth + 1);
-        }
-        if (v.u.l->n)
-            add_json_break(b, style, NULL, depth);
-        zt_sb_adds(b, "]", false);
-    } else {
+    else
         zt_fail(b->e, "%s cannot be written as JSON", zt_type_name(v));
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            zt_add(b, st->item_sep);
+        add_json_line(b, st, depth + 1);
+        if (is_dict) {
+            add_json_key(b, v.u.d->e[i].k, st->ascii);
+            zt_add(b, st->key_sep);
+        }
+        add_json(b, is_dict ? v.u.d->e[i].v : v.u.l->v[i], st, depth + 1);
     }
+    if (n)
+        add_json_line(b, st, depth);
+    if (is_dict || is_list)
+        zt_add_ascii(b, is_dict ? "}" : "]", false);
     zt_leave(b->e);
 }
 
-void zt_add_json(struct zt_sb *b, struct zt_val v, const struct zt_json_style *style)
+/* ensure_ascii, indent, separators, sort_keys */
+struct zt_val zt_tojson(struct zt_env *e, const struct zt_args *a)
 {
-    add_json(b, v, style, 0);
+    struct json_style style = {.ascii = a->v[0].u.b, .indent = a->v[1], .sorted = a->v[3].u.b};
+    struct zt_sb b = {.e = e};
+
+    if (ZT_IS_GIVEN(style.indent) && style.indent.kind != ZT_STR) {
+        zt_add_times(&b, zt_text(e, " ", false), zt_need_int(e, style.indent));
+        style.indent = zt_take(&b);
+    }
+    style.item_sep = zt_text(e, ZT_IS_GIVEN(style.indent) ? "," : ", ", false);
+    style.key_sep = zt_text(e, ": ", false);
+    if (ZT_IS_GIVEN(a->v[2])) {
+        struct zt_list *seps = zt_items(e, a->v[2]);
+        if (seps->n != 2)
+            zt_fail(e, "separators must be two");
+        style.item_sep = zt_need_str(e, seps->v[0]);
+        style.key_sep = zt_need_str(e, seps->v[1]);
+    }
+    add_json(&b, a->self, &style, 0);
+    return zt_take(&b);
 }
 
 /* ---- format specifications ------------------------------------------------------------------ */
 
-/* What "%-08.3f" and "{:<8.3f}" have in common. */
+/* What "%-08.3f" and "{:<8.3f}" have in common, and where in the format we are. */
 struct spec {
-    const struct zt_str *fill;
-    char align; /* '<', '>', '^', '=' (between sign and digits); 0: as the type has it */
-    char sign;  /* '+', ' ' or 0 */
-    bool alternate, thousands;
+    struct zt_val fmt;
+    size_t at;
+    uint32_t fill;
+    uint32_t align; /* '<', '>', '^', '=' (between sign and digits); 0: as the type has it */
+    uint32_t sign;  /* '+', ' ' or 0 */
+    uint32_t group; /* ',' or '_' between digits, or 0 */
+    bool alternate;
     int64_t width, precision; /* precision -1: not given */
-    char type;                /* 0: none */
+    uint32_t type;            /* 0: none */
 };
 
-static int64_t take_number(struct zt_env *e, const char **p)
+/* The next character, 0 at the end. */
+static uint32_t peek(const struct spec *sp)
+{
+    return sp->at < sp->fmt.n ? zt_char(sp->fmt, sp->at) : 0;
+}
+
+static bool is_one_of(uint32_t c, const char *set)
+{
+    return c && c < 0x80 && strchr(set, (int)c);
+}
+
+/* The next character if it is one of the set, taken; else 0. */
+static uint32_t took(struct spec *sp, const char *set)
+{
+    uint32_t c = peek(sp);
+
+    if (!is_one_of(c, set))
+        return 0;
+    sp->at++;
+    return c;
+}
+
+static int64_t take_number(struct zt_env *e, struct spec *sp)
 {
     int64_t n = 0;
 
-    for (; **p >= '0' && **p <= '9'; ++*p)
-        if ((n = n * 10 + (**p - '0')) > 100000)
+    for (uint32_t c; (c = took(sp, "0123456789"));)
+        if ((n = n * 10 + (c - '0')) > 100000)
             zt_fail(e, "a format that is too wide");
     return n;
 }
 
-static void add_padded(struct zt_sb *b, const struct spec *sp, const struct zt_str *s, char align)
+/* Text with the fill around it; lead: how much of it a '=' leaves in front of the fill. */
+static void add_padded(struct zt_sb *b, const struct spec *sp, struct zt_val s, size_t lead,
+                       uint32_t align)
 {
-    size_t pad = sp->width > (int64_t)s->chars ? (size_t)sp->width - s->chars : 0;
-    size_t left = align == '^' ? pad / 2 : align == '<' ? 0 : pad;
-    size_t sign = align == '=' && s->len && strchr("+- ", s->p[0]);
+    int64_t pad = sp->width - s.n;
+    int64_t left = pad < 0 || align == '<' ? 0 : align == '^' ? pad / 2 : pad;
+    struct zt_val fill = zt_sub(s, 0, 1);
 
-    zt_sb_add_sub(b, s, 0, sign);
-    zt_sb_pad(b, left, sp->fill);
-    zt_sb_add_sub(b, s, sign, s->len - sign);
-    zt_sb_pad(b, pad - left, sp->fill);
+    lead = align == '=' ? lead : 0;
+    fill.u.s = &sp->fill;
+    zt_add(b, zt_sub(s, 0, lead));
+    zt_add_times(b, fill, left);
+    zt_add(b, zt_sub(s, lead, s.n));
+    zt_add_times(b, fill, pad - left);
 }
 
-/* A number by the C conversion of its type, with commas if wanted. */
-static const struct zt_str *number_text(struct zt_env *e, const struct spec *sp, struct zt_val v,
-                                        char type)
+/* The digits of |i|; of a precision over their number the rest is zeros. */
+static void write_int(char *text, size_t cap, int64_t i, uint32_t type, int precision)
 {
-    char fmt[16], text[700];
-    int precision = (int)(sp->precision < 0 ? strchr("dxXo", type) ? 1 : 6 : sp->precision);
-    struct zt_sb b;
+    unsigned long long u = i < 0 ? 0 - (unsigned long long)i : (unsigned long long)i;
+    int bits = 1;
 
-    if (precision > 300)
-        zt_fail(e, "a format with too many digits");
-    if (strchr("dxXo", type)) {
-        bool negative = v.u.i < 0;
-        unsigned long long u = (unsigned long long)v.u.i;
-        snprintf(fmt, sizeof fmt, "%%s%%s%%.*ll%c", type == 'd' ? 'u' : type);
-        snprintf(text, sizeof text, fmt, negative ? "-" : (char[]){sp->sign, '\0'},
-                 !sp->alternate || type == 'd' ? ""
-                 : type == 'o'                 ? "0o"
-                 : type == 'x'                 ? "0x"
-                                               : "0X",
-                 precision, negative ? 0 - u : u);
+    if (type == 'b') {
+        while (bits < 64 && u >> bits)
+            bits++;
+        for (int k = 0; k < bits; k++)
+            text[k] = (char)('0' + (u >> (bits - 1 - k) & 1));
+        text[bits] = '\0';
     } else {
-        snprintf(fmt, sizeof fmt, "%%%s%s.*%c", sp->sign ? (char[]){sp->sign, '\0'} : "",
-                 sp->alternate ? "#" : "", type == '%' ? 'f' : type);
-        snprintf(text, sizeof text, fmt, precision, type == '%' ? v.u.f * 100 : v.u.f);
+        const char *fmt = type == 'x'   ? "%.*llx"
+                          : type == 'X' ? "%.*llX"
+                          : type == 'o' ? "%.*llo"
+                                        : "%.*llu";
+        snprintf(text, cap, fmt, precision < 0 ? 1 : precision, u);
     }
-    size_t whole = strcspn(text, ".e"), start = strspn(text, "+- ");
-    zt_sb_init(&b, e);
-    for (size_t i = 0; text[i]; i++) {
-        if (sp->thousands && i > start && i < whole && (whole - i) % 3 == 0)
-            zt_sb_adds(&b, ",", v.trusted);
-        zt_sb_add(&b, &text[i], 1, v.trusted);
-    }
-    zt_sb_adds(&b, type == '%' ? "%" : "", v.trusted);
-    return zt_sb_take(&b);
 }
 
-/* A value as the type of the format wants it, cut and padded; align: when the format has none. */
+/* The digits of a float that is not negative. */
+static void write_fixed(char *text, size_t cap, double f, const struct spec *sp)
+{
+    bool percent = sp->type == '%', plain = !sp->type;
+    char fmt[8] = {'%', '.', '*', plain ? 'g' : percent ? 'f' : (char)sp->type, '\0'};
+
+    if (plain && sp->precision < 0) {
+        write_float(text, cap, f);
+        return;
+    }
+    if (sp->alternate)
+        memcpy(fmt, (char[]){'%', '#', '.', '*', fmt[3]}, 5);
+    snprintf(text, cap - 3, fmt, (int)(sp->precision < 0 ? 6 : sp->precision),
+             percent ? f * 100 : f);
+    if (plain && !strpbrk(text, ".en"))
+        strcat(text, ".0");
+    if (percent)
+        strcat(text, "%");
+}
+
+/* A number as its type wants it. */
+static void add_number(struct zt_sb *b, const struct spec *sp, struct zt_val v)
+{
+    char text[800];
+    struct zt_sb out = {.e = b->e};
+    uint32_t type = sp->type;
+    bool negative = v.kind == ZT_FLOAT ? signbit(v.u.f) && !isnan(v.u.f) : v.u.i < 0;
+
+    if (sp->precision > 300)
+        zt_fail(b->e, "a format with too many digits");
+    if (v.kind == ZT_FLOAT)
+        write_fixed(text, sizeof text, fabs(v.u.f), sp);
+    else
+        write_int(text, sizeof text, v.u.i, type, (int)sp->precision);
+    zt_add_ascii(&out, negative ? "-" : (char[]){(char)sp->sign, '\0'}, v.trusted);
+    if (sp->alternate && is_one_of(type, "xXob"))
+        zt_addf(&out, v.trusted, "0%c", (char)type);
+    size_t lead = out.n, whole = strcspn(text, ".e%"), every = is_one_of(type, "xXob") ? 4 : 3;
+    for (size_t i = 0; text[i]; i++) {
+        if (sp->group && i && i < whole && (whole - i) % every == 0)
+            zt_add_ascii(&out, (char[]){(char)sp->group, '\0'}, v.trusted);
+        zt_add_ascii(&out, (char[]){text[i], '\0'}, v.trusted);
+    }
+    add_padded(b, sp, zt_take(&out), lead, sp->align ? sp->align : '>');
+}
+
+/* A value as the type of the format wants it, cut and padded. */
 static void add_formatted(struct zt_sb *b, const struct spec *sp, struct zt_val v)
 {
     struct zt_env *e = b->e;
-    bool is_text = !sp->type ? v.kind != ZT_INT && v.kind != ZT_FLOAT : sp->type == 's';
-    const struct zt_str *s;
 
-    if (sp->type && strchr("eEfFgG%", sp->type)) {
+    if (is_one_of(sp->type, "eEfFgG%"))
         v = v.kind == ZT_FLOAT ? v : zt_float((double)zt_need_int(e, v), v.trusted);
-        s = number_text(e, sp, v, sp->type);
-    } else if (sp->type && strchr("dxXo", sp->type)) {
-        s = number_text(e, sp, zt_int(zt_need_int(e, v), v.trusted), sp->type);
-    } else if (sp->type && sp->type != 's') {
-        zt_fail(e, "unknown format '%c'", sp->type);
-    } else if (v.kind == ZT_INT && !is_text) {
-        s = number_text(e, sp, v, 'd');
-    } else if (v.kind == ZT_FLOAT && sp->precision >= 0 && !is_text) {
-        s = number_text(e, sp, v, 'g');
-    } else {
-        s = zt_to_str(e, v);
-        if (sp->precision >= 0)
-            s = zt_str_sub(e, s, 0, zt_str_offset(s, (size_t)sp->precision));
+    else if (is_one_of(sp->type, "dxXobc") || (!sp->type && v.kind == ZT_BOOL))
+        v = zt_int(zt_need_int(e, v), v.trusted);
+    else if (sp->type && sp->type != 's')
+        zt_fail(e, "unknown format '%c'", sp->type < 0x80 ? (char)sp->type : '?');
+    bool is_char = sp->type == 'c';
+    if (is_char && (v.u.i < 0 || v.u.i > 0x10ffff || (v.u.i >= 0xd800 && v.u.i < 0xe000)))
+        zt_fail(e, "a number that is no character");
+    if (is_char) {
+        struct zt_sb one = {.e = e};
+        zt_add_char(&one, (uint32_t)v.u.i | (v.trusted ? ZT_TRUSTED : 0));
+        v = zt_take(&one);
+    } else if (sp->type != 's' && (v.kind == ZT_INT || v.kind == ZT_FLOAT)) {
+        add_number(b, sp, v);
+        return;
     }
-    add_padded(b, sp, s, sp->align ? sp->align : is_text ? '<' : '>');
+    v = zt_to_str(e, v);
+    if (sp->precision >= 0 && sp->precision < v.n)
+        v = zt_sub(v, 0, (size_t)sp->precision);
+    add_padded(b, sp, v, 0, sp->align && sp->align != '=' ? sp->align : '<');
 }
 
 /* ---- "%" ------------------------------------------------------------------------------------ */
 
 struct percent {
-    const struct zt_str *fmt;
     struct zt_val args;
+    bool tuple, markup;
     size_t used;
 };
 
 static struct zt_val percent_arg(struct zt_env *e, struct percent *f)
 {
-    bool tuple = f->args.kind == ZT_TUPLE;
-
-    if (f->used >= (tuple ? f->args.u.l->n : 1))
+    if (f->used >= (f->tuple ? f->args.u.l->n : 1))
         zt_fail(e, "not enough arguments for the format");
     f->used++;
-    return tuple ? f->args.u.l->v[f->used - 1] : f->args;
+    return f->tuple ? f->args.u.l->v[f->used - 1] : f->args;
 }
 
 /* After "%(": the named argument. */
-static struct zt_val percent_named(struct zt_env *e, struct percent *f, const char **p)
+static struct zt_val percent_named(struct zt_env *e, struct percent *f, struct spec *sp)
 {
-    const char *close = strchr(*p, ')');
+    size_t close = zt_find(e, sp->fmt, sp->at, sp->fmt.n, zt_text(e, ")", true), false);
     const struct zt_val *v = NULL;
 
-    if (close && f->args.kind == ZT_DICT)
-        v = zt_dict_get(e, f->args.u.d, zt_of_str(zt_str_new(e, *p, (size_t)(close - *p), false)));
+    if (close != SIZE_MAX && f->args.kind == ZT_DICT)
+        v = zt_dict_get(e, f->args.u.d, zt_sub(sp->fmt, sp->at, close));
     if (!v)
         zt_fail(e, "the format has a name that the arguments lack");
     f->used = 1;
-    *p = close + 1;
+    sp->at = close + 1;
     return *v;
 }
 
-/* After '%': one conversion. The format ends with a NUL, so that no look ahead passes its end. */
-static const char *percent_one(struct zt_env *e, struct percent *f, struct zt_sb *b, const char *p)
+/* '*' or a number. */
+static int64_t percent_number(struct zt_env *e, struct percent *f, struct spec *sp)
 {
-    struct spec sp = {.fill = zt_str_of(e, " ", false), .precision = -1};
-    struct zt_val v = {.kind = ZT_UNSET};
-    bool left = false, zero = false;
-
-    if (*p == '(') {
-        p++;
-        v = percent_named(e, f, &p);
-    }
-    for (; *p && strchr("-+ 0#", *p); p++) {
-        left |= *p == '-';
-        zero |= *p == '0';
-        sp.alternate |= *p == '#';
-        sp.sign = *p == '+' || (*p == ' ' && !sp.sign) ? *p : sp.sign;
-    }
-    sp.width = *p == '*' ? (p++, zt_need_int(e, percent_arg(e, f))) : take_number(e, &p);
-    if (*p == '.') {
-        p++;
-        sp.precision = *p == '*' ? (p++, zt_need_int(e, percent_arg(e, f))) : take_number(e, &p);
-    }
-    p += *p && strchr("hlL", *p);
-    sp.type = *p;
-    if (sp.type == '%') {
-        zt_sb_adds(b, "%", false);
-        return p + 1;
-    }
-    if (!sp.type || !strchr("srdiuxXoeEfFgGc", sp.type))
-        zt_fail(e, "unknown format '%%%.1s'", p);
-    if (v.kind == ZT_UNSET)
-        v = percent_arg(e, f);
-    bool text = strchr("src", sp.type) != NULL;
-    if (sp.type == 'r')
-        v = repr(e, v);
-    if (sp.type == 'i' || sp.type == 'u' || sp.type == 'd') {
-        sp.type = 'd';
-        v = v.kind == ZT_FLOAT && fabs(v.u.f) < 0x1p63 ? zt_int((int64_t)v.u.f, v.trusted) : v;
-    } else if (text) {
-        v = zt_of_str(f->fmt->markup ? zt_str_escape(e, zt_to_str(e, v)) : zt_to_str(e, v));
-        sp.type = 's';
-    }
-    if (zero && !left && !text)
-        sp.fill = zt_str_of(e, "0", false);
-    sp.align = left ? '<' : zero && !text ? '=' : '>';
-    add_formatted(b, &sp, v);
-    return p + 1;
+    return took(sp, "*") ? zt_need_int(e, percent_arg(e, f)) : take_number(e, sp);
 }
 
-struct zt_val zt_format_percent(struct zt_env *e, const struct zt_str *fmt, struct zt_val args)
+/* After '%': one conversion. */
+static void percent_one(struct zt_sb *b, struct percent *f, struct spec *sp)
 {
-    struct percent f = {.fmt = fmt, .args = args};
-    const char *start = zt_c_string(e, fmt), *p = start, *end = start + fmt->len;
-    struct zt_sb b;
+    struct zt_val v = ZT_NO_VALUE;
+    bool left = false, zero = false;
 
-    zt_sb_init(&b, e);
-    while (p < end) {
-        const char *at = memchr(p, '%', (size_t)(end - p));
-        at = at ? at : end;
-        zt_sb_add_sub(&b, fmt, (size_t)(p - start), (size_t)(at - p));
-        p = at < end ? percent_one(e, &f, &b, at + 1) : end;
+    if (took(sp, "("))
+        v = percent_named(b->e, f, sp);
+    for (uint32_t c; (c = took(sp, "-+ 0#"));) {
+        left |= c == '-';
+        zero |= c == '0';
+        sp->alternate |= c == '#';
+        sp->sign = c == '+' || (c == ' ' && !sp->sign) ? c : sp->sign;
+    }
+    sp->width = percent_number(b->e, f, sp);
+    if (sp->width < 0) {
+        left = true;
+        sp->width = -sp->width;
+    }
+    if (took(sp, "."))
+        sp->precision = percent_number(b->e, f, sp);
+    took(sp, "hlL");
+    if (took(sp, "%")) {
+        zt_add_ascii(b, "%", false);
+        return;
+    }
+    sp->type = took(sp, "srdiuxXoeEfFgGc");
+    if (!sp->type)
+        zt_fail(b->e, "unknown format '%%%s'",
+                zt_utf8(b->e, zt_sub(sp->fmt, sp->at, sp->at + (sp->at < sp->fmt.n))));
+    if (!ZT_IS_GIVEN(v))
+        v = percent_arg(b->e, f);
+    if (is_one_of(sp->type, "diu") && v.kind == ZT_FLOAT && fabs(v.u.f) < 0x1p63)
+        v = zt_int((int64_t)v.u.f, v.trusted);
+    if (is_one_of(sp->type, "diu"))
+        sp->type = 'd';
+    if (is_one_of(sp->type, "sr") || (sp->type == 'c' && v.kind == ZT_STR)) {
+        v = sp->type == 'r' ? zt_repr(b->e, v) : zt_to_str(b->e, v);
+        v = f->markup ? zt_escape(b->e, v) : v;
+        sp->type = 's';
+    }
+    zero = zero && !left && sp->type != 's' && sp->type != 'c';
+    sp->fill = zero ? '0' : ' ';
+    sp->align = left ? '<' : zero ? '=' : '>';
+    add_formatted(b, sp, v);
+}
+
+struct zt_val zt_format_percent(struct zt_env *e, struct zt_val fmt, struct zt_val args)
+{
+    struct percent f = {.args = args, .tuple = args.kind == ZT_TUPLE, .markup = fmt.markup};
+    struct zt_sb b = {.e = e};
+
+    for (size_t i = 0; i < fmt.n;) {
+        if (zt_char(fmt, i) != '%') {
+            zt_add_char(&b, fmt.u.s[i++]);
+            continue;
+        }
+        struct spec sp = {.fmt = fmt, .at = i + 1, .precision = -1};
+        percent_one(&b, &f, &sp);
+        i = sp.at;
     }
     bool container = args.kind == ZT_UNDEF || args.kind > ZT_STR;
-    if (args.kind == ZT_TUPLE ? f.used < args.u.l->n : f.used == 0 && !container)
+    if (f.tuple ? f.used < args.u.l->n : f.used == 0 && !container)
         zt_fail(e, "not all arguments are used by the format");
-    return zt_of_str(zt_str_markup(e, zt_sb_take(&b), fmt->markup));
+    return zt_markup(zt_take(&b), fmt.markup);
 }
 
 /* ---- "{}" ----------------------------------------------------------------------------------- */
 
-static bool is_align(char c)
+/* "[[fill]align][sign][#][0][width][grouping][.precision][type]" */
+static struct spec parse_spec(struct zt_env *e, struct zt_val text)
 {
-    return c && strchr("<>=^", c);
-}
+    static const char aligns[] = "<>=^";
+    struct spec sp = {.fmt = text, .fill = ' ', .precision = -1};
 
-/* "[[fill]align][sign][#][0][width][,][.precision][type]" */
-static struct spec parse_spec(struct zt_env *e, const char *p)
-{
-    struct spec sp = {.fill = zt_str_of(e, " ", false), .precision = -1};
-    size_t n = 1;
-
-    if (*p)
-        zt_char_at(p, strlen(p), &n);
-    if (*p && is_align(p[n])) {
-        sp.fill = zt_str_new(e, p, n, false);
-        p += n;
+    if (text.n > 1 && is_one_of(zt_char(text, 1), aligns)) {
+        sp.fill = zt_char(text, 0);
+        sp.at = 1;
     }
-    if (is_align(*p))
-        sp.align = *p++;
-    if (*p && strchr("+- ", *p)) {
-        sp.sign = *p == '-' ? 0 : *p;
-        p++;
-    }
-    sp.alternate = *p == '#';
-    p += sp.alternate;
-    if (*p == '0' && !sp.align) {
-        sp.fill = zt_str_of(e, "0", false);
+    sp.align = took(&sp, aligns);
+    sp.sign = took(&sp, "+- ");
+    sp.sign = sp.sign == '-' ? 0 : sp.sign;
+    sp.alternate = took(&sp, "#");
+    if (peek(&sp) == '0' && !sp.align) {
+        sp.fill = '0';
         sp.align = '=';
     }
-    sp.width = take_number(e, &p);
-    sp.thousands = *p == ',';
-    p += sp.thousands;
-    if (*p == '.') {
-        p++;
-        sp.precision = take_number(e, &p);
-    }
-    sp.type = *p;
-    if (*p && p[1])
+    sp.width = take_number(e, &sp);
+    sp.group = took(&sp, ",_");
+    if (took(&sp, "."))
+        sp.precision = take_number(e, &sp);
+    sp.type = peek(&sp);
+    if (sp.at + 1 < text.n)
         zt_fail(e, "a bad format specification");
     return sp;
 }
 
-/* The argument that a field's name means: "", "0" or "name". */
-static struct zt_val field_arg(struct zt_env *e, const struct zt_args *a, const char *name,
-                               int64_t *next)
-{
-    const struct zt_val *v = NULL;
-    bool is_number = strspn(name, "0123456789") == strlen(name);
-    const char *p = name;
+/* Arguments of str.format, and how many of those without a name are used. */
+struct braces {
+    const struct zt_args *a;
+    int64_t next;
+    int depth;
+};
 
-    if (is_number) {
-        int64_t i = *name ? take_number(e, &p) : (*next)++;
-        v = i < a->n ? &a->v[i] : NULL;
-    } else if (a->kw) {
-        v = zt_dict_get(e, a->kw, zt_text_of(e, name, false));
-    }
-    if (!v)
-        zt_fail(e, "the format has no argument '%.40s'", name);
-    return *v;
+static bool is_digits(struct zt_val s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!is_one_of(zt_char(s, i), "0123456789"))
+            return false;
+    return true;
 }
 
-/* "name!r:spec" */
-static void add_field(struct zt_sb *b, const struct zt_str *fmt, const struct zt_args *a,
-                      char *field, int64_t *next)
+/* The end of the name at i: before one of ".[", or in brackets before ']'. */
+static size_t name_end(struct zt_val s, size_t i, const char *ends)
+{
+    while (i < s.n && !is_one_of(zt_char(s, i), ends))
+        i++;
+    return i;
+}
+
+/* The argument that a field's name means: "", "0" or "name", then ".attribute"s and "[item]"s. */
+static struct zt_val field_value(struct zt_env *e, struct braces *f, struct zt_val name)
+{
+    size_t end = name_end(name, 0, ".["), i;
+    struct spec digits = {.fmt = zt_sub(name, 0, end)};
+    const struct zt_val *v = NULL;
+
+    if (is_digits(digits.fmt)) {
+        int64_t at = end ? take_number(e, &digits) : f->next++;
+        v = at < f->a->n ? &f->a->v[at] : NULL;
+    } else {
+        v = zt_dict_get(e, f->a->kw, digits.fmt);
+    }
+    if (!v)
+        zt_fail(e, "the format has no argument '%.40s'", zt_utf8(e, digits.fmt));
+    struct zt_val value = *v;
+    for (i = end; i < name.n; i = end) {
+        bool item = zt_char(name, i) == '[';
+        end = name_end(name, i + 1, item ? "]" : ".[");
+        digits = (struct spec){.fmt = zt_sub(name, i + 1, end)};
+        if (!item)
+            value = zt_get_attr(e, value, digits.fmt, false);
+        else if (is_digits(digits.fmt))
+            value = zt_get_item(e, value, zt_int(take_number(e, &digits), true));
+        else
+            value = zt_get_item(e, value, digits.fmt);
+        zt_need_defined(e, value);
+        end += item;
+    }
+    return value;
+}
+
+static struct zt_val format_braces(struct zt_env *e, struct braces *f, struct zt_val fmt);
+
+/* "name!r:spec"; the specification may have fields of its own. */
+static void add_field(struct zt_sb *b, struct braces *f, struct zt_val field, bool markup)
 {
     struct zt_env *e = b->e;
-    char *spec = strchr(field, ':');
-    if (spec)
-        *spec++ = '\0';
-    char *conversion = strchr(field, '!');
-    if (conversion)
-        *conversion++ = '\0';
-    struct zt_val v = field_arg(e, a, field, next);
+    size_t colon = name_end(field, 0, ":"), end = name_end(zt_sub(field, 0, colon), 0, "!");
+    struct zt_val spec = zt_sub(field, colon + (colon < field.n), field.n);
+    struct zt_val v = field_value(e, f, zt_sub(field, 0, end));
 
-    if (conversion)
-        v = *conversion == 'r' ? repr(e, v) : zt_of_str(zt_to_str(e, v));
-    if (fmt->markup)
-        v = zt_of_str(zt_str_escape(e, zt_to_str(e, v)));
-    struct spec sp = parse_spec(e, spec ? spec : "");
+    if (end < colon)
+        v = end + 1 < colon && zt_char(field, end + 1) == 'r' ? zt_repr(e, v) : zt_to_str(e, v);
+    if (markup)
+        v = zt_escape(e, zt_to_str(e, v));
+    if (spec.n == 0) {
+        zt_add(b, zt_to_str(e, v));
+        return;
+    }
+    if (v.kind > ZT_STR || v.kind <= ZT_NONE)
+        zt_fail(e, "%s has no format", zt_type_name(v));
+    struct spec sp = parse_spec(e, format_braces(e, f, spec));
     add_formatted(b, &sp, v);
 }
 
-struct zt_val zt_format_braces(struct zt_env *e, const struct zt_str *fmt, const struct zt_args *a)
+static struct zt_val format_braces(struct zt_env *e, struct braces *f, struct zt_val fmt)
 {
-    struct zt_sb b;
-    int64_t next = 0;
+    struct zt_sb b = {.e = e};
 
-    zt_sb_init(&b, e);
-    for (size_t i = 0, n; i < fmt->len; i += n) {
-        char c = fmt->p[i];
-        bool doubled = i + 1 < fmt->len && fmt->p[i + 1] == c;
-        n = 1 + ((c == '{' || c == '}') && doubled);
-        if (n == 2 || (c != '{' && c != '}')) {
-            zt_sb_add_sub(&b, fmt, i, 1);
-            continue;
+    if (++f->depth > 2)
+        zt_fail(e, "a format nested too deep");
+    for (size_t i = 0, end; i < fmt.n; i = end + 1) {
+        uint32_t c = zt_char(fmt, i);
+        int open = 1;
+        end = i + 1;
+        if (c != '{' && c != '}') {
+            zt_add_char(&b, fmt.u.s[i]);
+            end = i;
+        } else if (end < fmt.n && zt_char(fmt, end) == c) {
+            zt_add_char(&b, fmt.u.s[i]); /* doubled */
+        } else {
+            for (; c == '{' && end < fmt.n; end++) {
+                open += (zt_char(fmt, end) == '{') - (zt_char(fmt, end) == '}');
+                if (open == 0)
+                    break;
+            }
+            if (open)
+                zt_fail(e, "a format with a single '%c'", (char)c);
+            add_field(&b, f, zt_sub(fmt, i + 1, end), fmt.markup);
         }
-        const char *close = memchr(fmt->p + i, '}', fmt->len - i);
-        if (c == '}' || !close)
-            zt_fail(e, "a format with a single '%c'", c);
-        n = (size_t)(close - fmt->p) - i + 1;
-        add_field(&b, fmt, a, zt_c_string(e, zt_str_sub(e, fmt, i + 1, n - 2)), &next);
     }
-    return zt_of_str(zt_str_markup(e, zt_sb_take(&b), fmt->markup));
+    f->depth--;
+    return zt_markup(zt_take(&b), fmt.markup);
+}
+
+struct zt_val zt_format_braces(struct zt_env *e, const struct zt_args *a)
+{
+    struct braces f = {.a = a};
+
+    return format_braces(e, &f, a->self);
 }

@@ -4,219 +4,210 @@
 
 #include "zoracd/text/zt_tmpl_internal.h"
 
-#include <string.h>
 #include <time.h>
 
 /* ---- tests ---------------------------------------------------------------------------------- */
 
-#define TEST(name, is) static ZT_FN(t_##name, zt_bool(is))
-
-static bool is_one_of(struct zt_val v, unsigned kinds)
-{
-    return kinds >> v.kind & 1;
-}
-
+#define KIND(name) (1 << ZT_##name)
 enum {
-    NUMBERS = 1 << ZT_BOOL | 1 << ZT_INT | 1 << ZT_BIG | 1 << ZT_FLOAT,
-    SEQUENCES =
-        1 << ZT_UNDEF | 1 << ZT_STR | 1 << ZT_LIST | 1 << ZT_TUPLE | 1 << ZT_RANGE | 1 << ZT_DICT,
-    ITERABLES = SEQUENCES | 1 << ZT_VIEW | 1 << ZT_ITER | 1 << ZT_LOOP,
-    CALLABLES = 1 << ZT_UNDEF | 1 << ZT_FUNC | 1 << ZT_MACRO | 1 << ZT_LOOP | 1 << ZT_JOINER
+    NUMBERS = KIND(BOOL) | KIND(INT) | KIND(BIG) | KIND(FLOAT),
+    SEQUENCES = KIND(UNDEF) | KIND(STR) | KIND(LIST) | KIND(TUPLE) | KIND(RANGE) | KIND(DICT),
+    ITERABLES = SEQUENCES | KIND(VIEW) | KIND(ITER) | KIND(LOOP),
+    CALLABLES = KIND(UNDEF) | KIND(FUNC) | KIND(MACRO) | KIND(LOOP) | KIND(JOINER)
 };
 
-TEST(defined, a->self.kind != ZT_UNDEF);
-TEST(undefined, a->self.kind == ZT_UNDEF);
-TEST(none, a->self.kind == ZT_NONE);
-TEST(string, a->self.kind == ZT_STR && !a->self.u.s->bytes);
-TEST(mapping, a->self.kind == ZT_DICT);
-TEST(iterable, is_one_of(a->self, ITERABLES));
-TEST(sequence, is_one_of(a->self, SEQUENCES));
-TEST(callable, is_one_of(a->self, CALLABLES));
-TEST(number, is_one_of(a->self, NUMBERS));
-TEST(integer, a->self.kind == ZT_INT || a->self.kind == ZT_BIG);
-TEST(float, a->self.kind == ZT_FLOAT);
-TEST(boolean, a->self.kind == ZT_BOOL);
-TEST(true, a->self.kind == ZT_BOOL && a->self.u.b);
-TEST(false, a->self.kind == ZT_BOOL && !a->self.u.b);
-TEST(escaped, a->self.kind == ZT_STR && a->self.u.s->markup);
-TEST(lower, zt_str_is_case(zt_to_str(e, a->self), false));
-TEST(upper, zt_str_is_case(zt_to_str(e, a->self), true));
-TEST(eq, zt_is_equal(e, a->self, a->v[0]));
-TEST(ne, !zt_is_equal(e, a->self, a->v[0]));
-TEST(lt, zt_is_less(e, a->self, a->v[0]));
-TEST(gt, zt_is_less(e, a->v[0], a->self));
-TEST(le, zt_is_less(e, a->self, a->v[0]) || zt_is_equal(e, a->self, a->v[0]));
-TEST(ge, zt_is_less(e, a->v[0], a->self) || zt_is_equal(e, a->self, a->v[0]));
-TEST(in, zt_is_in(e, a->self, a->v[0]));
-TEST(divisibleby, !zt_is_true(zt_binary(e, '%', a->self, a->v[0])));
-TEST(even, !zt_is_true(zt_binary(e, '%', a->self, zt_int(2, true))));
-TEST(odd, zt_is_equal(e, zt_binary(e, '%', a->self, zt_int(2, true)), zt_int(1, true)));
-TEST(filter, zt_find_filter(zt_need_str(e, a->self)) != NULL);
-TEST(test, zt_find_test(zt_need_str(e, a->self)) != NULL);
+/* x: the kinds that it is true for */
+static ZT_FN(t_kind, zt_bool(a->x >> a->self.kind & 1));
+static ZT_FN(t_string, zt_bool(a->self.kind == ZT_STR && !a->self.bytes));
+static ZT_FN(t_escaped, zt_bool(a->self.kind == ZT_STR && a->self.markup));
+static ZT_FN(t_bool, zt_bool(a->self.kind == ZT_BOOL && a->self.u.b == a->x));
+static ZT_FN(t_case, zt_bool(zt_str_is_case(zt_to_str(e, a->self), a->x)));
+static ZT_FN(t_order, zt_bool(zt_is_ordered(e, a->x, a->self, a->v[0])));
+static ZT_FN(t_in, zt_bool(zt_is_in(e, a->self, a->v[0])));
+static ZT_FN(t_filter, zt_bool(zt_find_filter(zt_need_str(e, a->self)) != NULL));
+static ZT_FN(t_test, zt_bool(zt_find_test(zt_need_str(e, a->self)) != NULL));
+static ZT_FN(t_divisible, zt_bool(!zt_is_true(zt_binary(e, '%', a->self, a->v[0]))));
+
+/* odd is remainder 1, even remainder 0 */
+static struct zt_val t_parity(struct zt_env *e, const struct zt_args *a)
+{
+    struct zt_val rest = zt_binary(e, '%', a->self, zt_int(2, true));
+
+    return zt_bool(zt_is_equal(e, rest, zt_int(a->x, true)));
+}
 
 static struct zt_val t_sameas(struct zt_env *e, const struct zt_args *a)
 {
+    struct zt_val b = a->v[0];
     bool scalar = a->self.kind < ZT_LIST;
 
-    return zt_bool(a->self.kind == a->v[0].kind &&
-                   (scalar ? zt_is_equal(e, a->self, a->v[0]) : a->self.u.l == a->v[0].u.l));
+    return zt_bool(a->self.kind == b.kind &&
+                   (scalar ? zt_is_equal(e, a->self, b) : a->self.u.l == b.u.l));
 }
 
 static const struct zt_builtin tests[] = {
-    {"defined", t_defined, "", 0},   {"undefined", t_undefined, "", 0},
-    {"none", t_none, "", 0},         {"string", t_string, "", 0},
-    {"mapping", t_mapping, "", 0},   {"iterable", t_iterable, "", 0},
-    {"sequence", t_sequence, "", 0}, {"number", t_number, "", 0},
-    {"integer", t_integer, "", 0},   {"float", t_float, "", 0},
-    {"boolean", t_boolean, "", 0},   {"true", t_true, "", 0},
-    {"false", t_false, "", 0},       {"callable", t_callable, "", 0},
-    {"escaped", t_escaped, "", 0},   {"lower", t_lower, "", 0},
-    {"upper", t_upper, "", 0},       {"even", t_even, "", 0},
-    {"odd", t_odd, "", 0},           {"divisibleby", t_divisibleby, "num", 1},
-    {"in", t_in, "seq", 1},          {"sameas", t_sameas, "other", 1},
-    {"filter", t_filter, "", 0},     {"test", t_test, "", 0},
-    {"eq", t_eq, "other", 1},        {"equalto", t_eq, "other", 1},
-    {"==", t_eq, "other", 1},        {"ne", t_ne, "other", 1},
-    {"!=", t_ne, "other", 1},        {"lt", t_lt, "other", 1},
-    {"lessthan", t_lt, "other", 1},  {"<", t_lt, "other", 1},
-    {"le", t_le, "other", 1},        {"<=", t_le, "other", 1},
-    {"gt", t_gt, "other", 1},        {"greaterthan", t_gt, "other", 1},
-    {">", t_gt, "other", 1},         {"ge", t_ge, "other", 1},
-    {">=", t_ge, "other", 1},        {0},
+    {"defined", "", t_kind, ~KIND(UNDEF)},
+    {"undefined", "", t_kind, KIND(UNDEF)},
+    {"none", "", t_kind, KIND(NONE)},
+    {"string", "", t_string, 0},
+    {"mapping", "", t_kind, KIND(DICT)},
+    {"iterable", "", t_kind, ITERABLES},
+    {"sequence", "", t_kind, SEQUENCES},
+    {"number", "", t_kind, NUMBERS},
+    {"integer", "", t_kind, KIND(INT) | KIND(BIG)},
+    {"float", "", t_kind, KIND(FLOAT)},
+    {"boolean", "", t_kind, KIND(BOOL)},
+    {"true", "", t_bool, true},
+    {"false", "", t_bool, false},
+    {"callable", "", t_kind, CALLABLES},
+    {"escaped", "", t_escaped, 0},
+    {"lower", "", t_case, false},
+    {"upper", "", t_case, true},
+    {"even", "", t_parity, 0},
+    {"odd", "", t_parity, 1},
+    {"divisibleby", "num", t_divisible, 0},
+    {"in", "seq", t_in, 0},
+    {"sameas", "other", t_sameas, 0},
+    {"filter", "", t_filter, 0},
+    {"test", "", t_test, 0},
+    {"eq", "other", t_order, ZT_LEX_EQ},
+    {"equalto", "other", t_order, ZT_LEX_EQ},
+    {"==", "other", t_order, ZT_LEX_EQ},
+    {"ne", "other", t_order, ZT_LEX_NE},
+    {"!=", "other", t_order, ZT_LEX_NE},
+    {"lt", "other", t_order, '<'},
+    {"lessthan", "other", t_order, '<'},
+    {"<", "other", t_order, '<'},
+    {"le", "other", t_order, ZT_LEX_LE},
+    {"<=", "other", t_order, ZT_LEX_LE},
+    {"gt", "other", t_order, '>'},
+    {"greaterthan", "other", t_order, '>'},
+    {">", "other", t_order, '>'},
+    {"ge", "other", t_order, ZT_LEX_GE},
+    {">=", "other", t_order, ZT_LEX_GE},
+    {0},
 };
 
 /* ---- global functions ----------------------------------------------------------------------- */
 
+/* start, stop, step */
 static struct zt_val g_range(struct zt_env *e, const struct zt_args *a)
 {
     enum { MAX_RANGE = 100000 }; /* the sandbox's */
-    bool one = a->v[1].kind == ZT_UNSET;
-    int64_t from = one ? 0 : zt_need_int(e, a->v[0]);
-    int64_t to = zt_need_int(e, a->v[!one]), step = zt_arg_int(e, a, 2, 1);
+    bool one = !ZT_IS_GIVEN(a->v[1]);
+    int64_t from = one ? 0 : a->v[0].u.i, to = one ? a->v[0].u.i : zt_need_int(e, a->v[1]);
+    int64_t step = a->v[2].u.i;
     struct zt_list *l = zt_list_new(e, 0);
-    struct zt_sb b;
+    struct zt_sb b = {.e = e};
 
     if (step == 0)
         zt_fail(e, "a range with step 0");
-    zt_sb_init(&b, e);
-    zt_sb_addf(&b, false, "range(%lld, %lld", (long long)from, (long long)to);
+    zt_addf(&b, false, "range(%lld, %lld", (long long)from, (long long)to);
     if (step != 1)
-        zt_sb_addf(&b, false, ", %lld", (long long)step);
-    zt_sb_add(&b, ")", 2, false);
-    l->text = b.p;
-    for (int64_t i = from; step > 0 ? i < to : i > to;) {
+        zt_addf(&b, false, ", %lld", (long long)step);
+    zt_addf(&b, false, ")");
+    l->text = zt_utf8(e, zt_take(&b));
+    for (bool more = true; more && (step > 0 ? from < to : from > to);) {
         if (l->n == MAX_RANGE)
             zt_fail(e, "a range of more than %d numbers", MAX_RANGE);
-        zt_list_add(e, l, zt_int(i, a->v[0].trusted));
-        if (__builtin_add_overflow(i, step, &i))
-            break;
+        zt_push(e, l, zt_int(from, a->v[0].trusted));
+        more = !__builtin_add_overflow(from, step, &from);
     }
     return zt_of_list(ZT_RANGE, l);
 }
 
-/* dict(mapping or pairs, key=value, ...), also the members of a namespace. */
-static struct zt_dict *make_dict(struct zt_env *e, const struct zt_args *a)
+/* dict(mapping or pairs, key=value, ...) and namespace; x: the kind */
+static struct zt_val g_dict(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_dict *d = zt_dict_new(e);
+    struct zt_dict *d = zt_dict_new(e), *from = NULL;
 
     if (a->n > 1)
         zt_fail(e, "dict takes one argument and keywords");
-    if (a->n && a->v[0].kind == ZT_DICT) {
-        for (size_t i = 0; i < a->v[0].u.d->n; i++)
-            zt_dict_set(e, d, a->v[0].u.d->e[i].k, a->v[0].u.d->e[i].v);
-    } else if (a->n) {
-        struct zt_list *l = zt_items(e, a->v[0]);
-        for (size_t i = 0; i < l->n; i++) {
-            struct zt_list *pair = zt_items(e, l->v[i]);
-            if (pair->n != 2)
-                zt_fail(e, "dict needs pairs");
-            zt_dict_set(e, d, pair->v[0], pair->v[1]);
-        }
+    if (a->n && a->v[0].kind == ZT_DICT)
+        from = a->v[0].u.d;
+    struct zt_list *l = a->n && !from ? zt_items(e, a->v[0]) : zt_list_new(e, 0);
+    for (size_t i = 0; from && i < from->n; i++)
+        zt_dict_set(e, d, from->e[i].k, from->e[i].v);
+    for (size_t i = 0; i < l->n; i++) {
+        struct zt_list *pair = zt_items(e, l->v[i]);
+        if (pair->n != 2)
+            zt_fail(e, "dict needs pairs");
+        zt_dict_set(e, d, pair->v[0], pair->v[1]);
     }
     for (size_t i = 0; a->kw && i < a->kw->n; i++)
         zt_dict_set(e, d, a->kw->e[i].k, a->kw->e[i].v);
-    return d;
+    return zt_of_dict((enum zt_kind)a->x, d);
 }
 
-static ZT_FN(g_dict, zt_of_dict(ZT_DICT, make_dict(e, a)));
-static ZT_FN(g_namespace, zt_of_dict(ZT_NAMESPACE, make_dict(e, a)));
+/* x: the kind: a cycler has its values, a joiner its separator */
 static struct zt_val g_cycler(struct zt_env *e, const struct zt_args *a)
 {
     if (a->n == 0)
         zt_fail(e, "a cycler needs values");
-    return zt_of_list(ZT_CYCLER, zt_args_tuple(e, a).u.l);
+    return zt_of_list((enum zt_kind)a->x, zt_tuple(e, a->v, (size_t)a->n).u.l);
 }
 
 static struct zt_val g_joiner(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_list *l = zt_list_new(e, 1);
-
-    zt_list_add(e, l, zt_of_str(zt_arg_str(e, a, 0, ", ")));
-    return zt_of_list(ZT_JOINER, l);
+    return zt_of_list(ZT_JOINER, zt_tuple(e, a->v, 1).u.l);
 }
 
 static struct zt_val g_raise_exception(struct zt_env *e, const struct zt_args *a)
 {
-    const struct zt_str *s = zt_to_str(e, a->v[0]);
-
-    zt_fail(e, "%.*s", ZT_S(s));
+    zt_fail(e, "%s", zt_utf8(e, a->v[0]));
 }
 
-/* The format without what only Python has: microseconds (there are none) and the zone of a time
- * that has none. */
-static const char *strftime_format(struct zt_env *e, const struct zt_str *format)
-{
-    const char *p = zt_c_string(e, format);
-    struct zt_sb b;
-
-    zt_sb_init(&b, e);
-    for (; *p; p++) {
-        bool own = p[0] == '%' && p[1] && strchr("fzZ", p[1]);
-        size_t n = own || (p[0] == '%' && p[1]) ? 2 : 1;
-        zt_sb_add(&b, own ? "000000" : p, own ? (p[1] == 'f' ? 6 : 0) : n, true);
-        p += n - 1;
-    }
-    zt_sb_add(&b, "", 1, true);
-    return b.p;
-}
-
+/* format: without what only Python has: microseconds (there are none) and the zone of a time that
+ * has none. */
 static struct zt_val g_strftime_now(struct zt_env *e, const struct zt_args *a)
 {
-    const struct zt_str *format = zt_need_str(e, a->v[0]);
+    struct zt_val s = a->v[0];
+    struct zt_sb b = {.e = e};
     time_t now = (time_t)e->now;
     char text[512];
     struct tm tm;
+    bool trusted = true;
 
+    for (size_t i = 0; i < s.n; i++) {
+        uint32_t next = zt_char(s, i) == '%' && i + 1 < s.n ? zt_char(s, i + 1) : 0;
+        bool own = next == 'f' || next == 'z' || next == 'Z';
+        trusted &= (s.u.s[i] & ZT_TRUSTED) != 0;
+        if (own)
+            zt_add_ascii(&b, next == 'f' ? "000000" : "", true);
+        else
+            zt_add(&b, zt_sub(s, i, i + 1 + (next != 0)));
+        i += next != 0;
+    }
     if (!localtime_r(&now, &tm))
         zt_fail(e, "a time that is out of range");
-    size_t n = strftime(text, sizeof text, strftime_format(e, format), &tm);
-    char *p = memcpy(zt_alloc(e, n + 1, 1), text, n);
-    return zt_of_str(zt_str_new(e, p, n, format->trusted && !format->mask));
+    size_t n = strftime(text, sizeof text, zt_utf8(e, zt_take(&b)), &tm);
+    return zt_decode(e, text, n, trusted);
 }
 
 static struct zt_val g_lipsum(struct zt_env *e, const struct zt_args *a)
 {
+    (void)a;
     zt_fail(e, "lipsum makes random text, which no prompt can want");
 }
 
 static const struct zt_builtin globals[] = {
-    {"range", g_range, "start,stop,step", 1},
-    {"dict", g_dict, NULL, 0},
-    {"namespace", g_namespace, NULL, 0},
-    {"cycler", g_cycler, NULL, 0},
-    {"joiner", g_joiner, "sep", 0},
-    {"raise_exception", g_raise_exception, "message", 1},
-    {"strftime_now", g_strftime_now, "format", 1},
-    {"lipsum", g_lipsum, NULL, 0},
+    {"range", "start:i stop? step:i=1", g_range, 0},
+    {"dict", NULL, g_dict, ZT_DICT},
+    {"namespace", NULL, g_dict, ZT_NAMESPACE},
+    {"cycler", NULL, g_cycler, ZT_CYCLER},
+    {"joiner", "sep:s=,_", g_joiner, 0},
+    {"raise_exception", "message:t", g_raise_exception, 0},
+    {"strftime_now", "format:s", g_strftime_now, 0},
+    {"lipsum", NULL, g_lipsum, 0},
     {0},
 };
 
-const struct zt_builtin *zt_find_test(const struct zt_str *name)
+const struct zt_builtin *zt_find_test(struct zt_val name)
 {
     return zt_find_builtin(tests, name);
 }
 
-const struct zt_builtin *zt_find_global(const struct zt_str *name)
+const struct zt_builtin *zt_find_global(struct zt_val name)
 {
     return zt_find_builtin(globals, name);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the template interpreter share:
- *   zt_tmpl_value.c                    memory, failure, strings, lists, dicts
- *   zt_tmpl_lex.c, zt_tmpl_parse.c     source to tree
- *   zt_tmpl_eval.c                     tree to text
- *   zt_tmpl.c                          the two of them for the outside
- *   zt_tmpl_ops.c, zt_tmpl_format.c    what Python's operators and its str() do
- *   zt_tmpl_methods.c, _filters.c,
- *   _wrap.c, _globals.c                the functions that a template can call
+ *   zt_tmpl_value.c     memory, failure, text, lists, dicts, JSON
+ *   zt_tmpl_ops.c       what Python's operators do
+ *   zt_tmpl_format.c    str(), repr(), json.dumps(), "%" and "{}"
+ *   zt_tmpl_str.c, zt_tmpl_filters.c, zt_tmpl_globals.c
+ *                       the functions that a template can call
+ *   zt_tmpl_lex.c       source to lexemes
+ *   zt_tmpl_expr.c, zt_tmpl_stmt.c
+ *                       each construct of the language: its grammar, and what it does
+ *   zt_tmpl.c           the two of them for the outside
  *
  * Compiling and rendering each own one arena and one way out: whatever fails, at any depth, calls
  * zt_fail, which writes the diagnostic and jumps back to zt_tmpl_new or zt_tmpl_render, and these
@@ -26,7 +28,7 @@
 /* ---- values --------------------------------------------------------------------------------- */
 
 enum zt_kind {
-    ZT_UNSET, /* no value at all: an argument that was not given, a name nobody defined */
+    ZT_UNSET, /* no value at all: an argument that was not given, a name that nobody defined */
     ZT_UNDEF,
     ZT_NONE,
     ZT_BOOL,
@@ -50,37 +52,32 @@ enum zt_kind {
     ZT_N_KINDS
 };
 
+/* A string is n characters at u.s, which never change: a part of it is another value that points
+ * into them. A character is its code point and, in the highest bit, who wrote it: whatever is done
+ * with characters, each of them remembers that. */
+#define ZT_TRUSTED 0x80000000u
+
 struct zt_val {
     uint8_t kind;
-    bool trusted; /* scalars: made by the template alone, so that their text is trusted */
-    uint8_t of;   /* ZT_UNDEF: the kind of the object that lacks name; ZT_UNSET: it is a variable */
-    bool unsafe;  /* ZT_UNDEF: refused by the sandbox */
+    uint8_t of; /* ZT_UNDEF: the kind of what lacks the name u.s; ZT_UNSET: it is a variable */
+    bool trusted : 1; /* numbers: made by the template alone, so that their digits are trusted */
+    bool markup : 1;  /* ZT_STR: Python's Markup: escaped; what is added to it is escaped */
+    bool bytes : 1;   /* ZT_STR: Python's bytes, which only encode() makes */
+    bool grows : 1;   /* ZT_STR: zt_concat made it */
+    bool unsafe : 1;  /* ZT_UNDEF: refused by the sandbox */
+    uint32_t n;
     union {
         bool b;
         int64_t i;
         double f;
-        const struct zt_str *s;
+        const uint32_t *s;
+        uint32_t *growing; /* if grows */
         struct zt_list *l;
         struct zt_dict *d;
         const struct zt_func *fn;
         const struct zt_macro *macro;
         struct zt_loop *loop;
-        const struct zt_str *name; /* ZT_UNDEF */
     } u;
-};
-
-/* Immutable UTF-8 bytes. mask says for each byte whether it is trusted; NULL: all as `trusted`. */
-struct zt_str {
-    const char *p;
-    const uint8_t *mask;
-    size_t len;
-    size_t chars; /* number of code points; equal to len for ASCII */
-    /* What concatenation made: where the next one may append in place, so that text which is built
-     * piece by piece takes linear time. */
-    struct zt_sb *tail;
-    bool trusted;
-    bool markup; /* Python's Markup: escaped text; what is added to it is escaped */
-    bool bytes;  /* Python's bytes, which only encode() makes */
 };
 
 struct zt_list {
@@ -103,103 +100,93 @@ struct zt_dict {
     size_t n_index;  /* power of two */
 };
 
-/* Growing text. The mask appears with the first byte whose trust differs from the others'. */
+/* Growing text; {.e = e} is empty. */
 struct zt_sb {
     struct zt_env *e;
-    char *p;
-    uint8_t *mask;
-    size_t len, cap, mask_cap;
-    bool trusted;
+    uint32_t *p;
+    size_t n, cap;
+};
+
+/* The arguments of a call. For a builtin with a parameter list they are bound to it: v[i] is
+ * parameter i. self is what a filter, test or method works on, x is the builtin's. */
+struct zt_args {
+    struct zt_val self, *v;
+    int n;
+    struct zt_dict *kw; /* NULL if there are none */
+    int x;
+};
+
+/* A filter, test, method or global function. params: parameters with a blank between them, each
+ * "name[:kind][=default|?|!]". kind: s a string, t anything as its text, i an integer, b a truth
+ * value; without one any value. '?': may be left out or None, '!': may be left out, then ZT_UNSET.
+ * In a default string
+ * '_' stands for a blank. NULL: the function takes what is given. */
+struct zt_builtin {
+    const char *name, *params;
+    struct zt_val (*call)(struct zt_env *, const struct zt_args *); /* NULL: the sandbox refuses */
+    int x; /* which of several that share a function */
+};
+
+struct zt_func {
+    const struct zt_builtin *builtin;
+    struct zt_val self;
 };
 
 /* ---- the tree ------------------------------------------------------------------------------- */
 
-enum zt_lex_type {
+/* What a lexeme is; operators of one character are that character. */
+enum zt_lex {
+    ZT_LEX_END,
     ZT_LEX_DATA,
-    ZT_LEX_NAME,
-    ZT_LEX_CONST,
-    ZT_LEX_OP,
-    ZT_LEX_OPEN,
+    ZT_LEX_PRINT, /* {{ */
+    ZT_LEX_TAG,   /* {% */
     ZT_LEX_CLOSE,
-    ZT_LEX_END
+    ZT_LEX_NAME,
+    ZT_LEX_STRING,
+    ZT_LEX_NUMBER,
+    ZT_LEX_EQ,
+    ZT_LEX_NE,
+    ZT_LEX_GE,
+    ZT_LEX_LE,
+    ZT_LEX_POW,
+    ZT_LEX_FLOORDIV
 };
 
-/* An operator is its character, or one of the letters below. */
 struct zt_lexeme {
-    uint8_t type;
-    char op; /* LEX_OP: the operator; LEX_OPEN, LEX_CLOSE: '%' or '{' */
+    int is;
     uint32_t line;
-    struct zt_val val; /* CONST: the value; DATA, NAME, OP: the text */
-};
-enum {
-    ZT_OP_EQ = 'e',
-    ZT_OP_NE = 'n',
-    ZT_OP_GE = 'G',
-    ZT_OP_LE = 'L',
-    ZT_OP_POW = 'p',
-    ZT_OP_FLOORDIV = 'f',
-    ZT_OP_IN = 'i',
-    ZT_OP_NOT_IN = 'o'
+    struct zt_val val; /* of a number its value, else the text */
 };
 
-enum zt_node_type {
-    /* expressions */
-    ZT_N_CONST,   /* val */
-    ZT_N_NAME,    /* id */
-    ZT_N_LIST,    /* a: items */
-    ZT_N_TUPLE,   /* a: items */
-    ZT_N_DICT,    /* a: keys and values in turn */
-    ZT_N_ATTR,    /* a . val */
-    ZT_N_ITEM,    /* a [ b ] */
-    ZT_N_SLICE,   /* a [ b : c : d ], each of b, c, d NULL if not given */
-    ZT_N_CALL,    /* a ( b: arguments ) */
-    ZT_N_FILTER,  /* a | fn ( b ), a NULL in a filter block */
-    ZT_N_TEST,    /* a is fn ( b ) */
-    ZT_N_NOT,     /* a */
-    ZT_N_SIGN,    /* op a */
-    ZT_N_AND,     /* a, b */
-    ZT_N_OR,      /* a, b */
-    ZT_N_IF_ELSE, /* b if a else c, c may be NULL */
-    ZT_N_COMPARE, /* a, then b: operands, each with its op and expression a */
-    ZT_N_BINARY,  /* a op b */
-    ZT_N_ARG,     /* a: value; op: 0 positional, '=' keyword val, '*', ZT_OP_POW for ** */
-    /* statements */
-    ZT_N_DATA,       /* val */
-    ZT_N_PRINT,      /* a */
-    ZT_N_IF,         /* a: test, b: body, c: else */
-    ZT_N_FOR,        /* target a in b if c, d: body, f: else; flag: recursive */
-    ZT_N_SET,        /* target a = b */
-    ZT_N_SET_BLOCK,  /* target a, filter b or NULL, d: body */
-    ZT_N_WITH,       /* a: targets, b: values, d: body */
-    ZT_N_MACRO,      /* id, a: parameters (NAME, default in b), d: body, uses */
-    ZT_N_CALL_BLOCK, /* a: the call, b: a ZT_N_MACRO that is the caller */
-    ZT_N_FILTERED,   /* b: filter, d: body */
-    ZT_N_SCOPE,      /* d: body, in a scope of its own; flag: which sees the outermost names only */
-    ZT_N_AUTOESCAPE, /* a, d: body */
-    ZT_N_BREAK,
-    ZT_N_CONTINUE,
-    ZT_N_NS_TARGET /* as a target only: id . val */
-};
+/* How the statements of a body go on. */
+enum zt_flow { ZT_NEXT, ZT_BREAK, ZT_CONTINUE };
 
 /* The names that the evaluator gives a meaning have the first numbers. */
 enum zt_name_id { ZT_ID_LOOP, ZT_ID_CALLER, ZT_ID_VARARGS, ZT_ID_KWARGS };
 
+/* A construct knows how it is evaluated or executed; what the members mean to it is said there. */
 struct zt_node {
-    uint8_t type;
-    char op;
-    bool flag;
-    uint32_t line;
-    unsigned uses; /* MACRO: of enum zt_name_id, as bits: what its body names */
-    int id;        /* of a name: index of zt_tmpl.names */
-    struct zt_node *next, *a, *b, *c, *d, *f;
-    const struct zt_builtin *fn; /* FILTER, TEST; NULL: unknown, which fails when it is used */
+    struct zt_val (*eval)(struct zt_env *, const struct zt_node *);
+    enum zt_flow (*exec)(struct zt_env *, const struct zt_node *);
+    struct zt_node *next, *a, *b, *c, *d, *els;
+    const struct zt_builtin *fn; /* NULL: unknown, which fails when it is used */
     struct zt_val val;
-    const struct zt_builtin *of_str, *of_dict; /* ATTR: the methods of that name */
+    uint32_t line;
+    int id; /* of a name: index of zt_tmpl.names */
+    int op;
+    unsigned uses; /* a macro: of enum zt_name_id, as bits: what its body names */
+};
+
+struct zt_parser {
+    struct zt_env *e;
+    struct zt_lexeme *at;
+    struct zt_dict *ids;           /* name to number */
+    int loops;                     /* around here, in this macro */
+    unsigned uses;                 /* of enum zt_name_id, as bits: by the macro around here */
+    const struct zt_node *unknown; /* the last filter or test nobody knows and no if can avoid */
 };
 
 /* ---- compiling and rendering ---------------------------------------------------------------- */
-
-enum { ZT_MAX_DEPTH = 1500 };
 
 struct zt_bind {
     int id;
@@ -225,7 +212,7 @@ struct zt_loop {
     size_t pos;                     /* how much of source went through the filter */
     size_t i;
     int64_t depth0;
-    struct zt_list *changed; /* what changed() saw last */
+    struct zt_val changed; /* what changed() saw last */
 };
 
 /* One compilation or one rendering. */
@@ -238,12 +225,12 @@ struct zt_env {
     struct zc_diag *dg;
     const char *name; /* of the template, and the line that is compiled or rendered */
     uint32_t line;
-    uint32_t depth; /* of nested constructs, values and calls: bounds the C stack */
-    uint64_t steps; /* left */
+    uint32_t depth;        /* of nested constructs, values and calls: bounds the C stack */
+    uint64_t steps;        /* left */
+    struct zc_buf scratch; /* of the JSON reader */
     /* rendering only */
     const struct zt_tmpl *tmpl;
-    struct zc_buf scratch; /* of the JSON reader */
-    struct zt_val *vars;   /* of the outermost scope, by name id */
+    struct zt_val *vars; /* of the outermost scope, by name id */
     struct zt_scope root, *scope;
     struct zt_sb *out;
     struct zt_val block; /* what the filter of a filter or set block works on */
@@ -255,29 +242,7 @@ struct zt_tmpl {
     struct zt_env env;
     char *name;
     struct zt_node *body;
-    const struct zt_str **names;
-    int n_names;
-};
-
-/* The arguments of a call. For a builtin with a parameter list they are bound to it: v[i] is
- * parameter i, ZT_UNSET if it was not given. self is what a filter, test or method works on. */
-struct zt_args {
-    struct zt_val self;
-    struct zt_val *v;
-    int n;
-    struct zt_dict *kw; /* NULL if there are none */
-};
-
-struct zt_builtin {
-    const char *name;
-    struct zt_val (*call)(struct zt_env *e, const struct zt_args *a);
-    const char *params; /* "a,b,c"; NULL: takes all as they come */
-    int required;
-};
-
-struct zt_func {
-    const struct zt_builtin *builtin;
-    struct zt_val self;
+    struct zt_dict *names; /* their numbers, in order */
 };
 
 /* ---- memory and failure (zt_tmpl_value.c) --------------------------------------------------- */
@@ -289,8 +254,6 @@ void zt_env_release(struct zt_env *e);
 _Noreturn void zt_fail(struct zt_env *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 _Noreturn void zt_fail_err(struct zt_env *e, int err, const char *what);
-/* Length and bytes for "%.*s". */
-#define ZT_S(s) (int)((s)->len < 300 ? (s)->len : 300), (s)->p
 /* Counts n units of work; fails when too many. */
 void zt_step(struct zt_env *e, uint64_t n);
 /* Around what may nest. */
@@ -302,14 +265,8 @@ static inline void zt_leave(struct zt_env *e)
 
 /* ---- making and reading values (zt_tmpl_value.c) -------------------------------------------- */
 
-static inline struct zt_val zt_undef(enum zt_kind of, const struct zt_str *name)
-{
-    return (struct zt_val){.kind = ZT_UNDEF, .of = of, .u.name = name};
-}
-static inline struct zt_val zt_none(void)
-{
-    return (struct zt_val){.kind = ZT_NONE};
-}
+#define ZT_NO_VALUE   ((struct zt_val){.kind = ZT_UNSET})
+#define ZT_NONE_VALUE ((struct zt_val){.kind = ZT_NONE})
 static inline struct zt_val zt_bool(bool b)
 {
     return (struct zt_val){.kind = ZT_BOOL, .u.b = b};
@@ -322,10 +279,6 @@ static inline struct zt_val zt_float(double f, bool trusted)
 {
     return (struct zt_val){.kind = ZT_FLOAT, .trusted = trusted, .u.f = f};
 }
-static inline struct zt_val zt_of_str(const struct zt_str *s)
-{
-    return (struct zt_val){.kind = ZT_STR, .u.s = s};
-}
 static inline struct zt_val zt_of_list(enum zt_kind kind, struct zt_list *l)
 {
     return (struct zt_val){.kind = kind, .u.l = l};
@@ -334,94 +287,110 @@ static inline struct zt_val zt_of_dict(enum zt_kind kind, struct zt_dict *d)
 {
     return (struct zt_val){.kind = kind, .u.d = d};
 }
+static inline struct zt_val zt_undef(enum zt_kind of, struct zt_val name)
+{
+    return (struct zt_val){.kind = ZT_UNDEF, .of = of, .n = name.n, .u.s = name.u.s};
+}
 
-/* Strings. What p and literal point to is borrowed for as long as the arena lives. */
-struct zt_str *zt_str_new(struct zt_env *e, const char *p, size_t len, bool trusted);
-const struct zt_str *zt_str_of(struct zt_env *e, const char *literal, bool trusted);
-struct zt_val zt_text_of(struct zt_env *e, const char *literal, bool trusted);
-/* Bytes off .. off + len of s: shares them. */
-const struct zt_str *zt_str_sub(struct zt_env *e, const struct zt_str *s, size_t off, size_t len);
-const struct zt_str *zt_str_concat(struct zt_env *e, const struct zt_str *a,
-                                   const struct zt_str *b);
-const struct zt_str *zt_str_markup(struct zt_env *e, const struct zt_str *s, bool markup);
+/* Character i of a string, without who wrote it. */
+static inline uint32_t zt_char(struct zt_val s, size_t i)
+{
+    return s.u.s[i] & ~ZT_TRUSTED;
+}
+/* Characters from .. to of a string. */
+static inline struct zt_val zt_sub(struct zt_val s, size_t from, size_t to)
+{
+    s.u.s += from;
+    s.n = (uint32_t)(to - from);
+    s.grows = false;
+    return s;
+}
+static inline struct zt_val zt_markup(struct zt_val s, bool markup)
+{
+    s.markup = markup;
+    return s;
+}
+/* A string of a C string, which is ASCII. */
+struct zt_val zt_text(struct zt_env *e, const char *ascii, bool trusted);
+/* A string of UTF-8, which is valid. */
+struct zt_val zt_decode(struct zt_env *e, const char *p, size_t len, bool trusted);
+/* A string as UTF-8 with a NUL at its end. */
+char *zt_utf8(struct zt_env *e, struct zt_val s);
+bool zt_is(struct zt_val s, const char *ascii);
+int zt_compare(struct zt_val a, struct zt_val b);
+/* Where sub begins in from .. to of s, first or last; SIZE_MAX if it does not. */
+size_t zt_find(struct zt_env *e, struct zt_val s, size_t from, size_t to, struct zt_val sub,
+               bool last);
+struct zt_val zt_concat(struct zt_env *e, struct zt_val a, struct zt_val b);
 /* HTML-escaped, as Markup; what is Markup already stays. */
-const struct zt_str *zt_str_escape(struct zt_env *e, const struct zt_str *s);
-bool zt_str_is(const struct zt_str *s, const char *literal);
-int zt_str_cmp(const struct zt_str *a, const struct zt_str *b);
-bool zt_str_is_trusted_at(const struct zt_str *s, size_t i);
-/* Byte offset of code point number i. */
-size_t zt_str_offset(const struct zt_str *s, size_t i);
-/* A copy with a NUL at its end. */
-char *zt_c_string(struct zt_env *e, const struct zt_str *s);
-size_t zt_count_chars(const char *p, size_t len);
-/* The code point at p (len > 0) and its length in bytes; a stray byte stands for itself. */
-uint32_t zt_char_at(const char *p, size_t len, size_t *ret_n);
-bool zt_char_is_space(uint32_t c);
+struct zt_val zt_escape(struct zt_env *e, struct zt_val s);
 
-void zt_sb_init(struct zt_sb *b, struct zt_env *e);
-void zt_sb_add(struct zt_sb *b, const char *p, size_t len, bool trusted);
-void zt_sb_adds(struct zt_sb *b, const char *literal, bool trusted);
-void zt_sb_addf(struct zt_sb *b, bool trusted, const char *fmt, ...)
+void zt_add(struct zt_sb *b, struct zt_val s);
+void zt_add_char(struct zt_sb *b, uint32_t c);
+void zt_add_ascii(struct zt_sb *b, const char *ascii, bool trusted);
+void zt_addf(struct zt_sb *b, bool trusted, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-void zt_sb_add_str(struct zt_sb *b, const struct zt_str *s);
-void zt_sb_add_sub(struct zt_sb *b, const struct zt_str *s, size_t off, size_t len);
-void zt_sb_add_char(struct zt_sb *b, uint32_t c, bool trusted);
-void zt_sb_pad(struct zt_sb *b, size_t n, const struct zt_str *fill);
-const struct zt_str *zt_sb_take(struct zt_sb *b);
-struct zt_val zt_sb_take_val(struct zt_sb *b);
+/* fill n times, which counts as work; none for n < 0. */
+void zt_add_times(struct zt_sb *b, struct zt_val fill, int64_t n);
+/* The text; b is empty again. */
+struct zt_val zt_take(struct zt_sb *b);
 
 struct zt_list *zt_list_new(struct zt_env *e, size_t cap);
-void zt_list_add(struct zt_env *e, struct zt_list *l, struct zt_val v);
-struct zt_val zt_tuple2(struct zt_env *e, struct zt_val a, struct zt_val b);
-struct zt_val zt_args_tuple(struct zt_env *e, const struct zt_args *a);
+void zt_push(struct zt_env *e, struct zt_list *l, struct zt_val v);
+/* Of the n values at v. */
+struct zt_val zt_tuple(struct zt_env *e, const struct zt_val *v, size_t n);
 struct zt_dict *zt_dict_new(struct zt_env *e);
 /* Fails for a key that Python could not hash. */
 void zt_dict_set(struct zt_env *e, struct zt_dict *d, struct zt_val k, struct zt_val v);
-/* NULL if it is not there or could not be a key. */
+/* NULL if it is not there; fails as zt_dict_set. d may be NULL. */
 const struct zt_val *zt_dict_get(struct zt_env *e, const struct zt_dict *d, struct zt_val k);
-struct zt_val zt_of_json(struct zt_env *e, json_t *j, bool trusted);
+/* The value of an ASCII key, ZT_UNSET if it is not there. */
+struct zt_val zt_dict_value(struct zt_env *e, const struct zt_dict *d, const char *key);
 /* JSON text, as Python reads it: integers of any size, the last of equal keys. */
-struct zt_val zt_of_json_text(struct zt_env *e, const char *text, size_t len);
+struct zt_val zt_of_json(struct zt_env *e, const char *text, size_t len, bool trusted);
 
 /* ---- what Python does with values (zt_tmpl_ops.c) ------------------------------------------- */
 
 const char *zt_type_name(struct zt_val v);
 bool zt_is_true(struct zt_val v);
 bool zt_is_equal(struct zt_env *e, struct zt_val a, struct zt_val b);
-/* a < b; fails where Python has no order. */
-bool zt_is_less(struct zt_env *e, struct zt_val a, struct zt_val b);
+/* a op b for '<', '>', ZT_LEX_LE, ZT_LEX_GE, ZT_LEX_EQ, ZT_LEX_NE; fails where Python has no
+ * order. */
+bool zt_is_ordered(struct zt_env *e, int op, struct zt_val a, struct zt_val b);
 bool zt_is_in(struct zt_env *e, struct zt_val item, struct zt_val in);
 /* Everything that iterating v gives; an iterator is used up by it. */
 struct zt_list *zt_items(struct zt_env *e, struct zt_val v);
 /* len(); fails where there is none. */
 size_t zt_length(struct zt_env *e, struct zt_val v);
 int64_t zt_need_int(struct zt_env *e, struct zt_val v);
-const struct zt_str *zt_need_str(struct zt_env *e, struct zt_val v);
-/* The failure that using an undefined value is. */
-_Noreturn void zt_fail_undef(struct zt_env *e, struct zt_val v);
-struct zt_val zt_binary(struct zt_env *e, char op, struct zt_val a, struct zt_val b);
-struct zt_val zt_negate(struct zt_env *e, struct zt_val v, char sign);
+struct zt_val zt_need_str(struct zt_env *e, struct zt_val v);
+/* The failure that using an undefined value is; nothing for others. */
+void zt_need_defined(struct zt_env *e, struct zt_val v);
+struct zt_val zt_binary(struct zt_env *e, int op, struct zt_val a, struct zt_val b);
+struct zt_val zt_sign(struct zt_env *e, struct zt_val v, int sign);
 /* v[k], undefined where Python has a LookupError or TypeError. */
 struct zt_val zt_get_item(struct zt_env *e, struct zt_val v, struct zt_val k);
 /* v[from:to:step], each of them an integer, None or ZT_UNSET. */
 struct zt_val zt_get_slice(struct zt_env *e, struct zt_val v, struct zt_val from, struct zt_val to,
                            struct zt_val step);
+/* The whole backwards. */
+struct zt_val zt_reversed(struct zt_env *e, struct zt_val v);
+
+/* With the keys in order (zt_tmpl_filters.c). */
+struct zt_dict *zt_sorted_dict(struct zt_env *e, const struct zt_dict *d);
 
 /* ---- text of values (zt_tmpl_format.c) ------------------------------------------------------ */
 
-/* str(v), as printed. */
-const struct zt_str *zt_to_str(struct zt_env *e, struct zt_val v);
-struct zt_json_style {
-    const struct zt_str *indent; /* NULL: on one line */
-    const struct zt_str *item_sep, *key_sep;
-    bool ascii, sorted;
-};
-void zt_add_json(struct zt_sb *b, struct zt_val v, const struct zt_json_style *style);
+/* str(v), as printed, and repr(v). */
+struct zt_val zt_to_str(struct zt_env *e, struct zt_val v);
+struct zt_val zt_repr(struct zt_env *e, struct zt_val v);
+bool zt_is_printable(uint32_t c);
 /* "..." % args and "...".format(args). */
-struct zt_val zt_format_percent(struct zt_env *e, const struct zt_str *fmt, struct zt_val args);
-struct zt_val zt_format_braces(struct zt_env *e, const struct zt_str *fmt, const struct zt_args *a);
+struct zt_val zt_format_percent(struct zt_env *e, struct zt_val fmt, struct zt_val args);
+struct zt_val zt_format_braces(struct zt_env *e, const struct zt_args *a);
+struct zt_val zt_tojson(struct zt_env *e, const struct zt_args *a);
 
-/* ---- functions (zt_tmpl_methods.c, zt_tmpl_filters.c) --------------------------------------- */
+/* ---- functions ------------------------------------------------------------------------------ */
 
 /* A builtin whose body is one expression of e and a. */
 #define ZT_FN(name, value)                                        \
@@ -429,66 +398,84 @@ struct zt_val zt_format_braces(struct zt_env *e, const struct zt_str *fmt, const
     {                                                             \
         return value;                                             \
     }
+#define ZT_IS_GIVEN(v) ((v).kind != ZT_UNSET)
 
-/* In a table that ends with a name of NULL; NULL if it is not there. */
-const struct zt_builtin *zt_find_builtin(const struct zt_builtin *table, const struct zt_str *name);
-const struct zt_builtin *zt_find_filter(const struct zt_str *name);
-const struct zt_builtin *zt_find_test(const struct zt_str *name);
-const struct zt_builtin *zt_find_global(const struct zt_str *name);
-/* A method of values of this kind, NULL if there is none. What would change the value is there with
- * call NULL: the sandbox refuses it. */
-const struct zt_builtin *zt_find_method(enum zt_kind kind, const struct zt_str *name);
-
-/* Argument i, or what stands for one that is not given or None. */
-const struct zt_str *zt_arg_str(struct zt_env *e, const struct zt_args *a, int i, const char *dflt);
-int64_t zt_arg_int(struct zt_env *e, const struct zt_args *a, int i, int64_t dflt);
-
-/* Methods that are filters too, and what one file's filters need of another. */
-struct zt_val zt_m_upper(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_m_lower(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_m_capitalize(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_m_split(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_m_strip(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_m_rstrip(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_m_replace(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_m_center(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_m_items(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_f_join(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_f_truncate(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_f_wordcount(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_f_wordwrap(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_f_striptags(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_f_urlencode(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_f_xmlattr(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_f_filesizeformat(struct zt_env *e, const struct zt_args *a);
-/* float(v); false if it has no number. */
-bool zt_parse_float(struct zt_env *e, struct zt_val v, double *ret);
-struct zt_list *zt_split_lines(struct zt_env *e, const struct zt_str *s, bool keep);
-/* A cased letter, and none of the other case. */
-bool zt_str_is_case(const struct zt_str *s, bool upper);
-bool zt_char_is_alnum(uint32_t c);
-bool zt_char_is_printable(uint32_t c);
-/* With the keys in order. */
-struct zt_dict *zt_sorted_dict(struct zt_env *e, const struct zt_dict *d);
-
-/* ---- compiling (zt_tmpl_lex.c, zt_tmpl_parse.c) and rendering (zt_tmpl_eval.c) -------------- */
-
-/* Cuts source into lexemes, the last one ZT_LEX_END. */
-struct zt_lexeme *zt_lex(struct zt_env *e, const char *src, size_t len);
-/* Fills body and names. */
-void zt_parse(struct zt_tmpl *t, const char *src, size_t len);
-/* Fails for a filter or test that does not exist. */
-_Noreturn void zt_fail_unknown(struct zt_env *e, const struct zt_node *n);
-/* Runs the statements of e->tmpl; what they print goes to e->out. */
-void zt_run(struct zt_env *e);
-/* The value that calling fn with self is; what the sandbox refuses is undefined. */
-struct zt_val zt_bind_method(struct zt_env *e, struct zt_val obj, const struct zt_builtin *fn,
-                             const struct zt_str *name);
+/* NULL if it is not there. */
+const struct zt_builtin *zt_find_filter(struct zt_val name);
+const struct zt_builtin *zt_find_test(struct zt_val name);
+const struct zt_builtin *zt_find_global(struct zt_val name);
+/* A method of values of this kind. */
+const struct zt_builtin *zt_find_method(enum zt_kind kind, struct zt_val name);
+/* In a table that ends with a name of NULL. */
+const struct zt_builtin *zt_find_builtin(const struct zt_builtin *table, struct zt_val name);
 /* Binds the arguments and calls. */
 struct zt_val zt_call_builtin(struct zt_env *e, const struct zt_builtin *fn,
                               const struct zt_args *a);
+
+/* Methods of str that are filters too; the files of filters need them of zt_tmpl_str.c. */
+enum zt_case { ZT_UPPER, ZT_LOWER, ZT_TITLE, ZT_CAPITALIZE, ZT_SWAPCASE, ZT_CASEFOLD };
+enum zt_side { ZT_LEFT = 1, ZT_RIGHT = 2, ZT_BOTH = 3 };
+struct zt_val zt_m_case(struct zt_env *e, const struct zt_args *a);
+struct zt_val zt_m_strip(struct zt_env *e, const struct zt_args *a);
+struct zt_val zt_m_pad(struct zt_env *e, const struct zt_args *a);
+struct zt_val zt_m_replace(struct zt_env *e, const struct zt_args *a);
+struct zt_val zt_m_dict_view(struct zt_env *e, const struct zt_args *a);
+/* In the case of enum zt_case; without the characters of set (ZT_UNSET: white space) at its sides;
+ * the words between white space; the lines, with their ends if keep. */
+struct zt_val zt_in_case(struct zt_env *e, struct zt_val s, enum zt_case to);
+struct zt_val zt_strip(struct zt_val s, struct zt_val set, enum zt_side sides);
+struct zt_list *zt_words(struct zt_env *e, struct zt_val s);
+struct zt_list *zt_lines(struct zt_env *e, struct zt_val s, bool keep);
+bool zt_is_space(uint32_t c);
+bool zt_is_alnum(uint32_t c);
+/* A cased letter, and none of the other case. */
+bool zt_str_is_case(struct zt_val s, bool upper);
+
+/* ---- compiling (zt_tmpl_lex.c) and its grammar (zt_tmpl_expr.c, zt_tmpl_stmt.c) ------------- */
+
+/* Cuts source into lexemes, the last one ZT_LEX_END. */
+struct zt_lexeme *zt_lex(struct zt_env *e, const char *src, size_t len);
+/* Fails for a filter or test that does not exist. */
+_Noreturn void zt_fail_unknown(struct zt_env *e, const struct zt_node *n);
+/* Fills body and names. */
+void zt_parse(struct zt_tmpl *t, const char *src, size_t len);
+
+struct zt_node *zt_node(struct zt_parser *p);
+void zt_next(struct zt_parser *p);
+bool zt_at(const struct zt_parser *p, int lexeme);
+bool zt_at_word(const struct zt_parser *p, const char *word);
+/* Whether it stands here; then it is taken. */
+bool zt_took(struct zt_parser *p, int lexeme);
+bool zt_took_word(struct zt_parser *p, const char *word);
+/* The text of what stands here, which must be that. */
+struct zt_val zt_expect(struct zt_parser *p, int lexeme);
+/* What stands here, for messages. */
+const char *zt_here(struct zt_parser *p);
+void zt_append(struct zt_node ***tail, struct zt_node *n);
+struct zt_node *zt_name_node(struct zt_parser *p, struct zt_val name);
+/* An expression, with inline ifs or without; several with commas between them are a tuple. */
+struct zt_node *zt_parse_expr(struct zt_parser *p, bool conditional);
+struct zt_node *zt_parse_tuple(struct zt_parser *p, int close, bool conditional);
+/* After '|': one filter. */
+struct zt_node *zt_parse_filter(struct zt_parser *p, struct zt_node *of);
+
+/* ---- rendering ------------------------------------------------------------------------------ */
+
+struct zt_val zt_eval(struct zt_env *e, const struct zt_node *n);
+struct zt_val zt_eval_tuple(struct zt_env *e, const struct zt_node *n);
+struct zt_val zt_eval_call(struct zt_env *e, const struct zt_node *n);
+struct zt_args zt_eval_args(struct zt_env *e, const struct zt_node *arg);
+void zt_add_keyword(struct zt_env *e, struct zt_args *a, struct zt_val name, struct zt_val v);
+struct zt_val zt_get_name(struct zt_env *e, int id);
+struct zt_val zt_call(struct zt_env *e, struct zt_val callee, const struct zt_args *a);
+struct zt_val zt_call_macro(struct zt_env *e, const struct zt_macro *m, const struct zt_args *a);
+struct zt_val zt_call_loop(struct zt_env *e, struct zt_loop *loop, const struct zt_args *a);
+struct zt_val zt_loop_attr(struct zt_env *e, struct zt_loop *loop, struct zt_val name);
+/* Runs the statements of e->tmpl; what they print goes to e->out. */
+void zt_run(struct zt_env *e);
+/* The value that calling fn with self is; what the sandbox refuses is undefined. */
+struct zt_val zt_bind_method(struct zt_env *e, struct zt_val self, const struct zt_builtin *fn);
 /* obj.name; item: whether obj["name"] may answer too. */
-struct zt_val zt_get_attr(struct zt_env *e, struct zt_val obj, const struct zt_str *name,
-                          bool item);
+struct zt_val zt_get_attr(struct zt_env *e, struct zt_val obj, struct zt_val name, bool item);
 
 #endif

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What Python's operators do with values: truth, equality, order, membership, arithmetic, indexes
- * and slices, and what it calls the types in its complaints. Nothing here looks at who wrote a
- * string, but what is made of one keeps it. */
-#include "config.h"
-
+ * and slices, and what it calls the types in its complaints. */
 #include "zoracd/text/zt_tmpl_internal.h"
 
 #include <math.h>
@@ -27,61 +24,53 @@ const char *zt_type_name(struct zt_val v)
     return names[v.kind];
 }
 
-void zt_fail_undef(struct zt_env *e, struct zt_val v)
+void zt_need_defined(struct zt_env *e, struct zt_val v)
 {
-    struct zt_val of = {.kind = v.of};
-    int n = v.u.name->len < 100 ? (int)v.u.name->len : 100;
-
+    if (v.kind != ZT_UNDEF)
+        return;
+    const char *name = zt_utf8(e, (struct zt_val){.n = v.n < 80 ? v.n : 80, .u.s = v.u.s});
+    const char *of = zt_type_name((struct zt_val){.kind = v.of});
     if (v.unsafe)
-        zt_fail(e, "'%.*s' of %s is not allowed in a template", n, v.u.name->p, zt_type_name(of));
+        zt_fail(e, "'%s' of %s is not allowed in a template", name, of);
     if (v.of == ZT_UNSET)
-        zt_fail(e, "'%.*s' is undefined", n, v.u.name->p);
-    zt_fail(e, "%s has no element '%.*s'", zt_type_name(of), n, v.u.name->p);
+        zt_fail(e, "'%s' is undefined", name);
+    zt_fail(e, "%s has no element '%s'", of, name);
 }
 
 int64_t zt_need_int(struct zt_env *e, struct zt_val v)
 {
-    if (v.kind == ZT_UNDEF)
-        zt_fail_undef(e, v);
+    zt_need_defined(e, v);
     if (v.kind != ZT_INT && v.kind != ZT_BOOL)
         zt_fail(e, "expected an integer, got %s", zt_type_name(v));
     return v.kind == ZT_INT ? v.u.i : v.u.b;
 }
 
-const struct zt_str *zt_need_str(struct zt_env *e, struct zt_val v)
+struct zt_val zt_need_str(struct zt_env *e, struct zt_val v)
 {
-    if (v.kind == ZT_UNDEF)
-        zt_fail_undef(e, v);
+    zt_need_defined(e, v);
     if (v.kind != ZT_STR)
         zt_fail(e, "expected a string, got %s", zt_type_name(v));
-    return v.u.s;
+    return v;
+}
+
+static bool is_list(struct zt_val v)
+{
+    return v.kind >= ZT_LIST && v.kind <= ZT_ITER;
 }
 
 bool zt_is_true(struct zt_val v)
 {
-    switch (v.kind) {
-    case ZT_UNSET:
-    case ZT_UNDEF:
-    case ZT_NONE:
+    if (v.kind <= ZT_NONE)
         return false;
-    case ZT_BOOL:
-        return v.u.b;
-    case ZT_INT:
-        return v.u.i != 0;
-    case ZT_FLOAT:
+    if (v.kind == ZT_BOOL || v.kind == ZT_INT)
+        return v.kind == ZT_BOOL ? v.u.b : v.u.i != 0;
+    if (v.kind == ZT_FLOAT)
         return v.u.f != 0;
-    case ZT_STR:
-        return v.u.s->len > 0;
-    case ZT_LIST:
-    case ZT_TUPLE:
-    case ZT_RANGE:
-    case ZT_VIEW:
+    if (v.kind == ZT_STR)
+        return v.n > 0;
+    if (is_list(v) && v.kind != ZT_ITER)
         return v.u.l->n > 0;
-    case ZT_DICT:
-        return v.u.d->n > 0;
-    default:
-        return true;
-    }
+    return v.kind != ZT_DICT || v.u.d->n > 0;
 }
 
 /* ---- equality and order --------------------------------------------------------------------- */
@@ -91,29 +80,18 @@ static bool is_number(struct zt_val v)
     return v.kind == ZT_BOOL || v.kind == ZT_INT || v.kind == ZT_FLOAT;
 }
 
-static double as_float(struct zt_val v)
+/* Exact: it holds any integer. */
+static long double as_float(struct zt_val v)
 {
-    return v.kind == ZT_FLOAT ? v.u.f : v.kind == ZT_INT ? (double)v.u.i : v.u.b;
+    return v.kind == ZT_FLOAT ? v.u.f : v.kind == ZT_INT ? v.u.i : v.u.b;
 }
 
-/* -1, 0, 1; 2 if one is not a number. Exact for integers against floats. */
-static int compare_numbers(struct zt_val a, struct zt_val b)
+static bool is_equal_items(struct zt_env *e, struct zt_val a, struct zt_val b)
 {
-    if (a.kind != ZT_FLOAT && b.kind != ZT_FLOAT) {
-        int64_t x = a.kind == ZT_INT ? a.u.i : a.u.b, y = b.kind == ZT_INT ? b.u.i : b.u.b;
-        return (x > y) - (x < y);
-    }
-    long double x = a.kind == ZT_INT ? (long double)a.u.i : as_float(a);
-    long double y = b.kind == ZT_INT ? (long double)b.u.i : as_float(b);
-    return x < y ? -1 : x > y ? 1 : x == y ? 0 : 2;
-}
-
-static bool is_equal_list(struct zt_env *e, const struct zt_list *a, const struct zt_list *b)
-{
-    if (a->n != b->n)
+    if (a.u.l->n != b.u.l->n)
         return false;
-    for (size_t i = 0; i < a->n; i++)
-        if (!zt_is_equal(e, a->v[i], b->v[i]))
+    for (size_t i = 0; i < a.u.l->n; i++)
+        if (!zt_is_equal(e, a.u.l->v[i], b.u.l->v[i]))
             return false;
     return true;
 }
@@ -132,66 +110,75 @@ static bool is_equal_dict(struct zt_env *e, const struct zt_dict *a, const struc
 
 bool zt_is_equal(struct zt_env *e, struct zt_val a, struct zt_val b)
 {
-    bool is = false;
+    bool is;
 
     if (is_number(a) && is_number(b))
-        return compare_numbers(a, b) == 0;
+        return as_float(a) == as_float(b);
     if (a.kind != b.kind)
         return false;
     if (a.kind == ZT_STR || a.kind == ZT_BIG)
-        return a.u.s->len == b.u.s->len && a.u.s->bytes == b.u.s->bytes &&
-               memcmp(a.u.s->p, b.u.s->p, a.u.s->len) == 0;
+        return a.n == b.n && a.bytes == b.bytes && zt_compare(a, b) == 0;
+    if (a.kind <= ZT_NONE)
+        return true;
     zt_enter(e);
     zt_step(e, 1);
-    if (a.kind == ZT_UNDEF || a.kind == ZT_NONE)
-        is = true;
-    else if (a.kind == ZT_LIST || a.kind == ZT_TUPLE || a.kind == ZT_RANGE)
-        is = a.u.l == b.u.l || is_equal_list(e, a.u.l, b.u.l);
-    else if (a.kind == ZT_DICT)
-        is = a.u.d == b.u.d || is_equal_dict(e, a.u.d, b.u.d);
-    else
-        is = a.u.l == b.u.l; /* the same object */
+    is = a.u.l == b.u.l; /* the same object */
+    if (!is && (a.kind == ZT_LIST || a.kind == ZT_TUPLE || a.kind == ZT_RANGE))
+        is = is_equal_items(e, a, b);
+    else if (!is && a.kind == ZT_DICT)
+        is = is_equal_dict(e, a.u.d, b.u.d);
     zt_leave(e);
     return is;
 }
 
-bool zt_is_less(struct zt_env *e, struct zt_val a, struct zt_val b)
+static bool is_less(struct zt_env *e, struct zt_val a, struct zt_val b)
 {
+    bool is;
+
     zt_step(e, 1);
     if (is_number(a) && is_number(b))
-        return compare_numbers(a, b) == -1;
+        return as_float(a) < as_float(b);
     if (a.kind == ZT_STR && b.kind == ZT_STR)
-        return zt_str_cmp(a.u.s, b.u.s) < 0;
+        return zt_compare(a, b) < 0;
     if (a.kind == b.kind && (a.kind == ZT_LIST || a.kind == ZT_TUPLE)) {
         const struct zt_list *x = a.u.l, *y = b.u.l;
-        for (size_t i = 0; i < x->n && i < y->n; i++)
-            if (!zt_is_equal(e, x->v[i], y->v[i])) {
-                zt_enter(e);
-                bool less = zt_is_less(e, x->v[i], y->v[i]);
-                zt_leave(e);
-                return less;
-            }
-        return x->n < y->n;
+        size_t i = 0;
+        while (i < x->n && i < y->n && zt_is_equal(e, x->v[i], y->v[i]))
+            i++;
+        zt_enter(e);
+        is = i < x->n && i < y->n ? is_less(e, x->v[i], y->v[i]) : x->n < y->n;
+        zt_leave(e);
+        return is;
     }
-    if (a.kind == ZT_UNDEF)
-        zt_fail_undef(e, a);
-    if (b.kind == ZT_UNDEF)
-        zt_fail_undef(e, b);
+    zt_need_defined(e, a);
+    zt_need_defined(e, b);
     zt_fail(e, "%s and %s have no order", zt_type_name(a), zt_type_name(b));
+}
+
+bool zt_is_ordered(struct zt_env *e, int op, struct zt_val a, struct zt_val b)
+{
+    switch (op) {
+    case ZT_LEX_EQ:
+        return zt_is_equal(e, a, b);
+    case ZT_LEX_NE:
+        return !zt_is_equal(e, a, b);
+    case '<':
+        return is_less(e, a, b);
+    case '>':
+        return is_less(e, b, a);
+    case ZT_LEX_LE: /* with not-a-number neither holds, so that negating > would be wrong */
+        return is_less(e, a, b) || zt_is_equal(e, a, b);
+    default:
+        return is_less(e, b, a) || zt_is_equal(e, a, b);
+    }
 }
 
 bool zt_is_in(struct zt_env *e, struct zt_val item, struct zt_val in)
 {
-    if (in.kind == ZT_STR) {
-        const struct zt_str *s = zt_need_str(e, item);
-        zt_step(e, in.u.s->len / 16);
-        return s->len == 0 || memmem(in.u.s->p, in.u.s->len, s->p, s->len) != NULL;
-    }
-    if (in.kind == ZT_DICT) {
-        if (item.kind == ZT_LIST || item.kind == ZT_DICT)
-            zt_fail(e, "%s cannot be a key", zt_type_name(item));
+    if (in.kind == ZT_STR)
+        return zt_find(e, in, 0, in.n, zt_need_str(e, item), false) != SIZE_MAX;
+    if (in.kind == ZT_DICT)
         return zt_dict_get(e, in.u.d, item) != NULL;
-    }
     struct zt_list *l = zt_items(e, in);
     for (size_t i = 0; i < l->n; i++) {
         zt_step(e, 1);
@@ -203,51 +190,31 @@ bool zt_is_in(struct zt_env *e, struct zt_val item, struct zt_val in)
 
 /* ---- iteration ------------------------------------------------------------------------------ */
 
-static bool is_list(struct zt_val v)
-{
-    return v.kind >= ZT_LIST && v.kind <= ZT_ITER;
-}
-
 struct zt_list *zt_items(struct zt_env *e, struct zt_val v)
 {
-    struct zt_list *l;
-
+    if (is_list(v) && v.kind != ZT_ITER)
+        return v.u.l;
+    if (v.kind > ZT_DICT || (v.kind < ZT_STR && v.kind != ZT_UNDEF))
+        zt_fail(e, "%s is not iterable", zt_type_name(v));
+    struct zt_list *l = zt_list_new(e, v.kind == ZT_STR ? v.n : v.kind == ZT_DICT ? v.u.d->n : 0);
     if (v.kind == ZT_ITER) {
-        l = zt_alloc(e, 1, sizeof *l);
         l->v = v.u.l->v + v.u.l->pos;
         l->n = v.u.l->n - v.u.l->pos;
         v.u.l->pos = v.u.l->n;
-        return l;
     }
-    if (is_list(v))
-        return v.u.l;
-    if (v.kind == ZT_DICT) {
-        l = zt_list_new(e, v.u.d->n);
-        for (size_t i = 0; i < v.u.d->n; i++)
-            zt_list_add(e, l, v.u.d->e[i].k);
-        return l;
-    }
-    if (v.kind == ZT_STR) {
-        l = zt_list_new(e, v.u.s->chars);
-        for (size_t at = 0, n; at < v.u.s->len; at += n) {
-            zt_char_at(v.u.s->p + at, v.u.s->len - at, &n);
-            zt_list_add(e, l, zt_of_str(zt_str_markup(e, zt_str_sub(e, v.u.s, at, n), false)));
-        }
-        return l;
-    }
-    if (v.kind != ZT_UNDEF)
-        zt_fail(e, "%s is not iterable", zt_type_name(v));
-    return zt_list_new(e, 0);
+    for (size_t i = 0; v.kind == ZT_STR && i < v.n; i++)
+        zt_push(e, l, zt_markup(zt_sub(v, i, i + 1), false));
+    for (size_t i = 0; v.kind == ZT_DICT && i < v.u.d->n; i++)
+        zt_push(e, l, v.u.d->e[i].k);
+    return l;
 }
 
 size_t zt_length(struct zt_env *e, struct zt_val v)
 {
-    if (v.kind == ZT_STR)
-        return v.u.s->chars;
+    if (v.kind == ZT_STR || v.kind == ZT_UNDEF)
+        return v.kind == ZT_STR ? v.n : 0;
     if (v.kind == ZT_DICT)
         return v.u.d->n;
-    if (v.kind == ZT_UNDEF)
-        return 0;
     if (v.kind == ZT_LOOP)
         return v.u.loop->items->n;
     if (!is_list(v) || v.kind == ZT_ITER)
@@ -262,90 +229,36 @@ _Noreturn static void fail_overflow(struct zt_env *e)
     zt_fail(e, "an integer that does not fit 64 bits");
 }
 
-/* Python's // and %: towards minus infinity. */
-static int64_t floor_div(struct zt_env *e, int64_t a, int64_t b, int64_t *ret_mod)
+/* Python's // and %: towards minus infinity. b is neither 0 nor -1. */
+static int64_t floor_div(int64_t a, int64_t b, int64_t *ret_mod)
 {
-    if (b == 0)
-        zt_fail(e, "division by zero");
-    if (b == -1) {
-        int64_t neg;
-        if (__builtin_sub_overflow(0, a, &neg))
-            fail_overflow(e);
-        *ret_mod = 0;
-        return neg;
-    }
     int64_t q = a / b, m = a % b;
     bool adjust = m != 0 && (m < 0) != (b < 0);
+
     *ret_mod = adjust ? m + b : m;
     return adjust ? q - 1 : q;
 }
 
-static struct zt_val int_pow(struct zt_env *e, int64_t base, int64_t exp, bool trusted)
+static int64_t int_pow(struct zt_env *e, int64_t base, int64_t exp)
 {
     int64_t x = 1;
 
-    if (exp < 0) {
-        if (base == 0)
-            zt_fail(e, "division by zero");
-        return zt_float(pow((double)base, (double)exp), trusted);
-    }
-    if (base == 1 || base == 0 || base == -1)
-        return zt_int(base == -1 ? (exp & 1 ? -1 : 1) : exp == 0 ? 1 : base, trusted);
-    for (int64_t i = 0; i < exp; i++)
+    if (base >= -1 && base <= 1) /* would take long and never overflow */
+        exp = exp > 1 ? 2 - exp % 2 : exp;
+    for (; exp > 0; exp--)
         if (__builtin_mul_overflow(x, base, &x))
             fail_overflow(e);
-    return zt_int(x, trusted);
+    return x;
 }
 
-static struct zt_val int_binary(struct zt_env *e, char op, int64_t a, int64_t b, bool trusted)
+static struct zt_val float_binary(struct zt_env *e, int op, double a, double b, bool trusted)
 {
-    int64_t x = 0, mod;
-    bool overflow = false;
+    double mod = fmod(a, b), div = (a - mod) / b;
 
-    switch (op) {
-    case '+':
-        overflow = __builtin_add_overflow(a, b, &x);
-        break;
-    case '-':
-        overflow = __builtin_sub_overflow(a, b, &x);
-        break;
-    case '*':
-        overflow = __builtin_mul_overflow(a, b, &x);
-        break;
-    case '/':
-        if (b == 0)
-            zt_fail(e, "division by zero");
-        return zt_float((double)((long double)a / b), trusted);
-    case ZT_OP_FLOORDIV:
-        x = floor_div(e, a, b, &mod);
-        break;
-    case '%':
-        floor_div(e, a, b, &x);
-        break;
-    default:
-        return int_pow(e, a, b, trusted);
-    }
-    if (overflow)
-        fail_overflow(e);
-    return zt_int(x, trusted);
-}
-
-static struct zt_val float_binary(struct zt_env *e, char op, double a, double b, bool trusted)
-{
-    if (b == 0 && (op == '/' || op == '%' || op == ZT_OP_FLOORDIV))
-        zt_fail(e, "division by zero");
-    double mod = op == '%' || op == ZT_OP_FLOORDIV ? fmod(a, b) : 0;
-    double div = (a - mod) / b;
     if (mod != 0 && (mod < 0) != (b < 0)) {
         mod += b;
         div -= 1;
-    } else if (mod == 0) {
-        mod = copysign(0, b);
     }
-    double whole = floor(div);
-    if (div != 0 && div - whole > 0.5)
-        whole += 1;
-
     switch (op) {
     case '+':
         return zt_float(a + b, trusted);
@@ -356,62 +269,42 @@ static struct zt_val float_binary(struct zt_env *e, char op, double a, double b,
     case '/':
         return zt_float(a / b, trusted);
     case '%':
-        return zt_float(mod, trusted);
-    case ZT_OP_FLOORDIV:
-        return zt_float(div != 0 ? whole : copysign(0, a / b), trusted);
+        return zt_float(mod != 0 ? mod : copysign(0, b), trusted);
+    case ZT_LEX_FLOORDIV: /* div is nearly whole */
+        return zt_float(div != 0 ? rint(div) : copysign(0, a / b), trusted);
     default:
-        if (a == 0 && b < 0)
-            zt_fail(e, "division by zero");
-        if (a < 0 && b != floor(b))
+        if (a < 0 && b != floor(b) && !isinf(b))
             zt_fail(e, "a power that is no real number");
         return zt_float(pow(a, b), trusted);
     }
 }
 
-static struct zt_val repeat(struct zt_env *e, struct zt_val v, int64_t n)
+static struct zt_val int_binary(struct zt_env *e, int op, int64_t a, int64_t b, bool trusted)
 {
-    n = n < 0 ? 0 : n;
-    if (v.kind == ZT_STR) {
-        struct zt_sb b;
-        zt_sb_init(&b, e);
-        for (int64_t i = 0; i < n && v.u.s->len; i++) {
-            zt_step(e, 1);
-            zt_sb_add_str(&b, v.u.s);
-        }
-        return zt_of_str(zt_str_markup(e, zt_sb_take(&b), v.u.s->markup));
-    }
-    struct zt_list *l = zt_list_new(e, 0);
-    for (int64_t i = 0; i < n && v.u.l->n; i++) {
-        zt_step(e, v.u.l->n);
-        for (size_t k = 0; k < v.u.l->n; k++)
-            zt_list_add(e, l, v.u.l->v[k]);
-    }
-    return zt_of_list(v.kind, l);
-}
+    int64_t x = 0;
+    bool overflow = false;
 
-static struct zt_val add_strings(struct zt_env *e, const struct zt_str *a, const struct zt_str *b)
-{
-    bool markup = a->markup || b->markup;
-
-    if (markup) {
-        a = zt_str_escape(e, a);
-        b = zt_str_escape(e, b);
-    }
-    return zt_of_str(zt_str_markup(e, zt_str_concat(e, a, b), markup));
-}
-
-static struct zt_val add_lists(struct zt_env *e, struct zt_val a, struct zt_val b)
-{
-    const struct zt_list *x = a.u.l, *y = b.u.l;
-    struct zt_list *l = zt_list_new(e, x->n + y->n);
-
-    zt_step(e, (x->n + y->n) / 16);
-    if (x->n)
-        memcpy(l->v, x->v, x->n * sizeof *l->v);
-    if (y->n)
-        memcpy(l->v + x->n, y->v, y->n * sizeof *l->v);
-    l->n = x->n + y->n;
-    return zt_of_list(a.kind, l);
+    if (op == ZT_LEX_POW && b < 0)
+        return float_binary(e, op, (double)a, (double)b, trusted);
+    if (op == '/')
+        return zt_float((double)((long double)a / b), trusted);
+    if (op == ZT_LEX_POW)
+        x = int_pow(e, a, b);
+    else if (op == '+')
+        overflow = __builtin_add_overflow(a, b, &x);
+    else if (op == '-')
+        overflow = __builtin_sub_overflow(a, b, &x);
+    else if (op == '*')
+        overflow = __builtin_mul_overflow(a, b, &x);
+    else if (b == -1) /* the only quotient that can overflow */
+        overflow = op == ZT_LEX_FLOORDIV && __builtin_sub_overflow(0, a, &x);
+    else if (op == '%')
+        floor_div(a, b, &x);
+    else
+        x = floor_div(a, b, &(int64_t){0});
+    if (overflow)
+        fail_overflow(e);
+    return zt_int(x, trusted);
 }
 
 static bool is_sequence(struct zt_val v)
@@ -419,34 +312,70 @@ static bool is_sequence(struct zt_val v)
     return v.kind == ZT_STR || v.kind == ZT_LIST || v.kind == ZT_TUPLE;
 }
 
-struct zt_val zt_binary(struct zt_env *e, char op, struct zt_val a, struct zt_val b)
+static void push_all(struct zt_env *e, struct zt_list *to, const struct zt_list *from)
+{
+    zt_step(e, 1 + from->n / 16);
+    for (size_t i = 0; i < from->n; i++)
+        zt_push(e, to, from->v[i]);
+}
+
+static struct zt_val repeat(struct zt_env *e, struct zt_val v, int64_t n)
+{
+    struct zt_list *l = zt_list_new(e, 0);
+    struct zt_sb b = {.e = e};
+
+    if (v.kind == ZT_STR) {
+        zt_add_times(&b, v, n);
+        return zt_markup(zt_take(&b), v.markup);
+    }
+    for (; n > 0 && v.u.l->n; n--)
+        push_all(e, l, v.u.l);
+    return zt_of_list(v.kind, l);
+}
+
+static struct zt_val add_sequences(struct zt_env *e, struct zt_val a, struct zt_val b)
+{
+    bool markup = a.markup || b.markup;
+
+    if (a.kind == ZT_STR && markup)
+        return zt_markup(zt_concat(e, zt_escape(e, a), zt_escape(e, b)), true);
+    if (a.kind == ZT_STR)
+        return zt_concat(e, a, b);
+    struct zt_list *l = zt_list_new(e, a.u.l->n + b.u.l->n);
+    push_all(e, l, a.u.l);
+    push_all(e, l, b.u.l);
+    return zt_of_list(a.kind, l);
+}
+
+struct zt_val zt_binary(struct zt_env *e, int op, struct zt_val a, struct zt_val b)
 {
     bool trusted = a.trusted && b.trusted;
 
     if (is_number(a) && is_number(b)) {
+        bool divides = op == '/' || op == '%' || op == ZT_LEX_FLOORDIV;
+        if ((divides && !zt_is_true(b)) || (op == ZT_LEX_POW && !zt_is_true(a) && as_float(b) < 0))
+            zt_fail(e, "division by zero");
         if (a.kind == ZT_FLOAT || b.kind == ZT_FLOAT)
-            return float_binary(e, op, as_float(a), as_float(b), trusted);
+            return float_binary(e, op, (double)as_float(a), (double)as_float(b), trusted);
         return int_binary(e, op, zt_need_int(e, a), zt_need_int(e, b), trusted);
     }
-    if (op == '+' && a.kind == ZT_STR && b.kind == ZT_STR)
-        return add_strings(e, a.u.s, b.u.s);
     if (op == '+' && a.kind == b.kind && is_sequence(a))
-        return add_lists(e, a, b);
+        return add_sequences(e, a, b);
     if (op == '%' && a.kind == ZT_STR)
-        return zt_format_percent(e, a.u.s, b);
+        return zt_format_percent(e, a, b);
     if (op == '*' && is_sequence(a) && (b.kind == ZT_INT || b.kind == ZT_BOOL))
         return repeat(e, a, zt_need_int(e, b));
     if (op == '*' && is_sequence(b) && (a.kind == ZT_INT || a.kind == ZT_BOOL))
         return repeat(e, b, zt_need_int(e, a));
-    if (a.kind == ZT_UNDEF)
-        zt_fail_undef(e, a);
-    if (b.kind == ZT_UNDEF)
-        zt_fail_undef(e, b);
-    const char *name = op == ZT_OP_POW ? "**" : op == ZT_OP_FLOORDIV ? "//" : (char[]){op, '\0'};
+    zt_need_defined(e, a);
+    zt_need_defined(e, b);
+    const char *name = op == ZT_LEX_POW        ? "**"
+                       : op == ZT_LEX_FLOORDIV ? "//"
+                                               : (char[]){(char)op, 0};
     zt_fail(e, "'%s' cannot be computed of %s and %s", name, zt_type_name(a), zt_type_name(b));
 }
 
-struct zt_val zt_negate(struct zt_env *e, struct zt_val v, char sign)
+struct zt_val zt_sign(struct zt_env *e, struct zt_val v, int sign)
 {
     if (v.kind == ZT_FLOAT)
         return zt_float(sign == '-' ? -v.u.f : v.u.f, v.trusted);
@@ -457,34 +386,29 @@ struct zt_val zt_negate(struct zt_env *e, struct zt_val v, char sign)
 
 static bool is_indexed(struct zt_val v)
 {
-    return v.kind == ZT_STR || v.kind == ZT_LIST || v.kind == ZT_TUPLE || v.kind == ZT_RANGE;
-}
-
-/* Code points i .. j of s. */
-static const struct zt_str *chars(struct zt_env *e, const struct zt_str *s, size_t i, size_t j)
-{
-    size_t from = zt_str_offset(s, i);
-
-    return zt_str_sub(e, s, from, zt_str_offset(s, j) - from);
+    return is_sequence(v) || v.kind == ZT_RANGE;
 }
 
 struct zt_val zt_get_item(struct zt_env *e, struct zt_val v, struct zt_val k)
 {
-    if (v.kind == ZT_UNDEF)
-        zt_fail_undef(e, v);
+    zt_need_defined(e, v);
     if (v.kind == ZT_DICT || v.kind == ZT_NAMESPACE) {
-        const struct zt_val *at = zt_dict_get(e, v.u.d, k);
+        bool hashable = k.kind != ZT_LIST && k.kind != ZT_DICT;
+        const struct zt_val *at = hashable ? zt_dict_get(e, v.u.d, k) : NULL;
         if (at)
             return *at;
     } else if (is_indexed(v) && (k.kind == ZT_INT || k.kind == ZT_BOOL)) {
         int64_t n = (int64_t)zt_length(e, v), i = zt_need_int(e, k);
         i += i < 0 ? n : 0;
-        if (i >= 0 && i < n && v.kind != ZT_STR)
-            return v.u.l->v[i];
         if (i >= 0 && i < n)
-            return zt_of_str(chars(e, v.u.s, (size_t)i, (size_t)i + 1));
+            return v.kind == ZT_STR ? zt_sub(v, (size_t)i, (size_t)i + 1) : v.u.l->v[i];
     }
     return zt_undef(v.kind, zt_to_str(e, k));
+}
+
+static bool is_bound(struct zt_val v)
+{
+    return v.kind == ZT_UNSET || v.kind == ZT_NONE || v.kind == ZT_INT || v.kind == ZT_BOOL;
 }
 
 /* Python's slice.indices: from and to within 0 .. n (or -1 .. n - 1 when step is negative). */
@@ -500,38 +424,35 @@ static int64_t slice_bound(struct zt_env *e, struct zt_val v, int64_t n, int64_t
     return i < low ? low : i > high ? high : i;
 }
 
-static bool is_bound(struct zt_val v)
-{
-    return v.kind == ZT_UNSET || v.kind == ZT_NONE || v.kind == ZT_INT || v.kind == ZT_BOOL;
-}
-
 struct zt_val zt_get_slice(struct zt_env *e, struct zt_val v, struct zt_val from, struct zt_val to,
                            struct zt_val step_val)
 {
-    if (v.kind == ZT_UNDEF)
-        zt_fail_undef(e, v);
+    zt_need_defined(e, v);
     if (!is_indexed(v) || !is_bound(from) || !is_bound(to) || !is_bound(step_val))
-        return zt_undef(v.kind, zt_str_of(e, "[:]", true));
+        return zt_undef(v.kind, zt_text(e, "[:]", true));
     bool has_step = step_val.kind != ZT_NONE && step_val.kind != ZT_UNSET;
     int64_t step = has_step ? zt_need_int(e, step_val) : 1, n = (int64_t)zt_length(e, v);
     if (step == 0)
         zt_fail(e, "a slice with step 0");
     int64_t i = slice_bound(e, from, n, step, false), end = slice_bound(e, to, n, step, true);
     if (v.kind == ZT_STR && step == 1)
-        return zt_of_str(chars(e, v.u.s, (size_t)i, (size_t)(end > i ? end : i)));
+        return zt_sub(v, (size_t)i, (size_t)(end > i ? end : i));
 
-    struct zt_list *all = zt_items(e, v), *l = zt_list_new(e, 0);
-    struct zt_sb b;
-    zt_sb_init(&b, e);
-    while (step > 0 ? i < end : i > end) {
+    struct zt_list *l = zt_list_new(e, 0);
+    struct zt_sb b = {.e = e};
+    for (bool more = true; more && (step > 0 ? i < end : i > end);) {
         if (v.kind == ZT_STR)
-            zt_sb_add_str(&b, all->v[i].u.s);
+            zt_add_char(&b, v.u.s[i]);
         else
-            zt_list_add(e, l, all->v[i]);
-        if (__builtin_add_overflow(i, step, &i))
-            break;
+            zt_push(e, l, v.u.l->v[i]);
+        more = !__builtin_add_overflow(i, step, &i);
     }
     if (v.kind == ZT_STR)
-        return zt_of_str(zt_str_markup(e, zt_sb_take(&b), v.u.s->markup));
+        return zt_markup(zt_take(&b), v.markup);
     return zt_of_list(v.kind == ZT_RANGE ? ZT_LIST : v.kind, l);
+}
+
+struct zt_val zt_reversed(struct zt_env *e, struct zt_val v)
+{
+    return zt_get_slice(e, v, ZT_NO_VALUE, ZT_NO_VALUE, zt_int(-1, true));
 }

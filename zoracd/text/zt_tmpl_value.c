@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The matter that templates are made of: the arena, the one way to fail, strings that know whom
- * each byte came from, lists and dicts. No meaning of the template language is here. */
+/* The matter that templates are made of: the arena, the one way to fail, text that knows whom each
+ * character came from, lists, dicts, and how JSON becomes them. No meaning of the template language
+ * is here. */
 #include "zoracd/text/zt_tmpl_internal.h"
 
-#include <stdarg.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/zc_mem.h"
-#include "zoracd/text/zt_json.h"
 #include "common/zc_utf8.h"
+#include "zoracd/text/zt_json.h"
 
 /* ---- arena and failure ---------------------------------------------------------------------- */
 
@@ -20,31 +21,35 @@ struct zt_chunk {
     max_align_t data[];
 };
 
-enum { CHUNK_BYTES = 64 << 10 };
+enum { CHUNK_BYTES = 64 << 10, MAX_DEPTH = 1500 };
 
-/* Bytes from the newest chunk, or from a new one. */
-static char *take(struct zt_env *e, size_t bytes, size_t align)
+_Noreturn static void fail_memory(struct zt_env *e, int err)
 {
-    size_t skip = -(uintptr_t)e->at & (align - 1);
+    zt_fail_err(e, err, err == ZC_ENOMEM ? "out of memory" : "the template needs too much memory");
+}
 
-    if (e->at && bytes <= (size_t)(e->end - e->at) && skip <= (size_t)(e->end - e->at) - bytes) {
+/* Bytes for any value, from the newest chunk or from a new one. */
+static void *take(struct zt_env *e, size_t bytes)
+{
+    size_t skip = -(uintptr_t)e->at & (_Alignof(max_align_t) - 1), left = (size_t)(e->end - e->at);
+
+    if (skip <= left && bytes <= left - skip && e->at) {
         e->at += skip + bytes;
         return e->at - bytes;
     }
     size_t size = bytes > CHUNK_BYTES / 4 ? bytes : CHUNK_BYTES;
     void *p = NULL;
-    int r = size > e->max - e->used
-                ? ZC_ELIMIT
-                : zc_try_malloc(&p, 1, sizeof(struct zt_chunk) + size, SIZE_MAX);
-    if (r < 0)
-        zt_fail_err(e, r, r == ZC_ELIMIT ? "the template needs too much memory" : "out of memory");
+    if (size > e->max - e->used)
+        fail_memory(e, ZC_ELIMIT);
+    if (zc_try_malloc(&p, 1, sizeof(struct zt_chunk) + size, SIZE_MAX) < 0)
+        fail_memory(e, ZC_ENOMEM);
     struct zt_chunk *chunk = p;
     chunk->next = e->chunks;
     e->chunks = chunk;
     e->used += size;
     e->at = (char *)chunk->data + bytes;
     e->end = (char *)chunk->data + size;
-    return (char *)chunk->data;
+    return chunk->data;
 }
 
 void *zt_alloc(struct zt_env *e, size_t n, size_t size)
@@ -52,21 +57,18 @@ void *zt_alloc(struct zt_env *e, size_t n, size_t size)
     size_t bytes;
 
     if (!zc_mul_ok(n, size, &bytes))
-        bytes = SIZE_MAX / 2; /* refused by the limit */
-    return memset(take(e, bytes, _Alignof(max_align_t)), 0, bytes);
+        fail_memory(e, ZC_ELIMIT);
+    return memset(take(e, bytes), 0, bytes);
 }
 
-/* Bytes without alignment, grown in place where they lie at the arena's end. */
-static char *grow(struct zt_env *e, char *p, size_t old_size, size_t new_size)
+/* An array with room for more than its n items: the same one while it has cap of them. */
+static void *grow(struct zt_env *e, void *p, size_t n, size_t *cap, size_t size)
 {
-    if (p && p + old_size == e->at && new_size - old_size <= (size_t)(e->end - e->at)) {
-        e->at += new_size - old_size;
+    if (n < *cap)
         return p;
-    }
-    char *q = take(e, new_size, 1);
-    if (old_size)
-        memcpy(q, p, old_size);
-    return q;
+    *cap = *cap ? *cap * 2 : 8;
+    void *more = zt_alloc(e, *cap, size);
+    return n ? memcpy(more, p, n * size) : more;
 }
 
 void zt_env_release(struct zt_env *e)
@@ -76,7 +78,6 @@ void zt_env_release(struct zt_env *e)
         zc_free(c);
     }
     e->chunks = NULL;
-    e->at = e->end = NULL;
     zc_buf_release(&e->scratch);
 }
 
@@ -106,282 +107,194 @@ void zt_step(struct zt_env *e, uint64_t n)
 
 void zt_enter(struct zt_env *e)
 {
-    if (++e->depth > ZT_MAX_DEPTH)
+    if (++e->depth > MAX_DEPTH)
         zt_fail_err(e, ZC_ELIMIT, "nested too deep");
-}
-
-/* ---- characters ----------------------------------------------------------------------------- */
-
-size_t zt_count_chars(const char *p, size_t len)
-{
-    const uint64_t ones = 0x0101010101010101;
-    size_t i = 0, rest = 0; /* bytes 10xxxxxx, which begin no character */
-
-    for (uint64_t w; i + sizeof w <= len; i += sizeof w) {
-        memcpy(&w, p + i, sizeof w);
-        rest += ((w & ~(w << 1)) >> 7 & ones) * ones >> 56;
-    }
-    for (; i < len; i++)
-        rest += ((unsigned char)p[i] & 0xc0) == 0x80;
-    return len - rest;
-}
-
-uint32_t zt_char_at(const char *p, size_t len, size_t *ret_n)
-{
-    const unsigned char *s = (const unsigned char *)p;
-    size_t n = s[0] < 0xc0 ? 1 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    uint32_t c = n == 1 ? s[0] : s[0] & (0x7fu >> n);
-
-    if (n > len)
-        n = len;
-    for (size_t i = 1; i < n; i++)
-        c = c << 6 | (s[i] & 0x3f);
-    *ret_n = n;
-    return c;
-}
-
-bool zt_char_is_space(uint32_t c)
-{
-    return (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 ||
-           c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
-           c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
 /* ---- strings -------------------------------------------------------------------------------- */
 
-struct zt_str *zt_str_new(struct zt_env *e, const char *p, size_t len, bool trusted)
+static struct zt_val string(const uint32_t *s, size_t n)
 {
-    struct zt_str *s = zt_alloc(e, 1, sizeof *s);
-
-    *s = (struct zt_str){.p = p, .len = len, .chars = zt_count_chars(p, len), .trusted = trusted};
-    return s;
+    return (struct zt_val){.kind = ZT_STR, .n = (uint32_t)n, .u.s = s};
 }
 
-const struct zt_str *zt_str_of(struct zt_env *e, const char *literal, bool trusted)
+struct zt_val zt_decode(struct zt_env *e, const char *p, size_t len, bool trusted)
 {
-    return zt_str_new(e, literal, strlen(literal), trusted);
-}
+    uint32_t *s = take(e, len * sizeof *s), origin = trusted ? ZT_TRUSTED : 0;
+    const unsigned char *u = (const unsigned char *)p, *end = u + len;
+    size_t n = 0;
 
-struct zt_val zt_text_of(struct zt_env *e, const char *literal, bool trusted)
-{
-    return zt_of_str(zt_str_of(e, literal, trusted));
-}
-
-const struct zt_str *zt_str_sub(struct zt_env *e, const struct zt_str *s, size_t off, size_t len)
-{
-    if (len == s->len)
-        return s;
-    struct zt_str *sub = zt_alloc(e, 1, sizeof *sub);
-    *sub = *s;
-    sub->tail = NULL;
-    sub->p += off;
-    sub->len = len;
-    sub->mask = s->mask ? s->mask + off : NULL;
-    sub->chars = s->chars == s->len ? len : zt_count_chars(sub->p, len);
-    return sub;
-}
-
-const struct zt_str *zt_str_markup(struct zt_env *e, const struct zt_str *s, bool markup)
-{
-    if (s->markup == markup)
-        return s;
-    struct zt_str *t = zt_alloc(e, 1, sizeof *t);
-    *t = *s;
-    t->markup = markup;
-    return t;
-}
-
-const struct zt_str *zt_str_concat(struct zt_env *e, const struct zt_str *a, const struct zt_str *b)
-{
-    struct zt_sb *sb = a->tail;
-    struct zt_str *s = zt_alloc(e, 1, sizeof *s);
-
-    if (!sb || sb->p != a->p || sb->len != a->len) {
-        sb = zt_alloc(e, 1, sizeof *sb);
-        zt_sb_init(sb, e);
-        zt_sb_add_str(sb, a);
+    while (u < end) {
+        uint32_t c = *u++;
+        int more = c < 0xc0 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+        for (c = more ? c & (0x3fu >> more) : c; more > 0; more--)
+            c = c << 6 | (*u++ & 0x3f);
+        s[n++] = c | origin;
     }
-    zt_sb_add_str(sb, b);
-    *s = (struct zt_str){.p = sb->p ? sb->p : "",
-                         .mask = sb->mask,
-                         .len = sb->len,
-                         .tail = sb,
-                         .chars = a->chars + b->chars,
-                         .trusted = sb->len == 0 || sb->trusted};
+    e->at = (char *)(s + n); /* what was too much */
+    return string(s, n);
+}
+
+struct zt_val zt_text(struct zt_env *e, const char *ascii, bool trusted)
+{
+    return zt_decode(e, ascii, strlen(ascii), trusted);
+}
+
+char *zt_utf8(struct zt_env *e, struct zt_val s)
+{
+    char *text = take(e, s.n * (size_t)4 + 1), *p = text;
+
+    for (size_t i = 0; i < s.n; i++)
+        p += zc_utf8_put(p, zt_char(s, i));
+    *p = '\0';
+    return text;
+}
+
+bool zt_is(struct zt_val s, const char *ascii)
+{
+    size_t i = 0;
+
+    while (i < s.n && ascii[i] && zt_char(s, i) == (unsigned char)ascii[i])
+        i++;
+    return i == s.n && !ascii[i];
+}
+
+int zt_compare(struct zt_val a, struct zt_val b)
+{
+    size_t i = 0, n = a.n < b.n ? a.n : b.n;
+
+    while (i < n && zt_char(a, i) == zt_char(b, i))
+        i++;
+    return i < n ? (zt_char(a, i) > zt_char(b, i) ? 1 : -1) : (a.n > b.n) - (a.n < b.n);
+}
+
+size_t zt_find(struct zt_env *e, struct zt_val s, size_t from, size_t to, struct zt_val sub,
+               bool last)
+{
+    if (from > to || sub.n > to - from)
+        return SIZE_MAX;
+    for (size_t k = 0, n = to - from - sub.n; k <= n; k++) {
+        size_t at = last ? to - sub.n - k : from + k, i = 0;
+        while (i < sub.n && zt_char(s, at + i) == zt_char(sub, i))
+            i++;
+        if (i == sub.n)
+            return at;
+        if (k % 64 == 0 || i > 64)
+            zt_step(e, 1 + i / 64);
+    }
+    return SIZE_MAX;
+}
+
+/* What stands before the characters that zt_concat made. */
+struct room {
+    uint32_t used, cap;
+    uint32_t s[];
+};
+
+/* Appends in place where a has room behind it, and gives what was appended to before more room than
+ * it needs, so that text which is built piece by piece takes linear time. */
+struct zt_val zt_concat(struct zt_env *e, struct zt_val a, struct zt_val b)
+{
+    struct room *r = a.grows ? (struct room *)(a.u.growing - 2) : NULL;
+    size_t n = (size_t)a.n + b.n;
+
+    if (!r || r->used != a.n || r->cap < n) {
+        size_t cap = n + (a.grows ? n : 0);
+        r = take(e, sizeof *r + cap * sizeof *r->s);
+        r->cap = (uint32_t)cap;
+        memcpy(r->s, a.u.s, a.n * sizeof *r->s);
+    }
+    memcpy(r->s + a.n, b.u.s, b.n * sizeof *r->s);
+    r->used = (uint32_t)n;
+    struct zt_val s = string(r->s, n);
+    s.grows = true;
     return s;
 }
 
-const struct zt_str *zt_str_escape(struct zt_env *e, const struct zt_str *s)
+struct zt_val zt_escape(struct zt_env *e, struct zt_val s)
 {
     static const char special[] = "&<>'\"";
     static const char *const names[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
-    struct zt_sb sb;
+    struct zt_sb sb = {.e = e};
 
-    if (s->markup)
+    if (s.markup)
         return s;
-    zt_sb_init(&sb, e);
-    for (size_t i = 0; i < s->len; i++) {
-        const char *at = s->p[i] ? strchr(special, s->p[i]) : NULL;
+    for (size_t i = 0; i < s.n; i++) {
+        uint32_t c = zt_char(s, i);
+        const char *at = c && c < 0x80 ? strchr(special, (int)c) : NULL;
         if (at)
-            zt_sb_adds(&sb, names[at - special], zt_str_is_trusted_at(s, i));
+            zt_add_ascii(&sb, names[at - special], s.u.s[i] & ZT_TRUSTED);
         else
-            zt_sb_add_sub(&sb, s, i, 1);
+            zt_add_char(&sb, s.u.s[i]);
     }
-    return zt_str_markup(e, zt_sb_take(&sb), true);
-}
-
-bool zt_str_is(const struct zt_str *s, const char *literal)
-{
-    return strlen(literal) == s->len && memcmp(s->p, literal, s->len) == 0;
-}
-
-char *zt_c_string(struct zt_env *e, const struct zt_str *s)
-{
-    char *p = grow(e, NULL, 0, s->len + 1);
-
-    memcpy(p, s->p, s->len);
-    p[s->len] = '\0';
-    return p;
-}
-
-int zt_str_cmp(const struct zt_str *a, const struct zt_str *b)
-{
-    size_t n = a->len < b->len ? a->len : b->len;
-    int c = n ? memcmp(a->p, b->p, n) : 0;
-
-    return c ? c : (a->len > b->len) - (a->len < b->len);
-}
-
-bool zt_str_is_trusted_at(const struct zt_str *s, size_t i)
-{
-    return s->mask ? s->mask[i] : s->trusted;
-}
-
-size_t zt_str_offset(const struct zt_str *s, size_t i)
-{
-    size_t off = 0;
-
-    if (i >= s->chars)
-        return s->len;
-    if (s->chars == s->len)
-        return i;
-    for (; off < s->len; off++)
-        if (((unsigned char)s->p[off] & 0xc0) != 0x80 && i-- == 0)
-            break;
-    return off;
+    return zt_markup(zt_take(&sb), true);
 }
 
 /* ---- growing text --------------------------------------------------------------------------- */
 
-void zt_sb_init(struct zt_sb *b, struct zt_env *e)
+/* Room for n more characters; in place where the text lies at the arena's end. */
+static uint32_t *reserve(struct zt_sb *b, size_t n)
 {
-    *b = (struct zt_sb){.e = e};
-}
+    struct zt_env *e = b->e;
+    size_t cap = (b->n + n) * 2, more = (cap - b->cap) * sizeof *b->p;
 
-/* Room for n more bytes. */
-static void sb_reserve(struct zt_sb *b, size_t n)
-{
-    if (n > b->e->max)
-        zt_fail_err(b->e, ZC_ELIMIT, "the template needs too much memory");
-    if (b->len + n > b->cap) {
-        size_t cap = b->cap * 2 > b->len + n ? b->cap * 2 : b->len + n;
-        b->p = grow(b->e, b->p, b->cap, cap);
-        b->cap = cap;
+    if (b->p && n <= b->cap - b->n)
+        return b->p + b->n;
+    if (b->p && (char *)(b->p + b->cap) == e->at && more <= (size_t)(e->end - e->at)) {
+        e->at += more;
+    } else {
+        uint32_t *p = take(e, cap * sizeof *p);
+        b->p = b->n ? memcpy(p, b->p, b->n * sizeof *p) : p;
     }
-    if (b->mask && b->len + n > b->mask_cap) {
-        b->mask = (uint8_t *)grow(b->e, (char *)b->mask, b->mask_cap, b->cap);
-        b->mask_cap = b->cap;
-    }
+    b->cap = cap;
+    return b->p + b->n;
 }
 
-static void sb_want_mask(struct zt_sb *b)
+void zt_add(struct zt_sb *b, struct zt_val s)
 {
-    if (b->mask)
-        return;
-    b->mask = (uint8_t *)grow(b->e, NULL, 0, b->cap);
-    b->mask_cap = b->cap;
-    memset(b->mask, b->trusted, b->len);
+    memcpy(reserve(b, s.n), s.u.s, s.n * sizeof *b->p);
+    b->n += s.n;
 }
 
-void zt_sb_add(struct zt_sb *b, const char *p, size_t len, bool trusted)
+void zt_add_char(struct zt_sb *b, uint32_t c)
 {
-    if (len == 0)
-        return;
-    sb_reserve(b, len);
-    if (b->len == 0)
-        b->trusted = trusted;
-    else if (trusted != b->trusted)
-        sb_want_mask(b);
-    memcpy(b->p + b->len, p, len);
-    if (b->mask)
-        memset(b->mask + b->len, trusted, len);
-    b->len += len;
+    *reserve(b, 1) = c;
+    b->n++;
 }
 
-void zt_sb_add_sub(struct zt_sb *b, const struct zt_str *s, size_t off, size_t len)
+void zt_add_ascii(struct zt_sb *b, const char *ascii, bool trusted)
 {
-    if (!s->mask || len == 0) {
-        zt_sb_add(b, s->p + off, len, s->trusted);
-        return;
-    }
-    sb_reserve(b, len);
-    sb_want_mask(b);
-    memcpy(b->p + b->len, s->p + off, len);
-    memcpy(b->mask + b->len, s->mask + off, len);
-    b->len += len;
+    for (; *ascii; ascii++)
+        zt_add_char(b, (unsigned char)*ascii | (trusted ? ZT_TRUSTED : 0));
 }
 
-void zt_sb_add_str(struct zt_sb *b, const struct zt_str *s)
+void zt_addf(struct zt_sb *b, bool trusted, const char *fmt, ...)
 {
-    zt_sb_add_sub(b, s, 0, s->len);
-}
-
-void zt_sb_adds(struct zt_sb *b, const char *literal, bool trusted)
-{
-    zt_sb_add(b, literal, strlen(literal), trusted);
-}
-
-void zt_sb_addf(struct zt_sb *b, bool trusted, const char *fmt, ...)
-{
-    char text[512]; /* enough for the longest double with %f */
+    char text[700]; /* enough for the longest double with %f */
     va_list ap;
 
     va_start(ap, fmt);
-    int n = vsnprintf(text, sizeof text, fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    zt_sb_add(b, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1, trusted);
+    zt_add_ascii(b, text, trusted);
 }
 
-void zt_sb_add_char(struct zt_sb *b, uint32_t c, bool trusted)
+void zt_add_times(struct zt_sb *b, struct zt_val fill, int64_t n)
 {
-    char u[4] = {(char)c};
-    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-
-    for (size_t i = n; n > 1 && i-- > 0; c >>= 6)
-        u[i] = (char)(i ? 0x80 | (c & 0x3f) : (0xf00u >> n & 0xf0) | c);
-    zt_sb_add(b, u, n, trusted);
-}
-
-void zt_sb_pad(struct zt_sb *b, size_t n, const struct zt_str *fill)
-{
-    for (size_t i = 0; i < n; i++) {
+    for (; n > 0 && fill.n; n--) {
         zt_step(b->e, 1);
-        zt_sb_add_str(b, fill);
+        zt_add(b, fill);
     }
 }
 
-const struct zt_str *zt_sb_take(struct zt_sb *b)
+struct zt_val zt_take(struct zt_sb *b)
 {
-    struct zt_str *s = zt_str_new(b->e, b->p ? b->p : "", b->len, b->len == 0 || b->trusted);
-
-    s->mask = b->mask;
-    zt_sb_init(b, b->e);
+    reserve(b, 0);
+    struct zt_val s = string(b->p, b->n);
+    if ((char *)(b->p + b->cap) == b->e->at)
+        b->e->at = (char *)(b->p + b->n);
+    *b = (struct zt_sb){.e = b->e};
     return s;
-}
-
-struct zt_val zt_sb_take_val(struct zt_sb *b)
-{
-    return zt_of_str(zt_sb_take(b));
 }
 
 /* ---- lists and dicts ------------------------------------------------------------------------ */
@@ -395,33 +308,18 @@ struct zt_list *zt_list_new(struct zt_env *e, size_t cap)
     return l;
 }
 
-void zt_list_add(struct zt_env *e, struct zt_list *l, struct zt_val v)
+void zt_push(struct zt_env *e, struct zt_list *l, struct zt_val v)
 {
-    if (l->n == l->cap) {
-        struct zt_val *old = l->v;
-        l->cap = l->cap ? l->cap * 2 : 8;
-        l->v = zt_alloc(e, l->cap, sizeof *l->v);
-        if (l->n)
-            memcpy(l->v, old, l->n * sizeof *old);
-    }
+    l->v = grow(e, l->v, l->n, &l->cap, sizeof *l->v);
     l->v[l->n++] = v;
 }
 
-struct zt_val zt_tuple2(struct zt_env *e, struct zt_val a, struct zt_val b)
+struct zt_val zt_tuple(struct zt_env *e, const struct zt_val *v, size_t n)
 {
-    struct zt_list *l = zt_list_new(e, 2);
+    struct zt_list *l = zt_list_new(e, n);
 
-    zt_list_add(e, l, a);
-    zt_list_add(e, l, b);
-    return zt_of_list(ZT_TUPLE, l);
-}
-
-struct zt_val zt_args_tuple(struct zt_env *e, const struct zt_args *a)
-{
-    struct zt_list *l = zt_list_new(e, (size_t)a->n);
-
-    for (int i = 0; i < a->n; i++)
-        zt_list_add(e, l, a->v[i]);
+    for (size_t i = 0; i < n; i++)
+        zt_push(e, l, v[i]);
     return zt_of_list(ZT_TUPLE, l);
 }
 
@@ -430,172 +328,90 @@ struct zt_dict *zt_dict_new(struct zt_env *e)
     return zt_alloc(e, 1, sizeof(struct zt_dict));
 }
 
-/* Equal values have equal hashes: 1, 1.0 and True are one key. false: cannot be a key. */
-static bool hash(struct zt_env *e, struct zt_val k, uint64_t *h)
+/* Equal values have equal hashes: 1, 1.0 and True are one key. */
+static uint64_t hash(struct zt_env *e, struct zt_val k)
 {
-    const struct zt_list *l = k.u.l;
+    const uint64_t prime = 0x9e3779b97f4a7c15;
+    uint64_t h = 0;
 
-    switch (k.kind) {
-    case ZT_STR:
-        for (size_t i = 0; i < k.u.s->len; i++)
-            *h = (*h ^ (unsigned char)k.u.s->p[i]) * 0x100000001b3;
-        break;
-    case ZT_BOOL:
-    case ZT_INT:
-        *h ^= k.kind == ZT_BOOL ? k.u.b : (uint64_t)k.u.i;
-        break;
-    case ZT_FLOAT:
-        if (k.u.f >= -0x1p62 && k.u.f <= 0x1p62)
-            *h ^= (uint64_t)(int64_t)k.u.f;
-        break;
-    case ZT_TUPLE:
-        for (size_t i = 0; i < l->n; i++, *h *= 0x100000001b3)
-            if (!hash(e, l->v[i], h))
-                return false;
-        break;
-    case ZT_LIST:
-    case ZT_DICT:
-        return false;
-    default:
-        break; /* equal only to itself or its kind: rare as keys */
-    }
-    *h = (*h ^ *h >> 32) * 0x9e3779b97f4a7c15;
-    *h ^= *h >> 29;
-    return true;
+    if (k.kind == ZT_LIST || k.kind == ZT_DICT)
+        zt_fail(e, "%s cannot be a key", zt_type_name(k));
+    for (size_t i = 0; k.kind == ZT_STR && i < k.n; i++)
+        h = (h ^ zt_char(k, i)) * 0x100000001b3;
+    for (size_t i = 0; k.kind == ZT_TUPLE && i < k.u.l->n; i++)
+        h = (h ^ hash(e, k.u.l->v[i])) * prime;
+    if (k.kind == ZT_BOOL || k.kind == ZT_INT)
+        h = k.kind == ZT_BOOL ? k.u.b : (uint64_t)k.u.i;
+    if (k.kind == ZT_FLOAT && k.u.f >= -0x1p62 && k.u.f <= 0x1p62)
+        h = (uint64_t)(int64_t)k.u.f;
+    h = (h ^ h >> 32) * prime;
+    return h ^ h >> 29;
 }
 
 enum { SMALL_DICT = 8 };
 
-/* The place of k in the index: where it is, or the free one where it belongs. */
-static size_t probe(struct zt_env *e, const struct zt_dict *d, struct zt_val k, uint64_t h)
+/* Where the index has k, or the free place where it belongs. */
+static uint32_t *probe(struct zt_env *e, const struct zt_dict *d, struct zt_val k)
 {
-    size_t i = h & (d->n_index - 1);
+    size_t i = hash(e, k) & (d->n_index - 1);
 
     while (d->index[i] && !zt_is_equal(e, d->e[d->index[i] - 1].k, k)) {
         zt_step(e, 1);
         i = (i + 1) & (d->n_index - 1);
     }
-    return i;
+    return &d->index[i];
 }
 
 static struct zt_pair *find(struct zt_env *e, const struct zt_dict *d, struct zt_val k)
 {
-    uint64_t h = 0;
-
     if (d->index) {
-        uint32_t i = hash(e, k, &h) ? d->index[probe(e, d, k, h)] : 0;
+        uint32_t i = *probe(e, d, k);
         return i ? &d->e[i - 1] : NULL;
     }
+    if (k.kind != ZT_STR)
+        hash(e, k);
     for (size_t i = 0; i < d->n; i++)
         if (zt_is_equal(e, d->e[i].k, k))
             return &d->e[i];
     return NULL;
 }
 
-static void reindex(struct zt_env *e, struct zt_dict *d)
-{
-    d->n_index = d->cap * 2;
-    d->index = zt_alloc(e, d->n_index, sizeof *d->index);
-    for (size_t i = 0; i < d->n; i++) {
-        uint64_t h = 0;
-        hash(e, d->e[i].k, &h);
-        d->index[probe(e, d, d->e[i].k, h)] = (uint32_t)i + 1;
-    }
-}
-
 void zt_dict_set(struct zt_env *e, struct zt_dict *d, struct zt_val k, struct zt_val v)
 {
-    uint64_t h = 0;
-
-    if (k.kind != ZT_STR && !hash(e, k, &h))
-        zt_fail(e, "%s cannot be a key", zt_type_name(k));
     struct zt_pair *at = find(e, d, k);
+    size_t cap = d->cap;
+
     if (at) {
         at->v = v;
         return;
     }
-    if (d->n == d->cap) {
-        struct zt_pair *old = d->e;
-        d->cap = d->cap ? d->cap * 2 : SMALL_DICT;
-        d->e = zt_alloc(e, d->cap, sizeof *d->e);
-        if (d->n)
-            memcpy(d->e, old, d->n * sizeof *old);
-        if (d->cap > SMALL_DICT)
-            reindex(e, d);
-    }
+    d->e = grow(e, d->e, d->n, &d->cap, sizeof *d->e);
     d->e[d->n++] = (struct zt_pair){k, v};
-    if (d->index) {
-        h = 0;
-        hash(e, k, &h);
-        d->index[probe(e, d, k, h)] = (uint32_t)d->n;
+    if (d->index && cap == d->cap) {
+        *probe(e, d, k) = (uint32_t)d->n;
+    } else if (d->cap > SMALL_DICT) {
+        d->n_index = d->cap * 2;
+        d->index = zt_alloc(e, d->n_index, sizeof *d->index);
+        for (size_t i = 0; i < d->n; i++)
+            *probe(e, d, d->e[i].k) = (uint32_t)i + 1;
     }
 }
 
 const struct zt_val *zt_dict_get(struct zt_env *e, const struct zt_dict *d, struct zt_val k)
 {
-    struct zt_pair *at = find(e, d, k);
+    struct zt_pair *at = d ? find(e, d, k) : NULL;
 
     return at ? &at->v : NULL;
 }
 
+struct zt_val zt_dict_value(struct zt_env *e, const struct zt_dict *d, const char *key)
+{
+    const struct zt_val *v = d ? zt_dict_get(e, d, zt_text(e, key, true)) : NULL;
+
+    return v ? *v : ZT_NO_VALUE;
+}
+
 /* ---- from JSON ------------------------------------------------------------------------------ */
-
-/* Everything behind here relies on valid UTF-8. */
-static void check_utf8(struct zt_env *e, const char *p, size_t len)
-{
-    if (zc_utf8_valid(p, len) != len)
-        zt_fail_err(e, ZC_EFORMAT, "the variables are not valid UTF-8");
-}
-
-static struct zt_val dict_of_json(struct zt_env *e, json_t *j, bool trusted)
-{
-    struct zt_dict *d = zt_dict_new(e);
-    const char *key;
-    json_t *item;
-
-    json_object_foreach (j, key, item) {
-        check_utf8(e, key, strlen(key));
-        zt_dict_set(e, d, zt_text_of(e, key, trusted), zt_of_json(e, item, trusted));
-    }
-    return zt_of_dict(ZT_DICT, d);
-}
-
-struct zt_val zt_of_json(struct zt_env *e, json_t *j, bool trusted)
-{
-    struct zt_val v = zt_none();
-
-    zt_enter(e);
-    switch (json_typeof(j)) {
-    case JSON_OBJECT:
-        v = dict_of_json(e, j, trusted);
-        break;
-    case JSON_ARRAY:
-        v = zt_of_list(ZT_LIST, zt_list_new(e, json_array_size(j)));
-        for (size_t i = 0; i < json_array_size(j); i++)
-            zt_list_add(e, v.u.l, zt_of_json(e, json_array_get(j, i), trusted));
-        break;
-    case JSON_STRING:
-        check_utf8(e, json_string_value(j), json_string_length(j));
-        v = zt_of_str(zt_str_new(e, json_string_value(j), json_string_length(j), trusted));
-        break;
-    case JSON_INTEGER:
-        v = zt_int(json_integer_value(j), trusted);
-        break;
-    case JSON_REAL:
-        v = zt_float(json_real_value(j), trusted);
-        break;
-    case JSON_TRUE:
-    case JSON_FALSE:
-        v = zt_bool(json_is_true(j));
-        break;
-    case JSON_NULL:
-        break;
-    }
-    zt_leave(e);
-    return v;
-}
-
-/* ---- from JSON text ------------------------------------------------------------------------- */
 
 _Noreturn static void fail_json(struct zt_env *e, int err)
 {
@@ -603,63 +419,64 @@ _Noreturn static void fail_json(struct zt_env *e, int err)
                 err == ZC_ENOMEM ? "out of memory" : "the variables are not valid JSON");
 }
 
-static struct zt_val text_string(struct zt_env *e, struct zt_json *j)
+static struct zt_val json_string_value_of(struct zt_env *e, struct zt_json *j, bool trusted)
 {
     int r = zt_json_string(j, &e->scratch);
+
     if (r < 0)
         fail_json(e, r);
-    size_t len = e->scratch.len;
-    return zt_of_str(zt_str_new(
-        e, zt_c_string(e, &(struct zt_str){.p = zc_buf_str(&e->scratch), .len = len}), len, false));
+    return zt_decode(e, zc_buf_str(&e->scratch), e->scratch.len, trusted);
 }
 
-static struct zt_val text_scalar(struct zt_env *e, struct zt_json *j)
+static struct zt_val json_scalar(struct zt_env *e, struct zt_json *j, bool trusted)
 {
     const char *start = j->p;
     char *end;
 
     if (zt_json_skip(j) < 0 || j->p == start)
         fail_json(e, ZC_EFORMAT);
-    const struct zt_str *s = zt_str_new(e, start, (size_t)(j->p - start), false);
-    const char *text = zt_c_string(e, s);
-    if (zt_str_is(s, "null"))
-        return zt_none();
-    if (zt_str_is(s, "true") || zt_str_is(s, "false"))
-        return zt_bool(s->len == 4);
+    struct zt_val s = zt_decode(e, start, (size_t)(j->p - start), trusted);
+    const char *text = zt_utf8(e, s);
+    if (zt_is(s, "null"))
+        return ZT_NONE_VALUE;
+    if (zt_is(s, "true") || zt_is(s, "false"))
+        return zt_bool(s.n == 4);
     errno = 0;
     long long i = strtoll(text, &end, 10);
-    if (*end == '\0' && errno == ERANGE)
-        return (struct zt_val){.kind = ZT_BIG, .u.s = s};
+    if (*end == '\0' && errno == ERANGE) {
+        s.kind = ZT_BIG;
+        return s;
+    }
     if (*end == '\0')
-        return zt_int(i, false);
+        return zt_int(i, trusted);
     double f = strtod(text, &end);
     if (*end != '\0' || !strchr("-0123456789", text[0]))
         fail_json(e, ZC_EFORMAT);
-    return zt_float(f, false);
+    return zt_float(f, trusted);
 }
 
-static struct zt_val text_value(struct zt_env *e, struct zt_json *j)
+static struct zt_val json_value(struct zt_env *e, struct zt_json *j, bool trusted)
 {
     struct zt_val v;
     int first = 1, more, c = zt_json_peek(j);
 
     if (c == '"')
-        return text_string(e, j);
+        return json_string_value_of(e, j, trusted);
     if (c != '{' && c != '[')
-        return text_scalar(e, j);
+        return json_scalar(e, j, trusted);
     zt_enter(e);
     v = c == '{' ? zt_of_dict(ZT_DICT, zt_dict_new(e)) : zt_of_list(ZT_LIST, zt_list_new(e, 4));
     zt_json_enter(j, (char)c);
     while ((more = zt_json_next(j, c == '{' ? '}' : ']', &first)) > 0) {
-        if (c == '{') {
-            struct zt_val key = text_string(e, j);
-            if (zt_json_peek(j) != ':')
-                fail_json(e, ZC_EFORMAT);
-            j->p++;
-            zt_dict_set(e, v.u.d, key, text_value(e, j));
-        } else {
-            zt_list_add(e, v.u.l, text_value(e, j));
+        if (c == '[') {
+            zt_push(e, v.u.l, json_value(e, j, trusted));
+            continue;
         }
+        struct zt_val key = json_string_value_of(e, j, trusted);
+        if (zt_json_peek(j) != ':')
+            fail_json(e, ZC_EFORMAT);
+        j->p++;
+        zt_dict_set(e, v.u.d, key, json_value(e, j, trusted));
     }
     if (more < 0)
         fail_json(e, ZC_EFORMAT);
@@ -667,13 +484,14 @@ static struct zt_val text_value(struct zt_env *e, struct zt_json *j)
     return v;
 }
 
-struct zt_val zt_of_json_text(struct zt_env *e, const char *text, size_t len)
+struct zt_val zt_of_json(struct zt_env *e, const char *text, size_t len, bool trusted)
 {
     struct zt_json j;
 
-    check_utf8(e, text, len);
+    if (zc_utf8_valid(text, len) != len)
+        zt_fail_err(e, ZC_EFORMAT, "the variables are not valid UTF-8");
     zt_json_init(&j, text, len, NULL);
-    struct zt_val v = text_value(e, &j);
+    struct zt_val v = json_value(e, &j, trusted);
     if (zt_json_end(&j) < 0 || v.kind != ZT_DICT)
         fail_json(e, ZC_EFORMAT);
     return v;
