@@ -93,7 +93,7 @@ struct zk_mat_desc {
 struct zk_mat {
     struct zk_mat_desc d;
     enum zk_act_kind act; /* what its product eats */
-    int32_t *perm;        /* inside data, or NULL */
+    int32_t *perm;        /* inside data, or NULL; what it points to is the device's own */
     void *data;           /* device, mat_bytes bytes */
     size_t bytes;
 };
@@ -175,7 +175,8 @@ struct zk_ops {
                  const int32_t *ids, int rows);
 
     /* y[r] = act(w * (x[r] * 1/sqrt(mean(x[r]^2) + eps))): RMSNorm, then prepared for a product.
-     * y->kind and y->k = C say how; perm as in zk_mat or NULL. x and y do not overlap. */
+     * y->kind and y->k = C say how; perm: of the matrix that eats y
+     * (zk_mat.perm), or NULL. x and y do not overlap. */
     int (*rms_norm)(struct zk_dev *dev, struct zk_act *y, const float *x, const float *w, float eps,
                     int rows, int C, const int32_t *perm);
 

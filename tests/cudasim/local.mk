@@ -61,3 +61,6 @@ CLEANFILES += %D%/race/test_mm
 	$(AM_V_CXXLD)$(sim_race) -O2 -o $@ $(srcdir)/%D%/test_mm.cc $(sim_race_objects) \
 	  kernels/cuda/libpic.a -ldl
 endif
+
+dist_check_SCRIPTS += %D%/kcheck.sh
+TESTS += %D%/kcheck.sh

@@ -101,7 +101,7 @@ inline uint32_t narrow(double d, int mant, int bias, uint32_t inf)
         code = inf;
     return code | sign << 31;
 }
-extern const float *const half_values; /* of all 65536 codes */
+extern float half_values[65536]; /* of all codes */
 } /* namespace sim */
 
 /* ---- fp16 and bf16 ----------------------------------------------------------------------- */

@@ -19,9 +19,13 @@
 struct kc_level kc_levels[4];
 int kc_n_levels;
 struct zk_dev *kc_ref[2];
-bool kc_bench;
+bool kc_bench, kc_cuda;
+enum zk_act_kind kc_kinds[ZK_N_ACT_KINDS] = {ZK_ACT_F32, ZK_ACT_Q8};
+int kc_n_kinds = 2;
 
 static uint64_t rng;
+static double limit = INFINITY;
+static struct zk_dev *gpu; /* that host memory is made known to, or NULL */
 static int n_cases, n_failed;
 static char reason[512];
 static const char *test_name;
@@ -69,6 +73,7 @@ static struct buf {
     uint8_t *map;
     size_t mapped; /* with the guard page; 0: from malloc */
     uint8_t *data;
+    bool is_pinned;
 } * bufs;
 static size_t n_bufs, cap_bufs;
 
@@ -78,7 +83,20 @@ static struct buf *new_buf(void)
         cap_bufs = cap_bufs ? 2 * cap_bufs : 64;
         bufs = realloc(bufs, cap_bufs * sizeof *bufs);
     }
+    bufs[n_bufs].is_pinned = false;
     return &bufs[n_bufs++];
+}
+
+static void make_known(struct buf *b, size_t bytes)
+{
+    struct zc_diag dg = {""};
+    if (gpu == NULL)
+        return;
+    if (gpu->ops->pin(gpu, b->map, bytes, &dg) < 0) {
+        fprintf(stderr, "kcheck: %s\n", dg.text);
+        exit(EXIT_FAILURE);
+    }
+    b->is_pinned = true;
 }
 
 void *kc_buf(size_t bytes)
@@ -94,23 +112,32 @@ void *kc_buf(size_t bytes)
     mprotect(b->map + body, PAGE, PROT_NONE);
     b->data = b->map + body - bytes;
     memset(b->map, CANARY, (size_t)(b->data - b->map));
+    make_known(b, body);
     return b->data;
 }
 
 void *kc_mem(size_t bytes)
 {
     struct buf *b = new_buf();
-    *b = (struct buf){.map = calloc(bytes ? bytes : 1, 1)};
+    size_t pages = (bytes + PAGE) / PAGE * PAGE; /* whole ones, where the device is told */
+    *b = (struct buf){.map = gpu ? aligned_alloc(PAGE, pages) : calloc(bytes ? bytes : 1, 1)};
     if (b->map == NULL)
         exit(EXIT_FAILURE);
+    if (gpu != NULL) {
+        memset(b->map, 0, pages);
+        make_known(b, pages);
+    }
     return b->map;
 }
 
 bool kc_release(void)
 {
     bool ok = true;
+    kc_settle();
     for (size_t i = 0; i < n_bufs; i++) {
         struct buf *b = &bufs[i];
+        if (b->is_pinned)
+            gpu->ops->unpin(gpu, b->map);
         if (b->mapped == 0) {
             free(b->map);
             continue;
@@ -153,6 +180,40 @@ bool kc_fail(const char *fmt, ...)
     return false;
 }
 
+void kc_settle(void)
+{
+    struct zc_diag dg;
+    for (int i = 0; kc_cuda && i < kc_n_levels; i++)
+        for (int exact = 0; exact < 2; exact++) {
+            int r = kc_levels[i].dev[exact]->ops->sync(kc_levels[i].dev[exact], &dg);
+            if (r == ZC_EDEVICE || r == ZC_EINTERNAL) {
+                printf("FAIL %s: %s\n", test_name, dg.text);
+                exit(EXIT_FAILURE);
+            }
+        }
+}
+
+int kc_result(struct zk_dev *dev, int r)
+{
+    int later = dev->ops->sync(dev, NULL);
+    return r < 0 ? r : later;
+}
+
+bool kc_is_over(double work)
+{
+    return work > limit;
+}
+
+struct zk_dev *kc_with_threads(const struct kc_level *lv, int threads, bool exact)
+{
+    struct zk_cpu_opts o = {.caps = lv->caps, .threads = threads, .exact = exact};
+    struct zk_cuda_opts c = {.exact = exact};
+    struct zk_dev *dev = NULL;
+    if ((kc_cuda ? zk_cuda_open(&dev, &c, NULL) : zk_cpu_open(&dev, &o, NULL)) < 0)
+        kc_fail("no device with %d threads", threads);
+    return dev;
+}
+
 bool kc_run(const struct kc_level *lv, const char *what, bool (*fn)(void *), void *arg)
 {
     volatile bool ok = false;
@@ -177,6 +238,7 @@ bool kc_run(const struct kc_level *lv, const char *what, bool (*fn)(void *), voi
 
 bool kc_equal(const float *y, const float *want, size_t n)
 {
+    kc_settle();
     for (size_t i = 0; i < n; i++)
         if (memcmp(&y[i], &want[i], sizeof y[i]) != 0)
             return kc_fail("element %zu is %.9g (%a), not %.9g (%a)", i, (double)y[i], (double)y[i],
@@ -186,6 +248,7 @@ bool kc_equal(const float *y, const float *want, size_t n)
 
 bool kc_within(const float *y, const double *want, const double *bound, size_t n)
 {
+    kc_settle();
     for (size_t i = 0; i < n; i++)
         if (!(fabs((double)y[i] - want[i]) <= bound[i]))
             return kc_fail("element %zu is %.9g, not %.9g: off by %.3g, allowed %.3g", i,
@@ -196,6 +259,7 @@ bool kc_within(const float *y, const double *want, const double *bound, size_t n
 double kc_nmse(const float *y, const float *want, size_t n)
 {
     double err = 0, sum = 0;
+    kc_settle();
     for (size_t i = 0; i < n; i++) {
         double d = (double)y[i] - (double)want[i];
         err += d * d;
@@ -229,18 +293,28 @@ struct zk_act kc_act(struct zk_dev *dev, enum zk_act_kind kind, int rows, int k)
 int kc_read_act(struct zk_dev *dev, float *y, const struct zk_act *act)
 {
     int k = act->k, r;
-    bool q8 = act->kind == ZK_ACT_Q8;
-    struct zk_canon c = {.form = q8 ? ZK_W4A : ZK_W32, .n = k, .k = k, .group = k, .type = ZK_F32};
+    bool q8 = act->kind == ZK_ACT_Q8, is_half = !q8 && act->kind != ZK_ACT_F32;
+    struct zk_canon c = {.form = q8        ? ZK_W4A
+                                 : is_half ? ZK_W16
+                                           : ZK_W32,
+                         .n = k,
+                         .k = k,
+                         .group = k};
     float *scale = kc_mem((size_t)k * sizeof *scale), *w = kc_mem((size_t)k * (size_t)k * 4);
     uint8_t *q = kc_mem((size_t)k * (size_t)((k + 1) / 2)), *zero = kc_mem((size_t)k);
     for (int i = 0; i < k; i++) {
         scale[i] = 1;
-        w[(size_t)i * (size_t)k + (size_t)i] = 1;
+        if (is_half)
+            ((uint16_t *)w)[(size_t)i * (size_t)k + (size_t)i] =
+                act->kind == ZK_ACT_F16 ? zk_f32_to_f16(1) : zk_f32_to_bf16(1);
+        else
+            w[(size_t)i * (size_t)k + (size_t)i] = 1;
         q[(size_t)i * (size_t)((k + 1) / 2) + (size_t)i / 2] = i % 2 ? 16 : 1;
     }
     c.q = q, c.zero = q8 ? zero : NULL, c.scale = scale, c.w = w;
+    c.type = !is_half ? ZK_F32 : act->kind == ZK_ACT_F16 ? ZK_F16 : ZK_BF16;
     struct zk_mat m = {
-        .d = {c.form, k, k, k, ZK_F32, .has_zero = q8, .has_perm = false, ZK_JOIN_ROWS}};
+        .d = {c.form, k, k, k, c.type, .has_zero = q8, .has_perm = false, ZK_JOIN_ROWS}};
     m.bytes = dev->ops->mat_bytes(dev, &m.d);
     m.data = kc_mem(m.bytes + 64);
     m.data = (void *)(((uintptr_t)m.data + 63) & ~(uintptr_t)63);
@@ -262,13 +336,42 @@ static const struct {
     {"batch", kc_test_batch},     {"chunks", kc_test_chunks},
 };
 
+/* Exits with 77, the reason printed, where there is no device. */
+static void open_cuda(void)
+{
+    static const enum zk_act_kind kinds[] = {ZK_ACT_F32, ZK_ACT_F16, ZK_ACT_BF16};
+    struct kc_level *lv = &kc_levels[kc_n_levels++];
+    lv->name = "cuda";
+    for (int exact = 0; exact < 2; exact++) {
+        struct zk_cuda_opts o = {.exact = exact};
+        struct zc_diag dg = {""};
+        int r = zk_cuda_open(&lv->dev[exact], &o, &dg);
+        if (r == ZC_OK)
+            continue;
+        printf("%s\n", dg.text);
+        exit(r == ZC_ENOTFOUND ? 77 : EXIT_FAILURE);
+    }
+    gpu = lv->dev[0];
+    printf("%s\n", gpu->label);
+    kc_n_kinds = 3;
+    memcpy(kc_kinds, kinds, sizeof kinds);
+}
+
 static void open_levels(unsigned mask)
 {
     static const unsigned caps[] = {ZK_CAP_PORTABLE, ZK_CAP_PORTABLE | ZK_CAP_AVX2, ZK_CAP_ALL};
     static const unsigned needs[] = {ZK_CAP_PORTABLE, ZK_CAP_AVX2, ZK_CAP_AVX512};
     unsigned have = zk_caps_detect() & mask;
     for (int exact = 0; exact < 2; exact++)
-        zk_ref_open(&kc_ref[exact], exact ? ZK_REF_EXACT : ZK_REF_INT8, NULL);
+        zk_ref_open(&kc_ref[exact],
+                    exact     ? ZK_REF_EXACT
+                    : kc_cuda ? ZK_REF_HALF
+                              : ZK_REF_INT8,
+                    NULL);
+    if (kc_cuda) {
+        open_cuda();
+        return;
+    }
     for (int i = 0; i < 3; i++) {
         if (!(have & needs[i]))
             continue;
@@ -288,7 +391,9 @@ static void open_levels(unsigned mask)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: kcheck [--seed=N] [--test=NAME] [--caps=LIST] [--bench]\n");
+    fprintf(
+        stderr,
+        "usage: kcheck [--seed=N] [--test=NAME] [--caps=LIST | --cuda] [--limit=N] [--bench]\n");
     return 2;
 }
 
@@ -307,6 +412,10 @@ int main(int argc, char **argv)
         else if (strncmp(argv[i], "--caps=", 7) == 0 &&
                  zk_caps_parse(argv[i] + 7, &mask, &dg) == ZC_OK)
             continue;
+        else if (strcmp(argv[i], "--cuda") == 0)
+            kc_cuda = true;
+        else if (strncmp(argv[i], "--limit=", 8) == 0)
+            limit = strtod(argv[i] + 8, NULL);
         else if (strcmp(argv[i], "--bench") == 0)
             kc_bench = true;
         else

@@ -14,7 +14,8 @@
 
 #define KC_EPS 0x1p-24 /* half the distance from 1 to the next float: one rounding */
 
-/* A capability of this machine, as devices of one thread: [0] int8 activations, [1] exact. */
+/* A capability of this machine, as devices of one thread: [0] with the activations that serve best,
+ * [1] exact. With --cuda the one level is the GPU (or the simulator). */
 struct kc_level {
     const char *name;
     unsigned caps;
@@ -25,6 +26,17 @@ extern struct kc_level kc_levels[4];
 extern int kc_n_levels;
 extern struct zk_dev *kc_ref[2];
 extern bool kc_bench; /* --bench: also time */
+extern bool kc_cuda;
+
+/* Kinds of activations that the levels know: floats first. */
+extern enum zk_act_kind kc_kinds[ZK_N_ACT_KINDS];
+extern int kc_n_kinds;
+
+/* A device like the level's, with so many threads where there are any. NULL: the case failed. */
+struct zk_dev *kc_with_threads(const struct kc_level *lv, int threads, bool exact);
+
+/* --limit=N: whether a case of so many multiply-adds is left out. */
+bool kc_is_over(double work);
 
 /* ---- random numbers, from the seed that is printed ---- */
 uint64_t kc_rand(void);
@@ -38,7 +50,8 @@ void kc_fill(float *x, size_t n, enum kc_fill fill);
 
 /* ---- memory ---- */
 
-/* Bytes that end at an unmapped page and begin after a canary; zeroed. Freed by kc_release. */
+/* Bytes that end at an unmapped page and begin after a canary; zeroed. Freed by kc_release. All
+ * memory from here and from kc_mem is device memory, too: host and device see it at one address. */
 void *kc_buf(size_t bytes);
 /* Checks the canaries of all buffers since the last call and frees them. */
 bool kc_release(void);
@@ -46,6 +59,11 @@ bool kc_release(void);
 void *kc_mem(size_t bytes);
 
 /* ---- running and comparing ---- */
+
+/* Waits for all devices: what they wrote can be looked at. Comparisons wait by themselves. */
+void kc_settle(void);
+/* What the operation returned, or, if that is ZC_OK, the next sync. */
+int kc_result(struct zk_dev *dev, int r);
 
 /* Runs fn(arg); a crash or a false is a FAIL line for this case and level. Returns whether it
  * passed. what: a description of the case, printed on failure. */
