@@ -55,8 +55,9 @@ static inline __m512 load_zeros(const struct zk_panel *p, int g)
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(b));
 }
 
-/* The codes of a block of 32 columns: w[c] holds columns 4c .. 4c+3. */
-static inline void load_codes(__m512i *w, const uint8_t *src, bool w4)
+/* The codes of a block of 32 columns: w[c] holds columns 4c .. 4c+3. With few rows high nibbles
+ * stay where they are, 16 times their value: shifting the sums back (dot32) is less work. */
+static inline void load_codes(__m512i *w, const uint8_t *src, bool w4, bool shift)
 {
     if (!w4) {
         ZK_UNROLL
@@ -64,27 +65,29 @@ static inline void load_codes(__m512i *w, const uint8_t *src, bool w4)
             w[c] = _mm512_load_si512(src + c * 64);
         return;
     }
-    const __m512i low = _mm512_set1_epi8(15);
+    const __m512i low = _mm512_set1_epi8(15), high = _mm512_set1_epi8((char)0xf0);
     ZK_UNROLL
     for (int c = 0; c < 4; c++) {
         __m512i b = _mm512_load_si512(src + c * 64);
         w[c] = _mm512_and_si512(b, low);
-        w[c + 4] = _mm512_and_si512(_mm512_srli_epi16(b, 4), low);
+        w[c + 4] = shift ? _mm512_and_si512(_mm512_srli_epi16(b, 4), low)
+                         : _mm512_and_si512(b, high);
     }
 }
 
-static inline __m512i dot32(const __m512i *w, const int8_t *q)
+/* Two chains, for few rows; w4: codes as load_codes leaves them without shifting. */
+static inline __m512i dot32(const __m512i *w, const int8_t *q, bool w4)
 {
     __m512i a = _mm512_setzero_si512(), b = a;
     ZK_UNROLL
-    for (int c = 0; c < 8; c += 2) {
+    for (int c = 0; c < 4; c++) {
         int32_t lo, hi;
         memcpy(&lo, q + 4 * c, 4);
-        memcpy(&hi, q + 4 * c + 4, 4);
+        memcpy(&hi, q + 4 * c + 16, 4);
         a = _mm512_dpbusd_epi32(a, w[c], _mm512_set1_epi32(lo));
-        b = _mm512_dpbusd_epi32(b, w[c + 1], _mm512_set1_epi32(hi));
+        b = _mm512_dpbusd_epi32(b, w[c + 4], _mm512_set1_epi32(hi));
     }
-    return _mm512_add_epi32(a, b);
+    return _mm512_add_epi32(a, w4 ? _mm512_srai_epi32(b, 4) : b);
 }
 
 static inline __m512i dot32_chain(const __m512i *w, const int8_t *q)
@@ -109,6 +112,8 @@ static inline __attribute__((always_inline)) void tile(const int T, const bool w
     const int bytes = w4 ? 256 : 512, blocks = lo->kp / 32, per_group = lo->group / 32;
     const __mmask16 mask = (__mmask16)((1u << T) - 1);
 
+    if (T < 8) /* scales and zeros first: memory is then read in one sequence, without holes */
+        FETCH(p->scales, (size_t)(p->codes - p->scales));
     ZK_UNROLL
     for (int t = 0; t < T; t++)
         _mm512_storeu_ps(out + t * ZK_TILE, _mm512_setzero_ps());
@@ -121,14 +126,14 @@ static inline __attribute__((always_inline)) void tile(const int T, const bool w
             sum[t] = _mm512_setzero_ps();
         for (; b < end; b++, src += bytes) {
             __m512i w[8];
-            load_codes(w, src, w4);
-            if (T <= 4) /* the next block: more lines on their way than the processor sees ahead */
+            load_codes(w, src, w4, T >= 8);
+            if (T == 2 || T == 4) /* more lines on their way than the processor sees ahead */
                 FETCH(src + bytes, (size_t)bytes);
-            else if (last) /* what comes after this panel has until the end of it */
+            else if (T >= 8 && last) /* what comes after this panel has until the end of it */
                 FETCH(src + lo->panel, (size_t)bytes);
             ZK_UNROLL
             for (int t = 0; t < T; t++) {
-                __m512i dot = T < 8 ? dot32(w, x.q + t * 32) : dot32_chain(w, x.q + t * 32);
+                __m512i dot = T < 8 ? dot32(w, x.q + t * 32, w4) : dot32_chain(w, x.q + t * 32);
                 sum[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), _mm512_set1_ps(x.d[t]), sum[t]);
             }
             sums = _mm512_add_ps(sums, _mm512_maskz_loadu_ps(mask, x.ds));

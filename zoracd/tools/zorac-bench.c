@@ -63,15 +63,16 @@ struct options {
     bool json, is_f16;
 };
 
+struct probe {
+    double bytes_per_s, flops_per_s;
+};
+
 struct result {
     bool is_prefill;
     int batch, depth, tokens;
     double tokens_per_s;
     struct ze_cost cost; /* of one step; of the whole prompt */
-};
-
-struct probe {
-    double bytes_per_s, flops_per_s;
+    struct probe probe;  /* just before and after it, the higher counting */
 };
 
 static struct zc_diag dg;
@@ -274,14 +275,20 @@ _Noreturn static void fail(int r, const char *what)
     exit(r == ZC_ELIMIT ? 4 : 1);
 }
 
-static void measure_probe(struct ze_engine *e, struct probe *best)
+static void measure_probe(struct ze_engine *e, struct probe *ret)
 {
     struct zk_dev *dev = ze_engine_zk_dev(e);
-    double bytes = zk_probe_read(dev, PROBE_BYTES, 5);
-    double flops = 2 * zk_probe_peak(dev, dev->exact ? ZK_ACT_F32 : ZK_ACT_Q8, 200);
 
-    best->bytes_per_s = bytes > best->bytes_per_s ? bytes : best->bytes_per_s;
-    best->flops_per_s = flops > best->flops_per_s ? flops : best->flops_per_s;
+    ret->bytes_per_s = zk_probe_read(dev, PROBE_BYTES, 5);
+    ret->flops_per_s = 2 * zk_probe_peak(dev, dev->exact ? ZK_ACT_F32 : ZK_ACT_Q8, 200);
+}
+
+static void take_higher(struct probe *p, const struct probe *other)
+{
+    if (other->bytes_per_s > p->bytes_per_s)
+        p->bytes_per_s = other->bytes_per_s;
+    if (other->flops_per_s > p->flops_per_s)
+        p->flops_per_s = other->flops_per_s;
 }
 
 /* Each has a root of its own, so that nothing is found in the cache. */
@@ -364,23 +371,11 @@ static void measure_decode(struct ze_engine *e, int batch, int depth, int tokens
     };
 }
 
-static int measure(struct ze_engine *e, const struct options *o, struct result *results)
-{
-    int n = 0;
-
-    for (int i = 0; i < o->prefill.n; i++)
-        if (o->prefill.v[i] > 0)
-            measure_prefill(e, o->prefill.v[i], &results[n++]);
-    for (int d = 0; d < o->depth.n && o->decode > 0; d++)
-        for (int b = 0; b < o->batch.n; b++)
-            measure_decode(e, o->batch.v[b], o->depth.v[d], o->decode, &results[n++]);
-    return n;
-}
-
 /* ---- printing ------------------------------------------------------------------------------ */
 
-static double bound(const struct result *r, const struct probe *p)
+static double bound(const struct result *r)
 {
+    const struct probe *p = &r->probe;
     double read = r->cost.bytes / p->bytes_per_s, compute = r->cost.flops / p->flops_per_s;
     double tokens = r->is_prefill ? r->tokens : r->batch;
     return tokens / (read > compute ? read : compute);
@@ -401,10 +396,9 @@ static void print_json(json_t *o)
     json_decref(o);
 }
 
-static void print_result_json(const struct result *r, const struct probe *p,
-                              const struct options *o, const char *device)
+static void print_result_json(const struct result *r, const struct options *o, const char *device)
 {
-    double b = bound(r, p);
+    double b = bound(r);
 
     print_json(json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:s, s:i}",
                          "kind", r->is_prefill ? "prefill" : "decode", "backend", "cpu", "shape",
@@ -423,22 +417,53 @@ static void print_probe_json(const struct probe *p, const struct options *o, con
                          "device", device, "threads", threads_of(device)));
 }
 
-static void print_result(const struct result *r, const struct probe *p)
+static void print_result(const struct result *r)
 {
-    double b = bound(r, p);
+    double b = bound(r);
 
     if (r->is_prefill)
         printf("prefill  %6d tokens                %10.2f tokens/s", r->tokens, r->tokens_per_s);
     else
         printf("decode   batch %4d  depth %6d     %10.2f tokens/s", r->batch, r->depth,
                r->tokens_per_s);
-    printf("   %5.1f %% of %.2f   (%.1f MB, %.2f Gop a step)\n", 100 * r->tokens_per_s / b, b,
-           r->cost.bytes / 1e6, r->cost.flops / 1e9);
+    printf("   %5.1f %% of %.2f   (%.1f MB, %.2f Gop a step; probe %.1f GB/s, %.0f Gop/s)\n",
+           100 * r->tokens_per_s / b, b, r->cost.bytes / 1e6, r->cost.flops / 1e9,
+           r->probe.bytes_per_s / 1e9, r->probe.flops_per_s / 1e9);
+}
+
+/* One line: what the machine can do may change from one second to the next, where it is shared
+ * with others, so each figure has a bound of its own. */
+static void report(struct ze_engine *e, const struct options *o, struct result *r,
+                   struct probe *last)
+{
+    r->probe = *last;
+    measure_probe(e, last);
+    take_higher(&r->probe, last);
+    if (o->json)
+        print_result_json(r, o, ze_engine_device(e));
+    else
+        print_result(r);
+    fflush(stdout);
+}
+
+static void measure(struct ze_engine *e, const struct options *o, struct probe *probe)
+{
+    struct result r;
+
+    for (int i = 0; i < o->prefill.n; i++)
+        if (o->prefill.v[i] > 0) {
+            measure_prefill(e, o->prefill.v[i], &r);
+            report(e, o, &r, probe);
+        }
+    for (int d = 0; d < o->depth.n && o->decode > 0; d++)
+        for (int b = 0; b < o->batch.n; b++) {
+            measure_decode(e, o->batch.v[b], o->depth.v[d], o->decode, &r);
+            report(e, o, &r, probe);
+        }
 }
 
 int main(int argc, char **argv)
 {
-    static struct result results[MAX_RESULTS];
     struct options o;
     struct ze_engine *e;
     struct probe probe = {0};
@@ -448,21 +473,13 @@ int main(int argc, char **argv)
     if (r < 0)
         fail(r, o.engine.dir);
     measure_probe(e, &probe);
-    int n = measure(e, &o, results);
-    measure_probe(e, &probe);
-
     const char *device = ze_engine_device(e);
     if (o.json)
         print_probe_json(&probe, &o, device);
     else
         printf("%s, %s\nprobe    %.2f GB/s read, %.1f Gop/s\n", o.engine.dir, device,
                probe.bytes_per_s / 1e9, probe.flops_per_s / 1e9);
-    for (int i = 0; i < n; i++) {
-        if (o.json)
-            print_result_json(&results[i], &probe, &o, device);
-        else
-            print_result(&results[i], &probe);
-    }
+    measure(e, &o, &probe);
     ze_engine_free(e);
     finish();
 }
