@@ -181,11 +181,14 @@ int main(int argc, char **argv)
     struct zs_config config;
     struct zc_diag dg;
 
+    zs_front_hold_signals(true);
     zc_file_guard_std();
     signal(SIGPIPE, SIG_IGN);
     umask(0077);
     json_object_seed(0);
     int r = zs_config_options(NULL, &cmd.line, argc, argv, &dg);
+    if (r < 0 || cmd.line.help || cmd.line.version || cmd.line.check)
+        zs_front_hold_signals(false);
     if (r == ZC_OK && cmd.line.help) {
         print_help();
         return end_output();

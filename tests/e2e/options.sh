@@ -95,6 +95,26 @@ is_state ready || fail "a broken file stopped the daemon"
 kill "$pid"
 stopped 0
 
+# signals that come before the daemon is ready for them wait: here it still reads its configuration
+early() {
+    rm -f "$conf"
+    mkfifo "$conf"
+    : >"$log"
+    launch
+    exec 5>"$conf"
+    kill "-$1" "$pid"
+    rm "$conf"
+    : >"$conf"
+    exec 5>&-
+}
+early HUP
+until_true 40 grep -q 'configuration reread' "$log"
+kill "$pid"
+stopped 0
+early TERM
+stopped 0
+grep -q 'signal 15: stopping' "$log" || fail "an early SIGTERM was lost"
+
 # another protocol version is refused with a sentence
 : >"$conf"
 start

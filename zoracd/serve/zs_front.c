@@ -309,21 +309,34 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 /* ---- the loop ----------------------------------------------------------------------------- */
 
+static const struct {
+    int signal;
+    event_callback_fn cb;
+} signals[] = {{SIGTERM, on_terminate}, {SIGINT, on_terminate}, {SIGHUP, on_hangup}};
+#define N_SIGNALS (sizeof signals / sizeof *signals)
+
+void zs_front_hold_signals(bool hold)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < N_SIGNALS; i++)
+        sigaddset(&set, signals[i].signal);
+    sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 static int make_events(struct zs_front *f, struct zc_diag *dg)
 {
-    static const struct {
-        int signal;
-        event_callback_fn cb;
-    } signals[] = {{SIGTERM, on_terminate}, {SIGINT, on_terminate}, {SIGHUP, on_hangup}};
     bool ok = true;
 
     f->base = event_base_new();
     if (!f->base)
         return zc_diag(dg, ZC_ENOMEM, "no event loop");
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+    for (size_t i = 0; i < N_SIGNALS; i++) {
         f->signals[i] = evsignal_new(f->base, signals[i].signal, signals[i].cb, f);
         ok = ok && f->signals[i] && event_add(f->signals[i], NULL) == 0;
     }
+    zs_front_hold_signals(false);
     f->accept_timer = evtimer_new(f->base, on_accept_again, f);
     f->tick = evtimer_new(f->base, on_tick, f);
     ok = ok && f->accept_timer && f->tick;

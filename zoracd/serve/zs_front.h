@@ -4,6 +4,8 @@
 #ifndef ZORACD_SERVE_ZS_FRONT_H
 #define ZORACD_SERVE_ZS_FRONT_H
 
+#include <stdbool.h>
+
 #include "zoracd/serve/zs_config.h"
 #include "zoracd/serve/zs_model.h"
 
@@ -16,6 +18,10 @@ enum zs_exit {
     ZS_EXIT_RUNNING = 3, /* another daemon listens at the socket */
     ZS_EXIT_DEVICE = 4,  /* the device was lost: start again */
 };
+
+/* The signals that zs_front_run handles wait until it is ready for them: SIGHUP would end the
+ * process before. First in main; hold false: they do again what they do by themselves. */
+void zs_front_hold_signals(bool hold);
 
 struct zs_front_opts {
     struct zs_config *config; /* SIGHUP changes it */
