@@ -173,7 +173,8 @@ static void print_limits(void)
     ZS_LIMITS(ZS_LIMIT)
 #undef ZS_LIMIT
     print_limit("message_depth", 32, "arrays and maps inside each other");
-    print_limit("requests", ZS_MAX_JOBS, "requests at once of all users");
+    print_limit("requests", ZS_MAX_JOBS,
+                "requests at once of all users; one user has no more of them than are free");
     end_table();
     if (!is_man)
         putchar('\n');

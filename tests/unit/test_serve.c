@@ -413,6 +413,28 @@ START_TEST(sessions_are_forgotten_the_longest_idle_first)
 }
 END_TEST
 
+START_TEST(no_user_takes_the_last_places)
+{
+    struct zs_user_list users = LIST_HEAD_INITIALIZER(users);
+    struct zs_limits lim = {.requests_per_user = 256};
+    size_t all = 0, before = ZS_MAX_JOBS;
+    int r;
+
+    /* each in turn takes all that it gets */
+    for (uid_t uid = 1; uid <= 7; uid++) {
+        struct zs_user *u = zs_user_get(&users, uid);
+        while ((r = zs_user_check_jobs(u, all, &lim, &dg)) == ZC_OK)
+            u->n_jobs++, all++;
+        ck_assert_int_eq(r, uid == 1 ? ZC_ELIMIT : ZC_EBUSY);
+        ck_assert_uint_ge(u->n_jobs, before / 2);
+        before = u->n_jobs;
+    }
+    ck_assert_uint_lt(all, ZS_MAX_JOBS);
+    while (!LIST_EMPTY(&users))
+        zs_user_free(LIST_FIRST(&users));
+}
+END_TEST
+
 START_TEST(messages_are_appended_all_or_none)
 {
     struct zc_buf b;
@@ -469,6 +491,7 @@ int main(void)
     tc = tcase_create("sessions");
     tcase_add_test(tc, transcript_counts_its_bytes);
     tcase_add_test(tc, sessions_are_forgotten_the_longest_idle_first);
+    tcase_add_test(tc, no_user_takes_the_last_places);
     tcase_add_test(tc, messages_are_appended_all_or_none);
     suite_add_tcase(s, tc);
     return t_run(s);

@@ -60,12 +60,9 @@ int zs_jobs_new(struct zs_conn *c, int64_t id, enum zc_method method, struct zs_
     if (c->n_jobs >= lim->requests_per_connection)
         return zc_diag(dg, ZC_ELIMIT,
                        "this connection has %zu requests running, which is the limit", c->n_jobs);
-    if (c->user->n_jobs >= lim->requests_per_user)
-        return zc_diag(dg, ZC_ELIMIT, "this user has %zu requests running, which is the limit",
-                       c->user->n_jobs);
-    if (f->n_jobs >= ZS_MAX_JOBS)
-        return zc_diag(dg, ZC_EBUSY, "the daemon has %zu requests running, which is the limit",
-                       f->n_jobs);
+    int r = zs_user_check_jobs(c->user, f->n_jobs, lim, dg);
+    if (r < 0)
+        return r;
     struct zs_job *job = zs_job_new();
     job->id = id;
     job->method = method;
@@ -403,9 +400,12 @@ void zs_jobs_tell_loading(struct zs_front *f)
     if (!f->loader)
         return;
     zs_loader_progress(f->loader, &done, &total);
-    for (struct zs_job *job = f->waiting; job; job = job->wait_next)
-        if (job->params.stream)
-            pack_progress(job, ZS_PHASE_LOAD, done, total);
+    for (struct zs_job *job = f->waiting; job; job = job->wait_next) {
+        if (!job->params.stream || zs_job_take_credit(job) < 0)
+            continue;
+        pack_progress(job, ZS_PHASE_LOAD, done, total);
+        job->owed++;
+    }
 }
 
 static void pack_started(struct zs_job *job, const struct zs_event *ev)

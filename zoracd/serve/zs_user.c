@@ -4,6 +4,7 @@
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
+#include "zoracd/serve/zs_limits.h"
 #include "zoracd/serve/zs_session.h"
 
 struct zs_user *zs_user_get(struct zs_user_list *users, uid_t uid)
@@ -18,6 +19,20 @@ struct zs_user *zs_user_get(struct zs_user_list *users, uid_t uid)
     TAILQ_INIT(&u->sessions);
     LIST_INSERT_HEAD(users, u, link);
     return u;
+}
+
+int zs_user_check_jobs(const struct zs_user *u, size_t all, const struct zs_limits *lim,
+                       struct zc_diag *dg)
+{
+    if (u->n_jobs >= lim->requests_per_user)
+        return zc_diag(dg, ZC_ELIMIT, "this user has %zu requests running, which is the limit",
+                       u->n_jobs);
+    if (u->n_jobs >= ZS_MAX_JOBS - all)
+        return zc_diag(dg, ZC_EBUSY,
+                       "%zu of %d requests are running, %zu of them this user's: no user has more "
+                       "than are free",
+                       all, ZS_MAX_JOBS, u->n_jobs);
+    return ZC_OK;
 }
 
 void zs_user_tidy(struct zs_user *u)

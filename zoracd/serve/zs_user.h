@@ -9,6 +9,8 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+struct zc_diag;
+struct zs_limits;
 struct zs_session;
 TAILQ_HEAD(zs_session_list, zs_session);
 
@@ -25,6 +27,11 @@ LIST_HEAD(zs_user_list, zs_user);
 
 /* The user's entry, made at the first call. */
 struct zs_user *zs_user_get(struct zs_user_list *users, uid_t uid);
+/* Whether the user may have one more request, `all` being those of everybody: within the user's own
+ * limit (ZC_ELIMIT), and no more than are free beside them (ZC_EBUSY). So one user gets half of
+ * what there is, two get a third each, and whoever comes always finds room. */
+int zs_user_check_jobs(const struct zs_user *u, size_t all, const struct zs_limits *lim,
+                       struct zc_diag *dg);
 /* Frees the entry if it holds nothing any more. */
 void zs_user_tidy(struct zs_user *u);
 /* Frees it with its sessions, none of which may be busy. */
