@@ -83,6 +83,8 @@ int zs_listen_open(struct zs_listen *ret_l, const char *path, mode_t mode, struc
     if (r == ZC_OK && lstat(path, &st) < 0)
         r = zc_diag_sys(dg, "can't look at %s", path);
     if (r < 0) {
+        if (l.fd >= 0)
+            close(l.fd);
         if (l.lock_fd >= 0)
             close(l.lock_fd);
         return r;
