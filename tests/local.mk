@@ -6,6 +6,7 @@ AM_TESTS_ENVIRONMENT = top_srcdir="$(abs_top_srcdir)"; export top_srcdir; \
 include tests/unit/local.mk
 include tests/kcheck/local.mk
 include tests/cudasim/local.mk
+include tests/gpu/local.mk
 include tests/fuzz/local.mk
 include tests/golden/local.mk
 include tests/conformance/local.mk

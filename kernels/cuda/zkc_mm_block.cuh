@@ -43,8 +43,9 @@ template <int FORM, int NT> struct zkc_mm_sums {
 
 /* total += the block at `codes` (its meta at `meta`) times x. The sums of a set of columns are of
  * exact products; the set's scale is applied to them. At most two tiles are done at a time: so
- * there are chains enough of dependent instructions, and few registers for the sets' sums. */
-template <int FORM, int TYPE, int NT>
+ * there are chains enough of dependent instructions, and few registers for the sets' sums.
+ * ONE_SET says that m.mask is 3 (groups of 128 and more, W16): without branches, a fifth less. */
+template <int FORM, int TYPE, int NT, bool ONE_SET>
 ZKC_DEV void zkc_mm_block(zkc_mm_sums<FORM, NT> &total, const zkc_mm_meta &m, const uint8_t *codes,
                           const uint8_t *meta, const zkc_mm_acts<NT> &x, int lane)
 {
@@ -58,9 +59,10 @@ ZKC_DEV void zkc_mm_block(zkc_mm_sums<FORM, NT> &total, const zkc_mm_meta &m, co
         uint4 vec[together];
 #pragma unroll
         for (int s = 0; s < 8; s++) {
-            const int u = s / 2, set = m.mask == 3 ? 0 : m.mask == 1 ? u / 2 : u;
-            const bool begins = s % 2 == 0 && (u & m.mask) == 0;
-            const bool ends = s % 2 == 1 && (u & m.mask) == m.mask;
+            const int mask = ONE_SET ? 3 : m.mask;
+            const int u = s / 2, set = mask == 3 ? 0 : mask == 1 ? u / 2 : u;
+            const bool begins = s % 2 == 0 && (u & mask) == 0;
+            const bool ends = s % 2 == 1 && (u & mask) == mask;
 #pragma unroll
             for (int i = 0; i < together; i++) {
                 if (s % F::steps == 0)

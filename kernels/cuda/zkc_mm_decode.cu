@@ -23,9 +23,9 @@
  *
  * Limit: the memory bus. Little's law asks for 5 to 8 KiB in flight per SM on consumer cards, 17 on
  * H100, 25 on H200 (700 ns); 8 warps with 2 stages have 34 to 68 KiB, 12 with 4 (sm_90) up to
- * 200. A block costs a warp about 450 instructions at NT = 1 (bf16), 8 warps of an SM thus 900 per
- * scheduler and 34 KiB: 38 bytes per clock, where 3090, 4090, 5090, H100, H200 deliver 7, 3, 4, 14,
- * 21. Why 4 KiB: a warp's turn should outlast the latency of its loads, yet 8 rings of 2 fit into
+ * 200. A block costs a warp about 480 instructions at NT = 1 (bf16, groups of 128: 431 from the first
+ * mma to the last), so the four schedulers of an SM eat 34 bytes per clock at most, where the
+ * memory of 3090, 4090, 5090, H100, H200 delivers 7, 3, 4, 14, 21. Why 4 KiB: a warp's turn should outlast the latency of its loads, yet 8 rings of 2 fit into
  * the 99 KiB of sm_86, 89 and 120. */
 #include "kernels/cuda/zkc_mm_block.cuh"
 #include "kernels/cuda/zkc_mm_call.cuh"
@@ -177,7 +177,7 @@ ZKC_DEV bool join(const decode_args &p, zkc_mm_sums<FORM, NT> &total, int worker
 
 /* ---- the kernel -------------------------------------------------------------------------- */
 
-template <int FORM, int TYPE, int NT>
+template <int FORM, int TYPE, int NT, bool ONE_SET>
 __global__ void __launch_bounds__(128, NT > 2 ? 2 : 3) decode_kernel(const decode_args p)
 {
     ZKC_SHARED_DYN(uint8_t, shared);
@@ -215,8 +215,9 @@ __global__ void __launch_bounds__(128, NT > 2 ? 2 : 3) decode_kernel(const decod
             acts_load<NT>(x, p.m, row0, block, lane);
         }
         if (panel < p.m.panels)
-            zkc_mm_block<FORM, TYPE, NT>(total, p.m.meta, ring + slot * stage_bytes,
-                                         ring + slot * stage_bytes + ZKC_MM_CODES, x, lane);
+            zkc_mm_block<FORM, TYPE, NT, ONE_SET>(total, p.m.meta, ring + slot * stage_bytes,
+                                                  ring + slot * stage_bytes + ZKC_MM_CODES, x,
+                                                  lane);
         __syncwarp();
         if (unit + p.stages < end)
             fetch(p, ahead, warp, lane, ring + slot * stage_bytes);
@@ -269,11 +270,14 @@ template <int FORM, int TYPE, int NT> static int launch(struct zkc_dev *d, decod
     most = most < ZKC_N_LOCKS / locks ? most : ZKC_N_LOCKS / locks;
     if (most == 0)
         return ZC_EINTERNAL;
+    auto kernel = decode_kernel<FORM, TYPE, NT, true>;
+    if (FORM != ZK_W16 && a.m.meta.mask != 3)
+        kernel = decode_kernel<FORM, TYPE, NT, FORM == ZK_W16>;
     for (int row = 0; row < rows; row += a.m.rows) {
         a.m.rows = rows - row < most * block ? rows - row : most * block;
         dim3 grid((unsigned)((a.m.rows + block - 1) / block), (unsigned)a.s.workers);
-        int r = zkc_check(d, zkc_launch(decode_kernel<FORM, TYPE, NT>, grid,
-                                        dim3((unsigned)a.s.warps * 32), smem, d->stream, a));
+        int r = zkc_check(
+            d, zkc_launch(kernel, grid, dim3((unsigned)a.s.warps * 32), smem, d->stream, a));
         if (r < 0)
             return r;
         a.m.x += (size_t)a.m.rows * a.m.ldx;

@@ -113,7 +113,7 @@ ZKC_DEV bool join(const tile_args &p, zkc_mm_sums<FORM, NT> &total, int warp, in
 
 /* ---- the kernel -------------------------------------------------------------------------- */
 
-template <int FORM, int TYPE>
+template <int FORM, int TYPE, bool ONE_SET>
 __global__ void __launch_bounds__(WARPS * 32, 1) tile_kernel(const tile_args p)
 {
     ZKC_SHARED_DYN(uint8_t, shared);
@@ -143,7 +143,8 @@ __global__ void __launch_bounds__(WARPS * 32, 1) tile_kernel(const tile_args p)
         if (panel < p.m.panels) {
             zkc_mm_acts<NT> x;
             acts_read(x, stage, row0, lane);
-            zkc_mm_block<FORM, TYPE, NT>(total, p.m.meta, codes, codes + ZKC_MM_CODES, x, lane);
+            zkc_mm_block<FORM, TYPE, NT, ONE_SET>(total, p.m.meta, codes, codes + ZKC_MM_CODES, x,
+                                                  lane);
         }
         __syncthreads();
         if (b + 2 < end) {
@@ -177,8 +178,10 @@ template <int FORM, int TYPE> static int launch(struct zkc_dev *d, tile_args a)
     const int x = (a.m.rows + TILE_ROWS - 1) / TILE_ROWS;
     const int y = (a.m.panels + TILE_PANELS - 1) / TILE_PANELS;
     a.slices = slices_of(d, a.m, x * y, sums);
-    return zkc_check(d, zkc_launch(tile_kernel<FORM, TYPE>,
-                                   dim3((unsigned)x, (unsigned)y, (unsigned)a.slices),
+    auto kernel = tile_kernel<FORM, TYPE, true>;
+    if (FORM != ZK_W16 && a.m.meta.mask != 3)
+        kernel = tile_kernel<FORM, TYPE, FORM == ZK_W16>;
+    return zkc_check(d, zkc_launch(kernel, dim3((unsigned)x, (unsigned)y, (unsigned)a.slices),
                                    dim3(WARPS * 32), 2 * (X_BYTES + weights), d->stream, a));
 }
 
