@@ -22,21 +22,22 @@ static void setup(void)
     const char *top = getenv("top_srcdir");
 
     snprintf(path, sizeof path, "%s/zoracd/demo/model", top ? top : ".");
-    t_assert_err(zt_tok_open(&model.tok, path, &dg), ZC_OK, &dg);
-    model.trusted = json_pack("{s:s, s:s}", "bos_token", "<s>", "eos_token", "</s>");
+    t_assert_err(zt_tok_open(&model.chat.tok, path, &dg), ZC_OK, &dg);
+    model.tok = model.chat.tok;
+    model.chat.trusted = json_pack("{s:s, s:s}", "bos_token", "<s>", "eos_token", "</s>");
 }
 
 static void teardown(void)
 {
-    zt_tok_free(model.tok);
-    zt_tmpl_free(model.tmpl);
-    model.tmpl = NULL;
-    json_decref(model.trusted);
+    zt_tok_free(model.chat.tok);
+    zt_tmpl_free(model.chat.tmpl);
+    model.chat.tmpl = NULL;
+    json_decref(model.chat.trusted);
 }
 
 static void use(const char *src)
 {
-    t_assert_err(zt_tmpl_new(&model.tmpl, "t", src, strlen(src), &dg), ZC_OK, &dg);
+    t_assert_err(zt_tmpl_new(&model.chat.tmpl, "t", src, strlen(src), &dg), ZC_OK, &dg);
 }
 
 /* The text letter by letter: ids that the tokenizer would never choose. */

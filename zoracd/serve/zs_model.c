@@ -29,14 +29,11 @@ static int probe_template(const struct zs_model *m, struct zc_diag *dg)
 
 static int open_text(struct zs_model *m, struct zc_diag *dg)
 {
-    struct zt_chat chat;
-    int r = zt_chat_open(&chat, m->path, dg);
+    int r = zt_chat_open(&m->chat, m->path, dg);
 
     if (r < 0)
         return r;
-    m->tok = chat.tok;
-    m->tmpl = chat.tmpl;
-    m->trusted = chat.trusted;
+    m->tok = m->chat.tok;
     return probe_template(m, dg);
 }
 
@@ -122,9 +119,7 @@ void zs_model_free(struct zs_model *m)
     if (!m)
         return;
     ze_engine_free(m->engine);
-    zt_tmpl_free(m->tmpl);
-    zt_tok_free(m->tok);
-    json_decref(m->trusted);
+    zt_chat_release(&m->chat);
     zc_free(m->path);
     zc_free(m->name);
     zc_free(m->quantization);

@@ -11,8 +11,7 @@
 
 #include "common/zc_buf.h"
 #include "zoracd/engine/ze_engine.h"
-#include "zoracd/text/zt_tmpl.h"
-#include "zoracd/text/zt_tok.h"
+#include "zoracd/text/zt_chat.h"
 
 struct zc_diag;
 
@@ -21,9 +20,8 @@ struct zs_model {
     char *quantization; /* "none", "compressed-tensors", ... as config.json says */
     char *notice;       /* why the device is not the one asked for; NULL: it is */
     bool is_demo;
-    struct zt_tok *tok;
-    struct zt_tmpl *tmpl;
-    json_t *trusted; /* bos_token and so on: the template's trusted variables */
+    struct zt_chat chat;
+    struct zt_tok *tok; /* chat's */
     struct ze_engine *engine;
 };
 

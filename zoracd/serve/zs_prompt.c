@@ -25,7 +25,7 @@ static int check_vars(const struct zs_model *m, json_t *vars, struct zc_diag *dg
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         if (json_object_get(vars, ours[i]))
             return zc_diag(dg, ZC_EINVAL, "template_vars: '%s' cannot be set there", ours[i]);
-    json_object_foreach (m->trusted, key, v)
+    json_object_foreach (m->chat.trusted, key, v)
         if (json_object_get(vars, key))
             return zc_diag(dg, ZC_EINVAL, "template_vars: '%s' is the model's own", key);
     return ZC_OK;
@@ -38,7 +38,7 @@ int zs_prompt_render(const struct zs_model *m, json_t *messages, json_t *tools, 
     if (r < 0)
         return r;
     json_t *all = vars ? json_copy(vars) : json_object();
-    struct zt_tmpl_in in = {.vars = all, .trusted_vars = m->trusted, .now = now};
+    struct zt_tmpl_in in = {.vars = all, .now = now};
 
     if (!all)
         return zc_diag(dg, ZC_ENOMEM, "no memory for the template's variables");
@@ -46,7 +46,7 @@ int zs_prompt_render(const struct zs_model *m, json_t *messages, json_t *tools, 
     if (tools)
         json_object_set(all, "tools", tools);
     json_object_set_new(all, "add_generation_prompt", json_true());
-    r = zt_tmpl_render(m->tmpl, &in, out, dg);
+    r = zt_chat_render(&m->chat, in, out, dg);
     json_decref(all);
     return r;
 }

@@ -10,6 +10,7 @@ noinst_LIBRARIES += %D%/libtext.a
   %D%/zt_decoder.c %D%/zt_decoder.h \
   %D%/zt_detok.c \
   %D%/zt_json.c %D%/zt_json.h \
+  %D%/zt_mistral.c %D%/zt_mistral.h %D%/zt_mistral_messages.c \
   %D%/zt_norm.c %D%/zt_norm.h \
   %D%/zt_pre.c %D%/zt_pre.h \
   %D%/zt_proto.c %D%/zt_proto.h \

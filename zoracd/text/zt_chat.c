@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which file the template comes from, and which strings of tokenizer_config.json are trusted: the
- * special tokens, which the model's maker wrote. */
+/* Which file the template comes from, or which format stands where none is, and which strings of
+ * tokenizer_config.json are trusted: the special tokens, which the model's maker wrote. */
 #include "zoracd/text/zt_chat.h"
 
 #include <string.h>
@@ -31,9 +31,9 @@ static json_t *trusted_tokens(const json_t *config)
         if (text)
             json_object_set_new(trusted, keys[i], json_string(text));
     }
-    json_array_foreach(json_object_get(config, "additional_special_tokens"), i,
-                       v) if (token_text(v))
-        json_array_append_new(list, json_string(token_text(v)));
+    json_array_foreach (json_object_get(config, "additional_special_tokens"), i, v)
+        if (token_text(v))
+            json_array_append_new(list, json_string(token_text(v)));
     json_object_set_new(trusted, "additional_special_tokens", list);
     return trusted;
 }
@@ -46,8 +46,7 @@ static const json_t *default_template(const json_t *v)
     const json_t *entry;
     size_t i;
 
-    json_array_foreach(v, i, entry)
-    {
+    json_array_foreach (v, i, entry) {
         const char *name = json_string_value(json_object_get(entry, "name"));
         if (name && strcmp(name, "default") == 0)
             return json_object_get(entry, "template");
@@ -99,6 +98,36 @@ static int read_config(json_t **ret_config, const char *dir, struct zc_diag *dg)
     return r == ZC_ENOTFOUND ? ZC_OK : r;
 }
 
+/* Whether config.json calls the model one of Mistral's. */
+static bool is_mistral(const char *dir)
+{
+    char *path = zc_xasprintf("%s/config.json", dir), *text = NULL;
+    json_t *config = NULL;
+    size_t len;
+
+    if (zc_file_read(&text, &len, path, MAX_FILE, NULL) == ZC_OK)
+        config = json_loadb(text, len, 0, NULL);
+    const char *type = json_string_value(json_object_get(config, "model_type"));
+    bool is = type && (strcmp(type, "mistral") == 0 || strcmp(type, "mixtral") == 0);
+    json_decref(config);
+    zc_free(text);
+    zc_free(path);
+    return is;
+}
+
+/* Without a template: the format that the tokenizer is of. dg says already that there is none. */
+static int open_mistral(struct zt_chat *c, const char *dir, struct zc_diag *dg)
+{
+    char *file = NULL;
+    int r = zt_tok_find_file(&file, dir, dg);
+
+    int version = r < 0 ? 0 : zt_mistral_version(c->tok, file, is_mistral(dir));
+    zc_free(file);
+    if (version == 0)
+        return r < 0 ? r : ZC_EUNSUPPORTED;
+    return zt_mistral_new(&c->mistral, c->tok, version, dg);
+}
+
 int zt_chat_open(struct zt_chat *ret_c, const char *dir, struct zc_diag *dg)
 {
     struct zt_chat c = {0};
@@ -108,7 +137,10 @@ int zt_chat_open(struct zt_chat *ret_c, const char *dir, struct zc_diag *dg)
     if ((r = read_config(&config, dir, dg)) < 0 || (r = zt_tok_open(&c.tok, dir, dg)) < 0)
         goto out;
     c.trusted = trusted_tokens(config);
-    if ((r = compile(&c.tmpl, dir, config, dg)) == ZC_OK)
+    r = compile(&c.tmpl, dir, config, dg);
+    if (r == ZC_EUNSUPPORTED && !c.tmpl)
+        r = open_mistral(&c, dir, dg);
+    if (r == ZC_OK)
         *ret_c = c;
 out:
     json_decref(config);
@@ -117,10 +149,49 @@ out:
     return r;
 }
 
+/* ---- rendering ---------------------------------------------------------------------------- */
+
+static int render_mistral(const struct zt_chat *c, json_t *vars, struct zt_text *out,
+                          struct zc_diag *dg)
+{
+    static const char *const known[] = {"messages", "tools", "add_generation_prompt"};
+    const char *key;
+    json_t *v;
+
+    json_object_foreach (vars, key, v) {
+        bool is_known = false;
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            is_known |= strcmp(key, known[i]) == 0;
+        if (!is_known)
+            return zc_diag(dg, ZC_EINVAL, "Mistral's own format has no variable '%.60s'", key);
+    }
+    return zt_mistral_render(c->mistral, json_object_get(vars, "messages"),
+                             json_object_get(vars, "tools"), out, dg);
+}
+
+int zt_chat_render(const struct zt_chat *c, struct zt_tmpl_in in, struct zt_text *out,
+                   struct zc_diag *dg)
+{
+    json_error_t e;
+
+    in.trusted_vars = c->trusted;
+    if (!c->mistral)
+        return zt_tmpl_render(c->tmpl, &in, out, dg);
+    if (!in.json)
+        return render_mistral(c, in.vars, out, dg);
+    json_t *vars = json_loadb(in.json, in.json_len, JSON_ALLOW_NUL, &e);
+    if (!vars)
+        return zc_diag(dg, ZC_EFORMAT, "%s", e.text);
+    int r = render_mistral(c, vars, out, dg);
+    json_decref(vars);
+    return r;
+}
+
 void zt_chat_release(struct zt_chat *c)
 {
     zt_tok_free(c->tok);
     zt_tmpl_free(c->tmpl);
+    zt_mistral_free(c->mistral);
     json_decref(c->trusted);
     *c = (struct zt_chat){0};
 }

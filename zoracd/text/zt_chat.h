@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "zoracd/text/zt_mistral.h"
 #include "zoracd/text/zt_tmpl.h"
 #include "zoracd/text/zt_tok.h"
 
@@ -13,13 +14,19 @@ struct zc_diag;
 
 struct zt_chat {
     struct zt_tok *tok;
-    struct zt_tmpl *tmpl;
-    json_t *trusted; /* bos_token and its like, as tokenizer_config.json has them */
+    struct zt_tmpl *tmpl;       /* NULL: the format below */
+    struct zt_mistral *mistral; /* of a model without a template */
+    json_t *trusted;            /* bos_token and its like, as tokenizer_config.json has them */
 };
 
 /* The template is chat_template.jinja, else chat_template in tokenizer_config.json (of several the
- * one named "default"). ZC_EUNSUPPORTED if there is none: nothing stands in for it. */
+ * one named "default"), else Mistral's own format if the tokenizer's file is of one.
+ * ZC_EUNSUPPORTED if there is none of these: nothing stands in for it. */
 int zt_chat_open(struct zt_chat *ret_c, const char *dir, struct zc_diag *dg);
+/* Appends the prompt. in->trusted_vars is set here. Mistral's own format has no variables but
+ * messages, tools and add_generation_prompt: another one is ZC_EINVAL. */
+int zt_chat_render(const struct zt_chat *c, struct zt_tmpl_in in, struct zt_text *out,
+                   struct zc_diag *dg);
 void zt_chat_release(struct zt_chat *c);
 
 #endif

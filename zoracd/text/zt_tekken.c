@@ -79,6 +79,17 @@ static int take_apart(struct tekken *t, struct zt_json *j)
     return r < 0 ? r : zt_json_end(j);
 }
 
+/* "v7" and its like; the first files had none. */
+static int read_version(const json_t *v)
+{
+    const char *text = json_string_value(v);
+    int version = 3;
+
+    if (text && (sscanf(text, "v%d", &version) != 1 || version < 1))
+        version = 999; /* refused by its number where the format is needed */
+    return version;
+}
+
 static int read_config(struct tekken *t)
 {
     const json_t *pattern = json_object_get(t->config, "pattern");
@@ -95,6 +106,7 @@ static int read_config(struct tekken *t)
         t->n_ids > ZT_VOCAB_MAX_ID)
         return zc_diag(t->dg, ZC_ELIMIT, "config: %lld ids, %lld special ones", (long long)t->n_ids,
                        (long long)t->n_specials);
+    t->tok->tekken_version = read_version(json_object_get(t->config, "version"));
     t->tok->decoder.kind = ZT_DECODER_BYTES;
     t->tok->bpe.ignore_merges = true; /* a piece that is a token is that token */
     return zt_pre_init_pattern(&t->tok->pre, json_string_value(pattern),

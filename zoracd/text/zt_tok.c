@@ -54,6 +54,11 @@ bool zt_tok_is_special(const struct zt_tok *tok, int32_t id)
     return id >= 0 && id < tok->bpe.vocab.n_ids && tok->flags[id] & ZT_TOK_SPECIAL;
 }
 
+int zt_tok_tekken_version(const struct zt_tok *tok)
+{
+    return tok->tekken_version;
+}
+
 /* ---- encoding ----------------------------------------------------------------------------- */
 
 struct work {

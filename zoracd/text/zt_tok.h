@@ -39,6 +39,8 @@ int32_t zt_tok_find(const struct zt_tok *tok, const char *content, size_t len);
  * NULL for an id without one. */
 const char *zt_tok_content(const struct zt_tok *tok, int32_t id, size_t *ret_len);
 bool zt_tok_is_special(const struct zt_tok *tok, int32_t id);
+/* The version of Mistral's message format that tekken.json names; 0 for other files. */
+int zt_tok_tekken_version(const struct zt_tok *tok);
 
 enum zt_tok_flags {
     ZT_TOK_ADD_SPECIAL = 1 << 0,   /* what the post-processor puts around a text (BOS) */

@@ -53,6 +53,15 @@ static int input_bytes(struct zc_buf *b, const json_t *line, struct zc_diag *dg)
     return zc_buf_error(b);
 }
 
+static json_t *ids_json(const struct zt_ids *ids)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < ids->len; i++)
+        json_array_append_new(list, json_integer(ids->data[i]));
+    return list;
+}
+
 static int tokenize(void *state, const json_t *line, json_t **ret_answer, struct zc_diag *dg)
 {
     const struct tokenizer *t = state;
@@ -66,12 +75,8 @@ static int tokenize(void *state, const json_t *line, json_t **ret_answer, struct
     int r = input_bytes(&bytes, line, dg);
     if (r == ZC_OK)
         r = zt_tok_encode_bytes(t->tok, zc_buf_str(&bytes), bytes.len, flags, &ids, dg);
-    if (r == ZC_OK) {
-        json_t *list = json_array();
-        for (size_t i = 0; i < ids.len; i++)
-            json_array_append_new(list, json_integer(ids.data[i]));
-        *ret_answer = json_pack("{s:o}", "ids", list);
-    }
+    if (r == ZC_OK)
+        *ret_answer = json_pack("{s:o}", "ids", ids_json(&ids));
     zt_ids_release(&ids);
     zc_buf_release(&bytes);
     return r;
@@ -122,61 +127,67 @@ int zi_detokenize(const struct zi_options *o)
 /* ---- render -------------------------------------------------------------------------------- */
 
 struct renderer {
-    const struct zt_tmpl *tmpl;
-    json_t *trusted; /* or NULL */
-    int64_t now;
+    const struct zt_chat *chat;
+    const struct zi_options *o;
 };
+
+/* With a model the ids, too. */
+static int add_ids(const struct renderer *s, const struct zt_text *text, json_t *answer,
+                   struct zc_diag *dg)
+{
+    struct zt_ids ids;
+
+    if (!s->chat->tok)
+        return ZC_OK;
+    zt_ids_init(&ids, MAX_IDS);
+    int r = zt_tok_encode(s->chat->tok, text, 0, &ids, dg);
+    if (r == ZC_OK)
+        json_object_set_new(answer, "ids", ids_json(&ids));
+    zt_ids_release(&ids);
+    return r;
+}
 
 static int render(void *state, const char *line, size_t len, json_t **ret_answer,
                   struct zc_diag *dg)
 {
     const struct renderer *s = state;
+    struct zt_tmpl_in in = {.json = line, .json_len = len, .now = s->o->now};
     struct zt_text text;
-    struct zt_tmpl_in in = {
-        .json = line,
-        .json_len = len,
-        .trusted_vars = s->trusted,
-        .now = s->now,
-    };
 
     zt_text_init(&text, MAX_TEXT);
-    int r = zt_tmpl_render(s->tmpl, &in, &text, dg);
-    if (r == ZC_OK)
-        *ret_answer = json_pack("{s:s%}", "text", zc_buf_str(&text.buf), text.buf.len);
+    int r = zt_chat_render(s->chat, in, &text, dg);
+    if (r == ZC_OK) {
+        json_t *answer = json_pack("{s:s%}", "text", zc_buf_str(&text.buf), text.buf.len);
+        if ((r = add_ids(s, &text, answer, dg)) == ZC_OK)
+            *ret_answer = answer;
+        else
+            json_decref(answer);
+    }
     zt_text_release(&text);
     return r;
 }
 
-static int render_file(const struct zi_options *o)
+static int open_template(struct zt_chat *chat, const struct zi_options *o, struct zc_diag *dg)
 {
-    struct zc_diag dg = {""};
-    struct zt_tmpl *tmpl;
     char *src = NULL;
     size_t len;
     int r;
 
-    if ((r = zc_file_read(&src, &len, o->template_file, MAX_TEXT, &dg)) == ZC_OK)
-        r = zt_tmpl_new(&tmpl, o->template_file, src, len, &dg);
+    if ((r = zc_file_read(&src, &len, o->template_file, MAX_TEXT, dg)) == ZC_OK)
+        r = zt_tmpl_new(&chat->tmpl, o->template_file, src, len, dg);
     zc_free(src);
-    if (r < 0)
-        return zi_fail(r, "--template", &dg);
-    struct renderer s = {.tmpl = tmpl, .now = o->now};
-    int status = zi_each_text(render, &s);
-    zt_tmpl_free(tmpl);
-    return status;
+    return r;
 }
 
 int zi_render(const struct zi_options *o)
 {
     struct zc_diag dg = {""};
-    struct zt_chat chat;
+    struct zt_chat chat = {0};
+    struct renderer s = {.chat = &chat, .o = o};
 
-    if (o->template_file)
-        return render_file(o);
-    int r = zt_chat_open(&chat, o->model, &dg);
+    int r = o->template_file ? open_template(&chat, o, &dg) : zt_chat_open(&chat, o->model, &dg);
     if (r < 0)
-        return zi_fail(r, o->model, &dg);
-    struct renderer s = {.tmpl = chat.tmpl, .trusted = chat.trusted, .now = o->now};
+        return zi_fail(r, o->template_file ? "--template" : o->model, &dg);
     int status = zi_each_text(render, &s);
     zt_chat_release(&chat);
     return status;
