@@ -229,6 +229,8 @@ struct zk_ops {
     /* Makes host memory readable and writable for the device at its own address, until unpin. */
     int (*pin)(struct zk_dev *dev, void *p, size_t bytes, struct zc_diag *dg);
     void (*unpin)(struct zk_dev *dev, void *p);
+    /* Free and all device memory; 0 and 0 where it is the host's. */
+    void (*memory)(struct zk_dev *dev, uint64_t *ret_free, uint64_t *ret_total);
     /* Waits for everything that was asked; reports the first failure since the last sync. */
     int (*sync)(struct zk_dev *dev, struct zc_diag *dg);
     void (*close)(struct zk_dev *dev);

@@ -343,6 +343,11 @@ static void cpu_unpin(struct zk_dev *dev, void *p)
 {
 }
 
+static void cpu_memory(struct zk_dev *dev, uint64_t *ret_free, uint64_t *ret_total)
+{
+    *ret_free = *ret_total = 0;
+}
+
 static int cpu_sync(struct zk_dev *dev, struct zc_diag *dg)
 {
     int r = atomic_exchange(&zk_cpu_of(dev)->status, ZC_OK);
@@ -372,7 +377,8 @@ static void cpu_close(struct zk_dev *dev)
         .matmul_swiglu = zk_cpu_matmul_swiglu, .rope_table = cpu_rope_table,                       \
         .rope_store = zk_cpu_rope_store, .attn = zk_cpu_attn, .gather = cpu_gather,                \
         .alloc = cpu_alloc, .free = cpu_free, .upload = cpu_copy, .download = cpu_copy,            \
-        .pin = cpu_pin, .unpin = cpu_unpin, .sync = cpu_sync, .close = cpu_close,                  \
+        .pin = cpu_pin, .unpin = cpu_unpin, .memory = cpu_memory, .sync = cpu_sync,                \
+        .close = cpu_close,                                                                        \
     }
 
 static const struct {

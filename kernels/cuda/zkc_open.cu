@@ -15,7 +15,6 @@ extern "C" {
 #include "kernels/zk_plugin.h"
 }
 
-
 /* ---- errors -------------------------------------------------------------------------------- */
 
 static int err_of(cudaError_t e)
@@ -199,6 +198,15 @@ static void cuda_unpin(struct zk_dev *dev, void *p)
     cudaHostUnregister(p);
 }
 
+static void cuda_memory(struct zk_dev *dev, uint64_t *ret_free, uint64_t *ret_total)
+{
+    size_t free_bytes = 0, total = 0;
+    enter(zkc_of(dev));
+    cudaMemGetInfo(&free_bytes, &total);
+    *ret_free = free_bytes;
+    *ret_total = total;
+}
+
 /* ---- waiting ------------------------------------------------------------------------------- */
 
 static int report(struct zkc_dev *d, struct zc_diag *dg)
@@ -271,6 +279,7 @@ static const struct zk_ops cuda_ops = {
     .download = cuda_download,
     .pin = cuda_pin,
     .unpin = cuda_unpin,
+    .memory = cuda_memory,
     .sync = cuda_sync,
     .close = cuda_close,
 };

@@ -62,5 +62,5 @@ CLEANFILES += %D%/race/test_mm
 	  kernels/cuda/libpic.a -ldl
 endif
 
-dist_check_SCRIPTS += %D%/kcheck.sh
-TESTS += %D%/kcheck.sh
+dist_check_SCRIPTS += %D%/kcheck.sh %D%/daemon.sh
+TESTS += %D%/kcheck.sh %D%/daemon.sh

@@ -35,9 +35,9 @@ for args in --help --version "--check -c $conf"; do
 done
 expect 2 "'x' is not an option" x
 expect 2 "'x' is not an option" -- x
-expect 2 'this build has no CUDA back-end' -b cuda
+expect 1 'the CUDA back-end is not installed' -b cuda -c "$conf" -S "$dir/x"
 expect 2 "backend is auto, cuda or cpu, not 'tpu'" -b tpu
-expect 2 'it chooses a GPU' --device 0
+expect 2 'contradicts backend cpu' --device 0 -b cpu
 expect 2 'kv-type fp8' --kv-type fp8
 expect 2 "kv-type is f16 or fp8, not 'x'" --kv-type x
 expect 2 'exact stores keys and values in full precision' --kv-type f16 --exact

@@ -392,7 +392,7 @@ START_TEST(opening_can_be_cancelled)
     t_assert_err(ze_engine_open(&e, &o, NULL, NULL, &cancel, &dg), ZC_ECANCELED, &dg);
     ck_assert_ptr_null(e);
     o.backend = "cuda";
-    t_assert_err(ze_engine_open(&e, &o, NULL, NULL, NULL, &dg), ZC_EUNSUPPORTED, &dg);
+    t_assert_err(ze_engine_open(&e, &o, NULL, NULL, NULL, &dg), ZC_ENOTFOUND, &dg);
     o.backend = "tpu";
     t_assert_err(ze_engine_open(&e, &o, NULL, NULL, NULL, &dg), ZC_EINVAL, &dg);
     t_dir_remove(dir);

@@ -3,6 +3,7 @@
  * rows after them), passes become logits. Nothing is allocated after opening. */
 #include "zoracd/engine/ze_engine.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/zc_err.h"
@@ -11,8 +12,10 @@
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
-static int open_device(struct zk_dev **ret_dev, const struct ze_opts *o, struct zc_diag *dg)
+/* "auto" takes a GPU if there is one; if not, the CPU, and keeps why. */
+static int open_device(struct ze_engine *e, const struct ze_opts *o, struct zc_diag *dg)
 {
+    const struct zk_cuda_opts cuda = {.device = o->device, .exact = o->exact};
     const struct zk_cpu_opts cpu = {
         .caps = o->caps,
         .threads = o->threads,
@@ -20,12 +23,18 @@ static int open_device(struct zk_dev **ret_dev, const struct ze_opts *o, struct 
         .huge_pages = true,
     };
     const char *backend = o->backend ? o->backend : "auto";
+    struct zc_diag why = {""};
 
     if (strcmp(backend, "cuda") == 0)
-        return zc_diag(dg, ZC_EUNSUPPORTED, "this build has no CUDA back-end");
+        return zk_cuda_open(&e->dev, &cuda, dg);
     if (strcmp(backend, "auto") != 0 && strcmp(backend, "cpu") != 0)
         return zc_diag(dg, ZC_EINVAL, "the back-end is auto, cpu or cuda, not %.60s", backend);
-    return zk_cpu_open(ret_dev, &cpu, dg);
+    if (strcmp(backend, "auto") == 0) {
+        if (zk_cuda_open(&e->dev, &cuda, &why) == ZC_OK)
+            return ZC_OK;
+        snprintf(e->notice, sizeof e->notice, "no GPU serves, the CPU does: %s", why.text);
+    }
+    return zk_cpu_open(&e->dev, &cpu, dg);
 }
 
 /* Device, bound model, plan: everything that opening checks before it allocates. */
@@ -37,7 +46,7 @@ static int prepare(struct ze_engine *e, const struct ze_opts *opts, const struct
 
     if (o.exact) /* the head as it is stored */
         o.head_bits = 16;
-    if ((r = open_device(&e->dev, &o, dg)) < 0 ||
+    if ((r = open_device(e, &o, dg)) < 0 ||
         (r = ze_model_bind(&e->m, o.dir, o.random_weights, o.head_bits, e->dev, dg)) < 0)
         return r;
     return ze_plan_make(&e->plan, &o, e->m, load, dg);
@@ -154,6 +163,16 @@ const struct ze_plan *ze_engine_plan(const struct ze_engine *e)
 const char *ze_engine_device(const struct ze_engine *e)
 {
     return e->dev->label;
+}
+
+const char *ze_engine_backend(const struct ze_engine *e)
+{
+    return strcmp(e->dev->ops->name, "cuda") == 0 ? "cuda" : "cpu";
+}
+
+const char *ze_engine_notice(const struct ze_engine *e)
+{
+    return e->notice[0] ? e->notice : NULL;
 }
 
 struct zk_dev *ze_engine_zk_dev(struct ze_engine *e)

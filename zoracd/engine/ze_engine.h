@@ -24,6 +24,7 @@ struct ze_opts {
     const char *dir;       /* the model */
     bool random_weights;   /* dir is a config.json: weights made up in place, to measure speed */
     const char *backend;   /* "auto", "cpu", "cuda" */
+    const char *device;    /* which GPU, as zk_cuda_opts says; NULL: the first */
     unsigned caps;         /* kernel capabilities, ZK_CAP_ALL for all */
     int threads;           /* 0: default */
     bool exact;            /* float activations and fp32 KV */
@@ -32,7 +33,7 @@ struct ze_opts {
     int max_seqs;          /* sequences in one step */
     int prefill_chunk;     /* rows of one prefill pass; 0: default */
     int logit_rows;        /* rows of logits in one step; 0: max_seqs */
-    uint64_t memory_limit; /* bytes for everything the plan counts; 0: what the machine has */
+    uint64_t memory_limit; /* bytes for everything the plan counts; 0: what the device has */
 };
 
 /* Told while loading, from any thread, in rising order of done. */
@@ -53,6 +54,10 @@ const struct ze_config *ze_engine_config(const struct ze_engine *e);
 const struct ze_plan *ze_engine_plan(const struct ze_engine *e);
 /* "cpu avx2, 2 threads". */
 const char *ze_engine_device(const struct ze_engine *e);
+/* "cpu" or "cuda". */
+const char *ze_engine_backend(const struct ze_engine *e);
+/* Why the CPU serves though "auto" looked for a GPU; NULL: it does not, or nobody looked. */
+const char *ze_engine_notice(const struct ze_engine *e);
 /* The device itself, for the probes of zorac-bench. Borrowed. */
 struct zk_dev *ze_engine_zk_dev(struct ze_engine *e);
 

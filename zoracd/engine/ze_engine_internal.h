@@ -12,6 +12,7 @@
 
 struct ze_engine {
     struct zk_dev *dev;
+    char notice[640]; /* why there is no GPU, or empty */
     struct ze_model *m;
     struct ze_plan plan;
     struct ze_kv *kv;

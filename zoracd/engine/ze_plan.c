@@ -85,6 +85,15 @@ static uint64_t machine_memory(void)
     return free_bytes == UINT64_MAX ? UINT64_MAX : free_bytes / 10 * 9;
 }
 
+/* On a GPU the live free memory, less a little that others may take meanwhile. */
+static uint64_t free_memory(struct zk_dev *dev)
+{
+    uint64_t free_bytes, all;
+
+    dev->ops->memory(dev, &free_bytes, &all);
+    return all == 0 ? machine_memory() : sub_floor(free_bytes, all / 64);
+}
+
 /* ---- parts --------------------------------------------------------------------------------- */
 
 static int pages_of(int tokens)
@@ -147,7 +156,13 @@ static void count_rest(struct ze_plan *p, const struct ze_model *m)
     p->host = (m->dev->is_host ? 0 : ze_plan_logit_bytes(p, m)) + ze_batch_bytes(&max) +
               ze_kv_bytes(p->kv_pages);
     p->kv = (uint64_t)p->kv_pages * p->kv_page_bytes;
-    p->total = p->weights + p->kv + p->scratch + p->host;
+    p->total = p->weights + p->kv + p->scratch + (m->dev->is_host ? p->host : 0);
+}
+
+/* Of the device, before keys and values are there. */
+static uint64_t loading_bytes(const struct ze_plan *p, const struct ze_model *m)
+{
+    return p->weights + (m->dev->is_host ? p->staging : 0);
 }
 
 static bool fits(struct ze_plan *p, const struct ze_model *m, int context, int kv_pages)
@@ -155,7 +170,7 @@ static bool fits(struct ze_plan *p, const struct ze_model *m, int context, int k
     p->context = context;
     p->kv_pages = kv_pages;
     count_rest(p, m);
-    return p->total <= p->available && p->weights + p->staging <= p->available;
+    return p->total <= p->available && loading_bytes(p, m) <= p->available;
 }
 
 /* The largest context up to limit that fits with its pages alone; 0: none. */
@@ -178,7 +193,7 @@ static int refuse(struct ze_plan *p, const struct ze_model *m, int context, stru
     int most = largest_context(p, m, m->c.context);
 
     fits(p, m, context, pages_of(context));
-    uint64_t needed = p->total > p->weights + p->staging ? p->total : p->weights + p->staging;
+    uint64_t loading = loading_bytes(p, m), needed = p->total > loading ? p->total : loading;
     char advice[96] = "nothing smaller fits either";
     if (most > 0)
         snprintf(advice, sizeof advice, "a context of %d fits", most);
@@ -219,7 +234,9 @@ int ze_plan_make(struct ze_plan *ret_p, const struct ze_opts *o, struct ze_model
     memcpy(p.weights_form, m->form_bytes, sizeof p.weights_form);
     p.weights = arena.used;
     p.staging = ze_model_staging(m, load);
-    p.available = o->memory_limit ? o->memory_limit : machine_memory();
+    p.available = free_memory(m->dev);
+    if (o->memory_limit && (m->dev->is_host || o->memory_limit < p.available))
+        p.available = o->memory_limit;
     p.kv_page_bytes =
         m->dev->ops->kv_page_bytes(m->dev, p.kv_type, m->c.K, m->c.D) * (uint64_t)m->c.L;
 

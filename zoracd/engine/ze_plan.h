@@ -16,7 +16,7 @@ struct ze_plan {
     uint64_t kv;                       /* kv_pages * kv_page_bytes */
     uint64_t scratch;                  /* of a pass, on the device */
     uint64_t host;                     /* logits, pages' book, what is sent: host memory */
-    uint64_t total;                    /* of the above */
+    uint64_t total;                    /* of the above; on a GPU without host */
     uint64_t staging;                  /* host memory while loading, given back before serving */
     uint64_t available;                /* what the limit or the machine allows */
     int context;                       /* tokens per request that are promised */

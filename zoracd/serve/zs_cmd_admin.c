@@ -83,7 +83,7 @@ static void pack_status_model(msgpack_packer *pk, const struct zs_front *f)
 static void pack_device(msgpack_packer *pk, const struct zs_front *f)
 {
     zc_rpc_kv_map(pk, "device", 4);
-    zc_rpc_kv_str(pk, "backend", "cpu");
+    zc_rpc_kv_str(pk, "backend", ze_engine_backend(f->model->engine));
     zc_rpc_kv_str(pk, "label", ze_engine_device(f->model->engine));
     zc_rpc_kv_str(pk, "asked", f->config->backend);
     zc_rpc_kv_str(pk, "notice", f->model->notice);

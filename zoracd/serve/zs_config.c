@@ -445,18 +445,16 @@ void zs_config_help(struct zc_buf *b)
 
 int zs_config_check(const struct zs_config *c, struct zc_diag *dg)
 {
-    if (strcmp(c->backend, "cuda") == 0)
-        return zc_diag(dg, ZC_EUNSUPPORTED,
-                       "backend cuda: this build has no CUDA back-end; -b cpu runs here");
-    if (strcmp(c->backend, "auto") != 0 && strcmp(c->backend, "cpu") != 0)
+    if (strcmp(c->backend, "auto") != 0 && strcmp(c->backend, "cpu") != 0 &&
+        strcmp(c->backend, "cuda") != 0)
         return zc_diag(dg, ZC_EINVAL, "backend is auto, cuda or cpu, not '%s'", c->backend);
-    if (c->device)
-        return zc_diag(dg, ZC_EUNSUPPORTED,
-                       "device: it chooses a GPU, and this build has no CUDA back-end");
+    if (c->device && strcmp(c->backend, "cpu") == 0)
+        return zc_diag(dg, ZC_EINVAL,
+                       "device chooses a GPU, which contradicts backend cpu: give "
+                       "one of the two");
     if (c->kv_type && strcmp(c->kv_type, "fp8") == 0)
         return zc_diag(dg, ZC_EUNSUPPORTED,
-                       "kv-type fp8: it belongs to the CUDA back-end, which "
-                       "this build does not have");
+                       "kv-type fp8: this build stores keys and values as f16");
     if (c->kv_type && strcmp(c->kv_type, "f16") != 0)
         return zc_diag(dg, ZC_EINVAL, "kv-type is f16 or fp8, not '%s'", c->kv_type);
     if (c->kv_type && c->exact)

@@ -108,8 +108,8 @@ int zs_model_open(struct zs_model **ret_m, const struct zs_model_opts *opts,
         zs_model_free(m);
         return name_model(opts, r, dg);
     }
-    if (strcmp(opts->engine.backend, "auto") == 0)
-        m->notice = zc_xstrdup("backend auto: this build has no CUDA back-end, so the CPU is used");
+    if (ze_engine_notice(m->engine))
+        m->notice = zc_xasprintf("backend auto: %s", ze_engine_notice(m->engine));
     *ret_m = m;
     return ZC_OK;
 }

@@ -1,0 +1,73 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The daemon on the CUDA back-end, simulated: the demo model's text is the CPU's; a missing, old,
+# busy, small or lost device is told for what it is, and `auto` falls back to the CPU aloud.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+[ -z "${ZORAC_E2E_SOCKET-}" ] || skip "it needs a daemon of its own"
+export ZORAC_PLUGINS="${CUDA_PLUGINS:-$build/tests/cudasim/plain}"
+[ -f "$ZORAC_PLUGINS/libzorac-cuda.so" ] || skip "no C++ compiler: the CUDA simulator is not built"
+
+# on BACKEND [options]: a daemon that is ready
+on() {
+    backend=$1
+    shift
+    "$zoracd" -c "$conf" -S "$sock" -b "$backend" --threads 1 --context 256 "$@" 2>>"$log" &
+    pid=$!
+    until_true 60 is_state ready
+}
+off() {
+    kill "$pid"
+    stopped 0
+}
+status_of() {
+    echo '{"id":1,"method":"status"}' | ask
+}
+text_of() {
+    echo "{\"id\":1,\"method\":\"generate\",\"params\":{\"messages\":$(user "$1"),\"temperature\":0,\"stream\":false,\"max_tokens\":24}}" |
+        ask -t 80 | field text
+}
+
+# ---- the same text
+on cpu
+want=$(text_of 'hello, who are you?')
+off
+[ -n "$want" ] || fail "the CPU says nothing"
+on cuda
+got=$(text_of 'hello, who are you?')
+status_of | grep -q '"backend":"cuda"' || fail "status does not say cuda: $(status_of)"
+off
+[ "$got" = "$want" ] || fail "cuda says $got, the CPU $want"
+
+# refused SAYS [NAME=VALUE...]: -b cuda ends with a sentence
+refused() {
+    says=$1
+    shift
+    st=0
+    env "$@" timeout 60 "$zoracd" -c "$conf" -S "$sock" -b cuda >"$dir/out" 2>&1 || st=$?
+    [ $st = 1 ] && grep -q -e "$says" "$dir/out" || fail "$*: status $st, $(cat "$dir/out")"
+}
+refused 'the CUDA back-end is not installed' ZORAC_PLUGINS=/nonexistent
+if [ -z "${CUDA_PLUGINS-}" ]; then
+    refused 'there is no NVIDIA driver' CUDASIM_FAIL=no-driver
+    refused 'the NVIDIA driver is too old: it serves CUDA 11.8' CUDASIM_FAIL=old-driver
+    refused 'GPU 0 (Simulated GPU 0) can.t be used: the device is busy' CUDASIM_FAIL=busy
+    refused 'there is no GPU' CUDASIM_DEVICES=0
+    refused 'the model does not fit' CUDASIM_MEMORY=3
+fi
+echo 'device = 7' >"$conf"
+refused 'none of the .* GPUs is "7"'
+: >"$conf"
+
+# ---- auto
+CUDASIM_DEVICES=0 ZORAC_PLUGINS=/nonexistent on auto
+status_of | grep -q '"backend":"cpu"' || fail "auto without a device: $(status_of)"
+status_of | grep -q 'no GPU serves, the CPU does' || fail "status gives no reason: $(status_of)"
+grep -q 'no GPU serves, the CPU does' "$log" || fail "the log gives no reason"
+off
+
+# ---- a lost device ends the daemon with a status that is started again
+if [ -z "${CUDA_PLUGINS-}" ]; then
+    CUDASIM_FAIL=lost:200 on cuda
+    text_of 'hello' >/dev/null || true
+    stopped 4
+fi
