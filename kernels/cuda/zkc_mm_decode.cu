@@ -23,10 +23,10 @@
  *
  * Limit: the memory bus. Little's law asks for 5 to 8 KiB in flight per SM on consumer cards, 17 on
  * H100, 25 on H200 (700 ns); 8 warps with 2 stages have 34 to 68 KiB, 12 with 4 (sm_90) up to
- * 200. A block costs a warp about 480 instructions at NT = 1 (bf16, groups of 128: 431 from the first
- * mma to the last), so the four schedulers of an SM eat 34 bytes per clock at most, where the
- * memory of 3090, 4090, 5090, H100, H200 delivers 7, 3, 4, 14, 21. Why 4 KiB: a warp's turn should outlast the latency of its loads, yet 8 rings of 2 fit into
- * the 99 KiB of sm_86, 89 and 120. */
+ * 200. A block costs a warp about 480 instructions at NT = 1 (bf16, groups of 128: 431 from the
+ * first mma to the last), so the four schedulers of an SM eat 34 bytes per clock at most, where the
+ * memory of 3090, 4090, 5090, H100, H200 delivers 7, 3, 4, 14, 21. Why 4 KiB: a warp's turn should
+ * outlast the latency of its loads, yet 8 rings of 2 fit into the 99 KiB of sm_86, 89 and 120. */
 #include "kernels/cuda/zkc_mm_block.cuh"
 #include "kernels/cuda/zkc_mm_call.cuh"
 
