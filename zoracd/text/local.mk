@@ -22,7 +22,7 @@ noinst_LIBRARIES += %D%/libtext.a
   %D%/zt_tok_load.c \
   %D%/zt_vocab.c %D%/zt_vocab.h \
   %D%/zt_tmpl.c %D%/zt_tmpl.h %D%/zt_tmpl_internal.h %D%/zt_tmpl_value.c %D%/zt_tmpl_ops.c \
-  %D%/zt_tmpl_format.c %D%/zt_tmpl_lex.c %D%/zt_tmpl_expr.c %D%/zt_tmpl_stmt.c \
+  %D%/zt_tmpl_format.c %D%/zt_tmpl_lex.c %D%/zt_tmpl_parse.c %D%/zt_tmpl_eval.c \
   %D%/zt_tmpl_str.c %D%/zt_tmpl_filters.c %D%/zt_tmpl_globals.c
 # What a program needs that reads or writes text of a model.
 text_libs = %D%/libtext.a common/libcommon.a $(JANSSON_LIBS) $(PCRE2_LIBS) $(UTF8PROC_LIBS)

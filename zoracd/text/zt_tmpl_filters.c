@@ -24,20 +24,6 @@ static struct zt_val empty(struct zt_env *e)
     return zt_text(e, "", true);
 }
 
-/* The strings of l with sep between them. */
-static struct zt_val joined(struct zt_env *e, const struct zt_list *l, struct zt_val sep)
-{
-    struct zt_sb b = {.e = e};
-
-    for (size_t i = 0; i < l->n; i++) {
-        zt_step(e, 1);
-        if (i)
-            zt_add(&b, sep);
-        zt_add(&b, l->v[i]);
-    }
-    return zt_take(&b);
-}
-
 /* ---- attributes, keys, sorting -------------------------------------------------------------- */
 
 /* The part of s before the next sep, which is taken from *s; false if there is none. */
@@ -97,7 +83,7 @@ static void merge_sort(struct zt_env *e, struct keyed *k, struct keyed *tmp, siz
     merge_sort(e, k, tmp, half, reverse);
     merge_sort(e, k + half, tmp, n - half, reverse);
     while (i < half && j < n)
-        tmp[at++] = zt_is_ordered(e, reverse ? '>' : '<', k[j].key, k[i].key) ? k[j++] : k[i++];
+        tmp[at++] = zt_holds(e, reverse ? '>' : '<', k[j].key, k[i].key) ? k[j++] : k[i++];
     memcpy(tmp + at, k + i, (half - i) * sizeof *k);
     memcpy(tmp + at + half - i, k + j, (n - j) * sizeof *k);
     memcpy(k, tmp, n * sizeof *k);
@@ -211,7 +197,7 @@ static struct zt_val f_extreme(struct zt_env *e, const struct zt_args *a)
 
     for (size_t i = 0; i < l->n; i++) {
         struct zt_val key = key_of(e, l->v[i], a->v[1], a->v[0].u.b);
-        if (i && !zt_is_ordered(e, a->x, key, best_key))
+        if (i && !zt_holds(e, a->x, key, best_key))
             continue;
         best = l->v[i];
         best_key = key;
@@ -346,7 +332,7 @@ static struct zt_val f_join(struct zt_env *e, const struct zt_args *a)
         zt_push(e, out, e->autoescape ? zt_escape(e, s) : s);
     }
     struct zt_val sep = e->autoescape ? zt_escape(e, a->v[0]) : a->v[0];
-    return zt_markup(joined(e, out, sep), e->autoescape);
+    return zt_markup(zt_joined(e, out, sep), e->autoescape);
 }
 
 /* linecount, fill_with */
@@ -434,7 +420,7 @@ static struct zt_val f_indent(struct zt_env *e, const struct zt_args *a)
     for (size_t i = 0; i < lines->n; i++)
         if (i ? a->v[2].u.b || lines->v[i].n : a->v[1].u.b)
             lines->v[i] = zt_concat(e, by, lines->v[i]);
-    return zt_markup(joined(e, lines, newline), s.markup);
+    return zt_markup(zt_joined(e, lines, newline), s.markup);
 }
 
 static struct zt_val f_format(struct zt_env *e, const struct zt_args *a)
@@ -512,8 +498,8 @@ static struct zt_val f_wordwrap(struct zt_env *e, const struct zt_args *a)
         if (lines->n == before)
             zt_push(e, lines, empty(e));
     }
-    return joined(e, lines,
-                  ZT_IS_GIVEN(a->v[2]) ? zt_need_str(e, a->v[2]) : zt_text(e, "\n", true));
+    return zt_joined(e, lines,
+                     ZT_IS_GIVEN(a->v[2]) ? zt_need_str(e, a->v[2]) : zt_text(e, "\n", true));
 }
 
 static struct zt_val f_wordcount(struct zt_env *e, const struct zt_args *a)
@@ -545,7 +531,7 @@ static struct zt_val f_striptags(struct zt_env *e, const struct zt_args *a)
         else
             zt_add_char(&b, s.u.s[i]);
     }
-    return joined(e, zt_words(e, zt_take(&b)), zt_text(e, " ", true));
+    return zt_joined(e, zt_words(e, zt_take(&b)), zt_text(e, " ", true));
 }
 
 /* As in a query string, where a space is '+' and '/' is no separator, or as in a path. */
@@ -553,7 +539,7 @@ static void add_url(struct zt_sb *b, struct zt_val s, bool query)
 {
     for (size_t i = 0; i < s.n; i++) {
         uint32_t c = zt_char(s, i);
-        bool trusted = s.u.s[i] & ZT_TRUSTED;
+        bool trusted = zt_is_trusted(s, i);
         if (c && c < 0x80 && (isalnum((int)c) || strchr(query ? "_.-~" : "_.-~/", (int)c)))
             zt_add_char(b, s.u.s[i]);
         else if (query && c == ' ')

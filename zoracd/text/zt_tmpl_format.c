@@ -67,7 +67,7 @@ static void add_quoted(struct zt_sb *b, struct zt_val s)
     zt_add_char(b, quote);
     for (size_t i = 0; i < s.n; i++) {
         uint32_t c = zt_char(s, i);
-        bool trusted = s.u.s[i] & ZT_TRUSTED;
+        bool trusted = zt_is_trusted(s, i);
         if (c == quote || c == '\\')
             zt_addf(b, trusted, "\\%c", (char)c);
         else if (c == '\n' || c == '\r' || c == '\t')
@@ -184,7 +184,7 @@ static void add_json_string(struct zt_sb *b, struct zt_val s, bool ascii)
     zt_add_ascii(b, "\"", false);
     for (size_t i = 0; i < s.n; i++) {
         uint32_t c = zt_char(s, i);
-        bool trusted = s.u.s[i] & ZT_TRUSTED;
+        bool trusted = zt_is_trusted(s, i);
         if (c >= 0x20 && c != '"' && c != '\\' && (c < 0x80 || !ascii))
             continue;
         const char *simple = c && c < 0x80 ? strchr(from, (int)c) : NULL;
@@ -311,17 +311,12 @@ static uint32_t peek(const struct spec *sp)
     return sp->at < sp->fmt.n ? zt_char(sp->fmt, sp->at) : 0;
 }
 
-static bool is_one_of(uint32_t c, const char *set)
-{
-    return c && c < 0x80 && strchr(set, (int)c);
-}
-
 /* The next character if it is one of the set, taken; else 0. */
 static uint32_t took(struct spec *sp, const char *set)
 {
     uint32_t c = peek(sp);
 
-    if (!is_one_of(c, set))
+    if (!zt_is_one_of(c, set))
         return 0;
     sp->at++;
     return c;
@@ -409,9 +404,9 @@ static void add_number(struct zt_sb *b, const struct spec *sp, struct zt_val v)
     else
         write_int(text, sizeof text, v.u.i, type, (int)sp->precision);
     zt_add_ascii(&out, negative ? "-" : (char[]){(char)sp->sign, '\0'}, v.trusted);
-    if (sp->alternate && is_one_of(type, "xXob"))
+    if (sp->alternate && zt_is_one_of(type, "xXob"))
         zt_addf(&out, v.trusted, "0%c", (char)type);
-    size_t lead = out.n, whole = strcspn(text, ".e%"), every = is_one_of(type, "xXob") ? 4 : 3;
+    size_t lead = out.n, whole = strcspn(text, ".e%"), every = zt_is_one_of(type, "xXob") ? 4 : 3;
     for (size_t i = 0; text[i]; i++) {
         if (sp->group && i && i < whole && (whole - i) % every == 0)
             zt_add_ascii(&out, (char[]){(char)sp->group, '\0'}, v.trusted);
@@ -425,9 +420,9 @@ static void add_formatted(struct zt_sb *b, const struct spec *sp, struct zt_val 
 {
     struct zt_env *e = b->e;
 
-    if (is_one_of(sp->type, "eEfFgG%"))
+    if (zt_is_one_of(sp->type, "eEfFgG%"))
         v = v.kind == ZT_FLOAT ? v : zt_float((double)zt_need_int(e, v), v.trusted);
-    else if (is_one_of(sp->type, "dxXobc") || (!sp->type && v.kind == ZT_BOOL))
+    else if (zt_is_one_of(sp->type, "dxXobc") || (!sp->type && v.kind == ZT_BOOL))
         v = zt_int(zt_need_int(e, v), v.trusted);
     else if (sp->type && sp->type != 's')
         zt_fail(e, "unknown format '%c'", sp->type < 0x80 ? (char)sp->type : '?');
@@ -517,11 +512,11 @@ static void percent_one(struct zt_sb *b, struct percent *f, struct spec *sp)
                 zt_utf8(b->e, zt_sub(sp->fmt, sp->at, sp->at + (sp->at < sp->fmt.n))));
     if (!ZT_IS_GIVEN(v))
         v = percent_arg(b->e, f);
-    if (is_one_of(sp->type, "diu") && v.kind == ZT_FLOAT && fabs(v.u.f) < 0x1p63)
+    if (zt_is_one_of(sp->type, "diu") && v.kind == ZT_FLOAT && fabs(v.u.f) < 0x1p63)
         v = zt_int((int64_t)v.u.f, v.trusted);
-    if (is_one_of(sp->type, "diu"))
+    if (zt_is_one_of(sp->type, "diu"))
         sp->type = 'd';
-    if (is_one_of(sp->type, "sr") || (sp->type == 'c' && v.kind == ZT_STR)) {
+    if (zt_is_one_of(sp->type, "sr") || (sp->type == 'c' && v.kind == ZT_STR)) {
         v = sp->type == 'r' ? zt_repr(b->e, v) : zt_to_str(b->e, v);
         v = f->markup ? zt_escape(b->e, v) : v;
         sp->type = 's';
@@ -560,7 +555,7 @@ static struct spec parse_spec(struct zt_env *e, struct zt_val text)
     static const char aligns[] = "<>=^";
     struct spec sp = {.fmt = text, .fill = ' ', .precision = -1};
 
-    if (text.n > 1 && is_one_of(zt_char(text, 1), aligns)) {
+    if (text.n > 1 && zt_is_one_of(zt_char(text, 1), aligns)) {
         sp.fill = zt_char(text, 0);
         sp.at = 1;
     }
@@ -592,7 +587,7 @@ struct braces {
 static bool is_digits(struct zt_val s)
 {
     for (size_t i = 0; i < s.n; i++)
-        if (!is_one_of(zt_char(s, i), "0123456789"))
+        if (!zt_is_one_of(zt_char(s, i), "0123456789"))
             return false;
     return true;
 }
@@ -600,7 +595,7 @@ static bool is_digits(struct zt_val s)
 /* The end of the name at i: before one of ".[", or in brackets before ']'. */
 static size_t name_end(struct zt_val s, size_t i, const char *ends)
 {
-    while (i < s.n && !is_one_of(zt_char(s, i), ends))
+    while (i < s.n && !zt_is_one_of(zt_char(s, i), ends))
         i++;
     return i;
 }

@@ -1,10 +1,125 @@
 /* SPDX-License-Identifier: MIT */
-/* jinja2's tests and global functions, and Hugging Face's raise_exception and strftime_now. */
+/* How the functions of templates get their arguments; jinja2's tests and global functions, and
+ * Hugging Face's raise_exception and strftime_now. */
 #include "config.h"
 
 #include "zoracd/text/zt_tmpl_internal.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
+
+/* ---- calling ------------------------------------------------------------------------------------
+ */
+
+/* "name[:kind][=default|?|!]" of zt_builtin.params. */
+struct param {
+    const char *name, *dflt; /* dflt: after '=', or "?" or "!", or NULL: it is required */
+    int name_len, dflt_len;
+    char kind;
+};
+
+/* The parameter at *p, which moves on to the next. */
+static struct param take_param(const char **p)
+{
+    struct param x = {.name = *p, .name_len = (int)strcspn(*p, ":=?! ")};
+
+    *p += x.name_len;
+    if (**p == ':') {
+        x.kind = p[0][1];
+        *p += 2;
+    }
+    int n = (int)strcspn(*p, " ");
+    if (n) {
+        x.dflt = **p == '=' ? *p + 1 : *p;
+        x.dflt_len = **p == '=' ? n - 1 : n;
+    }
+    *p += n + ((*p)[n] == ' ');
+    return x;
+}
+
+/* What stands for an argument that is not given. */
+static struct zt_val default_of(struct zt_env *e, const struct zt_builtin *fn,
+                                const struct param *x)
+{
+    struct zt_sb b = {.e = e};
+
+    if (x->kind == 'b')
+        return zt_bool(x->dflt && *x->dflt == '1');
+    if (!x->dflt)
+        zt_fail(e, "%s needs an argument '%.*s'", fn->name, x->name_len, x->name);
+    if (*x->dflt == '?' || *x->dflt == '!')
+        return ZT_NO_VALUE;
+    if (x->kind == 'i')
+        return zt_int(atoi(x->dflt), true);
+    for (int i = 0; i < x->dflt_len; i++)
+        zt_add_ascii(&b, (char[]){x->dflt[i] == '_' ? ' ' : x->dflt[i], '\0'}, true);
+    return zt_take(&b);
+}
+
+/* The value that a parameter gets, of its kind. */
+static struct zt_val bind(struct zt_env *e, const struct zt_builtin *fn, const struct param *x,
+                          struct zt_val v)
+{
+    bool optional = x->dflt && *x->dflt == '?';
+
+    if (v.kind == ZT_UNSET || (optional && v.kind == ZT_NONE))
+        return default_of(e, fn, x);
+    switch (x->kind) {
+    case 's':
+        return zt_need_str(e, v);
+    case 't':
+        return zt_to_str(e, v);
+    case 'i':
+        return zt_int(zt_need_int(e, v), v.trusted);
+    case 'b':
+        return zt_bool(zt_is_true(v));
+    default:
+        return v;
+    }
+}
+
+struct zt_val zt_call_builtin(struct zt_env *e, const struct zt_builtin *fn,
+                              const struct zt_args *a)
+{
+    enum { MAX_PARAMS = 5 };
+    struct zt_val v[MAX_PARAMS] = {{0}};
+    struct zt_args bound = {.self = a->self, .v = v, .x = fn->x};
+    size_t used = 0;
+
+    if (!fn->params) {
+        bound = *a;
+        bound.x = fn->x;
+        return fn->call(e, &bound);
+    }
+    for (const char *p = fn->params; *p; bound.n++) {
+        struct param x = take_param(&p);
+        ZC_BUG_ON(bound.n == MAX_PARAMS);
+        struct zt_val given = bound.n < a->n ? a->v[bound.n] : ZT_NO_VALUE;
+        for (size_t i = 0; a->kw && i < a->kw->n; i++) {
+            char *name = zt_utf8(e, a->kw->e[i].k);
+            if ((int)strlen(name) != x.name_len || memcmp(name, x.name, strlen(name)) != 0)
+                continue;
+            if (bound.n < a->n)
+                zt_fail(e, "%s takes '%s' once", fn->name, name);
+            given = a->kw->e[i].v;
+            used++;
+        }
+        v[bound.n] = bind(e, fn, &x, given);
+    }
+    if (a->n > bound.n)
+        zt_fail(e, "%s takes no more than %d arguments", fn->name, bound.n);
+    if (a->kw && used < a->kw->n)
+        zt_fail(e, "%s takes no argument of this name", fn->name);
+    return fn->call(e, &bound);
+}
+
+const struct zt_builtin *zt_find_builtin(const struct zt_builtin *table, struct zt_val name)
+{
+    while (table->name && !zt_is(name, table->name))
+        table++;
+    return table->name ? table : NULL;
+}
 
 /* ---- tests ---------------------------------------------------------------------------------- */
 
@@ -22,8 +137,7 @@ static ZT_FN(t_string, zt_bool(a->self.kind == ZT_STR && !a->self.bytes));
 static ZT_FN(t_escaped, zt_bool(a->self.kind == ZT_STR && a->self.markup));
 static ZT_FN(t_bool, zt_bool(a->self.kind == ZT_BOOL && a->self.u.b == a->x));
 static ZT_FN(t_case, zt_bool(zt_str_is_case(zt_to_str(e, a->self), a->x)));
-static ZT_FN(t_order, zt_bool(zt_is_ordered(e, a->x, a->self, a->v[0])));
-static ZT_FN(t_in, zt_bool(zt_is_in(e, a->self, a->v[0])));
+static ZT_FN(t_order, zt_bool(zt_holds(e, a->x, a->self, a->v[0])));
 static ZT_FN(t_filter, zt_bool(zt_find_filter(zt_need_str(e, a->self)) != NULL));
 static ZT_FN(t_test, zt_bool(zt_find_test(zt_need_str(e, a->self)) != NULL));
 static ZT_FN(t_divisible, zt_bool(!zt_is_true(zt_binary(e, '%', a->self, a->v[0]))));
@@ -66,25 +180,25 @@ static const struct zt_builtin tests[] = {
     {"even", "", t_parity, 0},
     {"odd", "", t_parity, 1},
     {"divisibleby", "num", t_divisible, 0},
-    {"in", "seq", t_in, 0},
+    {"in", "seq", t_order, ZT_IN},
     {"sameas", "other", t_sameas, 0},
     {"filter", "", t_filter, 0},
     {"test", "", t_test, 0},
-    {"eq", "other", t_order, ZT_LEX_EQ},
-    {"equalto", "other", t_order, ZT_LEX_EQ},
-    {"==", "other", t_order, ZT_LEX_EQ},
-    {"ne", "other", t_order, ZT_LEX_NE},
-    {"!=", "other", t_order, ZT_LEX_NE},
+    {"eq", "other", t_order, ZT_EQ},
+    {"equalto", "other", t_order, ZT_EQ},
+    {"==", "other", t_order, ZT_EQ},
+    {"ne", "other", t_order, ZT_NE},
+    {"!=", "other", t_order, ZT_NE},
     {"lt", "other", t_order, '<'},
     {"lessthan", "other", t_order, '<'},
     {"<", "other", t_order, '<'},
-    {"le", "other", t_order, ZT_LEX_LE},
-    {"<=", "other", t_order, ZT_LEX_LE},
+    {"le", "other", t_order, ZT_LE},
+    {"<=", "other", t_order, ZT_LE},
     {"gt", "other", t_order, '>'},
     {"greaterthan", "other", t_order, '>'},
     {">", "other", t_order, '>'},
-    {"ge", "other", t_order, ZT_LEX_GE},
-    {">=", "other", t_order, ZT_LEX_GE},
+    {"ge", "other", t_order, ZT_GE},
+    {">=", "other", t_order, ZT_GE},
     {0},
 };
 
@@ -210,4 +324,9 @@ const struct zt_builtin *zt_find_test(struct zt_val name)
 const struct zt_builtin *zt_find_global(struct zt_val name)
 {
     return zt_find_builtin(globals, name);
+}
+
+void zt_fail_unknown(struct zt_env *e, const struct zt_node *n)
+{
+    zt_fail(e, "unknown %s '%s'", n->type == ZT_N_FILTER ? "filter" : "test", zt_utf8(e, n->val));
 }

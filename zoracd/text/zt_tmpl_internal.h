@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the template interpreter share:
- *   zt_tmpl_value.c     memory, failure, text, lists, dicts, JSON
- *   zt_tmpl_ops.c       what Python's operators do
- *   zt_tmpl_format.c    str(), repr(), json.dumps(), "%" and "{}"
- *   zt_tmpl_str.c, zt_tmpl_filters.c, zt_tmpl_globals.c
- *                       the functions that a template can call
- *   zt_tmpl_lex.c       source to lexemes
- *   zt_tmpl_expr.c, zt_tmpl_stmt.c
- *                       each construct of the language: its grammar, and what it does
- *   zt_tmpl.c           the two of them for the outside
+ *   zt_tmpl_value.c               memory, failure, text, lists, dicts, JSON
+ *   zt_tmpl_ops.c                 what Python's operators do
+ *   zt_tmpl_format.c              str(), repr(), json.dumps(), "%" and "{}"
+ *   zt_tmpl_str.c, _filters.c, _globals.c
+ *                                 the functions that a template can call
+ *   zt_tmpl_lex.c, _parse.c       source to tree
+ *   zt_tmpl_eval.c                tree to text
+ *   zt_tmpl.c                     the two of them for the outside
  *
  * Compiling and rendering each own one arena and one way out: whatever fails, at any depth, calls
  * zt_fail, which writes the diagnostic and jumps back to zt_tmpl_new or zt_tmpl_render, and these
@@ -119,8 +118,7 @@ struct zt_args {
 /* A filter, test, method or global function. params: parameters with a blank between them, each
  * "name[:kind][=default|?|!]". kind: s a string, t anything as its text, i an integer, b a truth
  * value; without one any value. '?': may be left out or None, '!': may be left out, then ZT_UNSET.
- * In a default string
- * '_' stands for a blank. NULL: the function takes what is given. */
+ * In a default string '_' stands for a blank. NULL: the function takes what is given. */
 struct zt_builtin {
     const char *name, *params;
     struct zt_val (*call)(struct zt_env *, const struct zt_args *); /* NULL: the sandbox refuses */
@@ -134,56 +132,67 @@ struct zt_func {
 
 /* ---- the tree ------------------------------------------------------------------------------- */
 
-/* What a lexeme is; operators of one character are that character. */
-enum zt_lex {
-    ZT_LEX_END,
-    ZT_LEX_DATA,
-    ZT_LEX_PRINT, /* {{ */
-    ZT_LEX_TAG,   /* {% */
-    ZT_LEX_CLOSE,
-    ZT_LEX_NAME,
-    ZT_LEX_STRING,
-    ZT_LEX_NUMBER,
-    ZT_LEX_EQ,
-    ZT_LEX_NE,
-    ZT_LEX_GE,
-    ZT_LEX_LE,
-    ZT_LEX_POW,
-    ZT_LEX_FLOORDIV
-};
+enum zt_lex { ZT_LEX_END, ZT_LEX_DATA, ZT_LEX_NUMBER, ZT_LEX_STRING, ZT_LEX_NAME, ZT_LEX_OP };
 
 struct zt_lexeme {
-    int is;
+    enum zt_lex is;
     uint32_t line;
-    struct zt_val val; /* of a number its value, else the text */
+    struct zt_val
+        val; /* of a number its value, else the text; "{{", "%}" and so on are operators */
 };
 
-/* How the statements of a body go on. */
-enum zt_flow { ZT_NEXT, ZT_BREAK, ZT_CONTINUE };
+/* Operators of more than one character; the others are their character. */
+enum zt_op { ZT_EQ = 1, ZT_NE, ZT_LE, ZT_GE, ZT_IN, ZT_NOT_IN, ZT_POW, ZT_FLOORDIV };
+
+enum zt_node_type {
+    /* expressions */
+    ZT_N_CONST,   /* val */
+    ZT_N_NAME,    /* id */
+    ZT_N_LIST,    /* a: items */
+    ZT_N_TUPLE,   /* a: items */
+    ZT_N_DICT,    /* a: keys and values in turn */
+    ZT_N_ATTR,    /* a . val */
+    ZT_N_ITEM,    /* a [ b ] */
+    ZT_N_SLICE,   /* a [ b : c : d ], each of b, c, d NULL if not given */
+    ZT_N_CALL,    /* a ( b: arguments ) */
+    ZT_N_FILTER,  /* a | fn ( b ), a NULL in a filter block */
+    ZT_N_TEST,    /* a is fn ( b ) */
+    ZT_N_NOT,     /* a */
+    ZT_N_SIGN,    /* op a */
+    ZT_N_AND,     /* a, b */
+    ZT_N_OR,      /* a, b */
+    ZT_N_IF_ELSE, /* b if a else c, c may be NULL */
+    ZT_N_COMPARE, /* a, then b: operands, each with its op and expression a */
+    ZT_N_BINARY,  /* a op b */
+    ZT_N_ARG,     /* a: value; op: 0 positional, '=' keyword val, '*', ZT_POW for ** */
+    /* statements */
+    ZT_N_DATA,       /* val */
+    ZT_N_PRINT,      /* a */
+    ZT_N_IF,         /* a: test, b: body, c: else */
+    ZT_N_FOR,        /* target a in b if c, d: body, f: else; op: recursive */
+    ZT_N_SET,        /* target a = b */
+    ZT_N_CAPTURE,    /* d: body, through filter b or NULL, to target a or printed */
+    ZT_N_MACRO,      /* id, a: parameters (NAME, default in b), d: body, uses */
+    ZT_N_CALL_BLOCK, /* a: the call, b: a ZT_N_MACRO that is the caller */
+    ZT_N_SCOPE,      /* d: body with names a set to b; op: which sees the outermost names only */
+    ZT_N_AUTOESCAPE, /* a, d: body */
+    ZT_N_BREAK,
+    ZT_N_CONTINUE,
+    ZT_N_NS_TARGET /* as a target only: id . val */
+};
 
 /* The names that the evaluator gives a meaning have the first numbers. */
 enum zt_name_id { ZT_ID_LOOP, ZT_ID_CALLER, ZT_ID_VARARGS, ZT_ID_KWARGS };
 
-/* A construct knows how it is evaluated or executed; what the members mean to it is said there. */
 struct zt_node {
-    struct zt_val (*eval)(struct zt_env *, const struct zt_node *);
-    enum zt_flow (*exec)(struct zt_env *, const struct zt_node *);
-    struct zt_node *next, *a, *b, *c, *d, *els;
+    enum zt_node_type type;
+    int op;
+    int id; /* of a name: index of zt_tmpl.names */
+    uint32_t line;
+    unsigned uses; /* MACRO: of enum zt_name_id, as bits: what its body names */
+    struct zt_node *next, *a, *b, *c, *d, *f;
     const struct zt_builtin *fn; /* NULL: unknown, which fails when it is used */
     struct zt_val val;
-    uint32_t line;
-    int id; /* of a name: index of zt_tmpl.names */
-    int op;
-    unsigned uses; /* a macro: of enum zt_name_id, as bits: what its body names */
-};
-
-struct zt_parser {
-    struct zt_env *e;
-    struct zt_lexeme *at;
-    struct zt_dict *ids;           /* name to number */
-    int loops;                     /* around here, in this macro */
-    unsigned uses;                 /* of enum zt_name_id, as bits: by the macro around here */
-    const struct zt_node *unknown; /* the last filter or test nobody knows and no if can avoid */
 };
 
 /* ---- compiling and rendering ---------------------------------------------------------------- */
@@ -196,7 +205,7 @@ struct zt_bind {
 struct zt_scope {
     struct zt_scope *parent; /* NULL: the outermost, whose names are in zt_env.vars */
     struct zt_bind *b;
-    int n, cap;
+    size_t n, cap;
     bool captured; /* a macro refers to it: it must outlive its block */
 };
 
@@ -245,10 +254,25 @@ struct zt_tmpl {
     struct zt_dict *names; /* their numbers, in order */
 };
 
+/* Cuts source into lexemes, the last one ZT_LEX_END. */
+struct zt_lexeme *zt_lex(struct zt_env *e, const char *src, size_t len);
+/* Fills body and names. */
+void zt_parse(struct zt_tmpl *t, const char *src, size_t len);
+/* Fails for a filter or test that does not exist. */
+_Noreturn void zt_fail_unknown(struct zt_env *e, const struct zt_node *n);
+/* Runs the statements of e->tmpl; what they print goes to e->out. */
+void zt_run(struct zt_env *e);
+/* The value that calling fn with self is; what the sandbox refuses is undefined. */
+struct zt_val zt_bind_method(struct zt_env *e, struct zt_val self, const struct zt_builtin *fn);
+/* obj.name; item: whether obj["name"] may answer too. */
+struct zt_val zt_get_attr(struct zt_env *e, struct zt_val obj, struct zt_val name, bool item);
+
 /* ---- memory and failure (zt_tmpl_value.c) --------------------------------------------------- */
 
 /* n * size bytes, zeroed, aligned for any value. */
 void *zt_alloc(struct zt_env *e, size_t n, size_t size);
+/* An array p with room for more than its n items: the same one while it has *cap of them. */
+void *zt_grow(struct zt_env *e, void *p, size_t n, size_t *cap, size_t size);
 void zt_env_release(struct zt_env *e);
 /* ZC_EINVAL with "name:line: " and the sentence. */
 _Noreturn void zt_fail(struct zt_env *e, const char *fmt, ...)
@@ -265,8 +289,9 @@ static inline void zt_leave(struct zt_env *e)
 
 /* ---- making and reading values (zt_tmpl_value.c) -------------------------------------------- */
 
-#define ZT_NO_VALUE   ((struct zt_val){.kind = ZT_UNSET})
-#define ZT_NONE_VALUE ((struct zt_val){.kind = ZT_NONE})
+#define ZT_NO_VALUE    ((struct zt_val){.kind = ZT_UNSET})
+#define ZT_NONE_VALUE  ((struct zt_val){.kind = ZT_NONE})
+#define ZT_IS_GIVEN(v) ((v).kind != ZT_UNSET)
 static inline struct zt_val zt_bool(bool b)
 {
     return (struct zt_val){.kind = ZT_BOOL, .u.b = b};
@@ -291,11 +316,14 @@ static inline struct zt_val zt_undef(enum zt_kind of, struct zt_val name)
 {
     return (struct zt_val){.kind = ZT_UNDEF, .of = of, .n = name.n, .u.s = name.u.s};
 }
-
 /* Character i of a string, without who wrote it. */
 static inline uint32_t zt_char(struct zt_val s, size_t i)
 {
     return s.u.s[i] & ~ZT_TRUSTED;
+}
+static inline bool zt_is_trusted(struct zt_val s, size_t i)
+{
+    return s.u.s[i] & ZT_TRUSTED;
 }
 /* Characters from .. to of a string. */
 static inline struct zt_val zt_sub(struct zt_val s, size_t from, size_t to)
@@ -310,13 +338,15 @@ static inline struct zt_val zt_markup(struct zt_val s, bool markup)
     s.markup = markup;
     return s;
 }
-/* A string of a C string, which is ASCII. */
+
+/* A string of a C string, which is ASCII, and of valid UTF-8. */
 struct zt_val zt_text(struct zt_env *e, const char *ascii, bool trusted);
-/* A string of UTF-8, which is valid. */
 struct zt_val zt_decode(struct zt_env *e, const char *p, size_t len, bool trusted);
 /* A string as UTF-8 with a NUL at its end. */
 char *zt_utf8(struct zt_env *e, struct zt_val s);
 bool zt_is(struct zt_val s, const char *ascii);
+/* Whether c is one of these ASCII characters; 0 is not. */
+bool zt_is_one_of(uint32_t c, const char *set);
 int zt_compare(struct zt_val a, struct zt_val b);
 /* Where sub begins in from .. to of s, first or last; SIZE_MAX if it does not. */
 size_t zt_find(struct zt_env *e, struct zt_val s, size_t from, size_t to, struct zt_val sub,
@@ -324,6 +354,9 @@ size_t zt_find(struct zt_env *e, struct zt_val s, size_t from, size_t to, struct
 struct zt_val zt_concat(struct zt_env *e, struct zt_val a, struct zt_val b);
 /* HTML-escaped, as Markup; what is Markup already stays. */
 struct zt_val zt_escape(struct zt_env *e, struct zt_val s);
+/* The integer as in Python's source or float that begins at ASCII text, and where it
+ * ends; ZT_UNSET if none does. */
+struct zt_val zt_number(struct zt_env *e, const char *text, char **ret_end);
 
 void zt_add(struct zt_sb *b, struct zt_val s);
 void zt_add_char(struct zt_sb *b, uint32_t c);
@@ -337,6 +370,7 @@ struct zt_val zt_take(struct zt_sb *b);
 
 struct zt_list *zt_list_new(struct zt_env *e, size_t cap);
 void zt_push(struct zt_env *e, struct zt_list *l, struct zt_val v);
+void zt_push_all(struct zt_env *e, struct zt_list *to, const struct zt_list *from);
 /* Of the n values at v. */
 struct zt_val zt_tuple(struct zt_env *e, const struct zt_val *v, size_t n);
 struct zt_dict *zt_dict_new(struct zt_env *e);
@@ -354,10 +388,8 @@ struct zt_val zt_of_json(struct zt_env *e, const char *text, size_t len, bool tr
 const char *zt_type_name(struct zt_val v);
 bool zt_is_true(struct zt_val v);
 bool zt_is_equal(struct zt_env *e, struct zt_val a, struct zt_val b);
-/* a op b for '<', '>', ZT_LEX_LE, ZT_LEX_GE, ZT_LEX_EQ, ZT_LEX_NE; fails where Python has no
- * order. */
-bool zt_is_ordered(struct zt_env *e, int op, struct zt_val a, struct zt_val b);
-bool zt_is_in(struct zt_env *e, struct zt_val item, struct zt_val in);
+/* a op b for comparisons; fails where Python has no order. */
+bool zt_holds(struct zt_env *e, int op, struct zt_val a, struct zt_val b);
 /* Everything that iterating v gives; an iterator is used up by it. */
 struct zt_list *zt_items(struct zt_env *e, struct zt_val v);
 /* len(); fails where there is none. */
@@ -376,43 +408,40 @@ struct zt_val zt_get_slice(struct zt_env *e, struct zt_val v, struct zt_val from
 /* The whole backwards. */
 struct zt_val zt_reversed(struct zt_env *e, struct zt_val v);
 
-/* With the keys in order (zt_tmpl_filters.c). */
-struct zt_dict *zt_sorted_dict(struct zt_env *e, const struct zt_dict *d);
-
 /* ---- text of values (zt_tmpl_format.c) ------------------------------------------------------ */
 
 /* str(v), as printed, and repr(v). */
 struct zt_val zt_to_str(struct zt_env *e, struct zt_val v);
 struct zt_val zt_repr(struct zt_env *e, struct zt_val v);
 bool zt_is_printable(uint32_t c);
-/* "..." % args and "...".format(args). */
+/* "..." % args and "...".format(args), tojson, pprint. */
 struct zt_val zt_format_percent(struct zt_env *e, struct zt_val fmt, struct zt_val args);
 struct zt_val zt_format_braces(struct zt_env *e, const struct zt_args *a);
 struct zt_val zt_tojson(struct zt_env *e, const struct zt_args *a);
+struct zt_val zt_pprint(struct zt_env *e, const struct zt_args *a);
 
-/* ---- functions ------------------------------------------------------------------------------ */
+/* ---- functions (zt_tmpl_globals.c, zt_tmpl_str.c, zt_tmpl_filters.c) ------------------------ */
 
 /* A builtin whose body is one expression of e and a. */
 #define ZT_FN(name, value)                                        \
     struct zt_val name(struct zt_env *e, const struct zt_args *a) \
     {                                                             \
+        (void)e, (void)a;                                         \
         return value;                                             \
     }
-#define ZT_IS_GIVEN(v) ((v).kind != ZT_UNSET)
 
-/* NULL if it is not there. */
-const struct zt_builtin *zt_find_filter(struct zt_val name);
-const struct zt_builtin *zt_find_test(struct zt_val name);
-const struct zt_builtin *zt_find_global(struct zt_val name);
-/* A method of values of this kind. */
-const struct zt_builtin *zt_find_method(enum zt_kind kind, struct zt_val name);
-/* In a table that ends with a name of NULL. */
-const struct zt_builtin *zt_find_builtin(const struct zt_builtin *table, struct zt_val name);
 /* Binds the arguments and calls. */
 struct zt_val zt_call_builtin(struct zt_env *e, const struct zt_builtin *fn,
                               const struct zt_args *a);
+/* NULL if it is not there; the first in a table that ends with a name of NULL, the last a method of
+ * values of this kind. */
+const struct zt_builtin *zt_find_builtin(const struct zt_builtin *table, struct zt_val name);
+const struct zt_builtin *zt_find_filter(struct zt_val name);
+const struct zt_builtin *zt_find_test(struct zt_val name);
+const struct zt_builtin *zt_find_global(struct zt_val name);
+const struct zt_builtin *zt_find_method(enum zt_kind kind, struct zt_val name);
 
-/* Methods of str that are filters too; the files of filters need them of zt_tmpl_str.c. */
+/* Methods that are filters too. */
 enum zt_case { ZT_UPPER, ZT_LOWER, ZT_TITLE, ZT_CAPITALIZE, ZT_SWAPCASE, ZT_CASEFOLD };
 enum zt_side { ZT_LEFT = 1, ZT_RIGHT = 2, ZT_BOTH = 3 };
 struct zt_val zt_m_case(struct zt_env *e, const struct zt_args *a);
@@ -420,62 +449,18 @@ struct zt_val zt_m_strip(struct zt_env *e, const struct zt_args *a);
 struct zt_val zt_m_pad(struct zt_env *e, const struct zt_args *a);
 struct zt_val zt_m_replace(struct zt_env *e, const struct zt_args *a);
 struct zt_val zt_m_dict_view(struct zt_env *e, const struct zt_args *a);
-/* In the case of enum zt_case; without the characters of set (ZT_UNSET: white space) at its sides;
- * the words between white space; the lines, with their ends if keep. */
+/* s without the characters of set (ZT_UNSET: white space) at its sides; its words; its lines, with
+ * their ends if keep; the strings of l with sep between them. */
 struct zt_val zt_in_case(struct zt_env *e, struct zt_val s, enum zt_case to);
 struct zt_val zt_strip(struct zt_val s, struct zt_val set, enum zt_side sides);
 struct zt_list *zt_words(struct zt_env *e, struct zt_val s);
 struct zt_list *zt_lines(struct zt_env *e, struct zt_val s, bool keep);
+struct zt_val zt_joined(struct zt_env *e, const struct zt_list *l, struct zt_val sep);
 bool zt_is_space(uint32_t c);
 bool zt_is_alnum(uint32_t c);
 /* A cased letter, and none of the other case. */
 bool zt_str_is_case(struct zt_val s, bool upper);
-
-/* ---- compiling (zt_tmpl_lex.c) and its grammar (zt_tmpl_expr.c, zt_tmpl_stmt.c) ------------- */
-
-/* Cuts source into lexemes, the last one ZT_LEX_END. */
-struct zt_lexeme *zt_lex(struct zt_env *e, const char *src, size_t len);
-/* Fails for a filter or test that does not exist. */
-_Noreturn void zt_fail_unknown(struct zt_env *e, const struct zt_node *n);
-/* Fills body and names. */
-void zt_parse(struct zt_tmpl *t, const char *src, size_t len);
-
-struct zt_node *zt_node(struct zt_parser *p);
-void zt_next(struct zt_parser *p);
-bool zt_at(const struct zt_parser *p, int lexeme);
-bool zt_at_word(const struct zt_parser *p, const char *word);
-/* Whether it stands here; then it is taken. */
-bool zt_took(struct zt_parser *p, int lexeme);
-bool zt_took_word(struct zt_parser *p, const char *word);
-/* The text of what stands here, which must be that. */
-struct zt_val zt_expect(struct zt_parser *p, int lexeme);
-/* What stands here, for messages. */
-const char *zt_here(struct zt_parser *p);
-void zt_append(struct zt_node ***tail, struct zt_node *n);
-struct zt_node *zt_name_node(struct zt_parser *p, struct zt_val name);
-/* An expression, with inline ifs or without; several with commas between them are a tuple. */
-struct zt_node *zt_parse_expr(struct zt_parser *p, bool conditional);
-struct zt_node *zt_parse_tuple(struct zt_parser *p, int close, bool conditional);
-/* After '|': one filter. */
-struct zt_node *zt_parse_filter(struct zt_parser *p, struct zt_node *of);
-
-/* ---- rendering ------------------------------------------------------------------------------ */
-
-struct zt_val zt_eval(struct zt_env *e, const struct zt_node *n);
-struct zt_val zt_eval_tuple(struct zt_env *e, const struct zt_node *n);
-struct zt_val zt_eval_call(struct zt_env *e, const struct zt_node *n);
-struct zt_args zt_eval_args(struct zt_env *e, const struct zt_node *arg);
-void zt_add_keyword(struct zt_env *e, struct zt_args *a, struct zt_val name, struct zt_val v);
-struct zt_val zt_get_name(struct zt_env *e, int id);
-struct zt_val zt_call(struct zt_env *e, struct zt_val callee, const struct zt_args *a);
-struct zt_val zt_call_macro(struct zt_env *e, const struct zt_macro *m, const struct zt_args *a);
-struct zt_val zt_call_loop(struct zt_env *e, struct zt_loop *loop, const struct zt_args *a);
-struct zt_val zt_loop_attr(struct zt_env *e, struct zt_loop *loop, struct zt_val name);
-/* Runs the statements of e->tmpl; what they print goes to e->out. */
-void zt_run(struct zt_env *e);
-/* The value that calling fn with self is; what the sandbox refuses is undefined. */
-struct zt_val zt_bind_method(struct zt_env *e, struct zt_val self, const struct zt_builtin *fn);
-/* obj.name; item: whether obj["name"] may answer too. */
-struct zt_val zt_get_attr(struct zt_env *e, struct zt_val obj, struct zt_val name, bool item);
+/* With the keys in order. */
+struct zt_dict *zt_sorted_dict(struct zt_env *e, const struct zt_dict *d);
 
 #endif

@@ -4,7 +4,7 @@
  * Comments and raw blocks end here. */
 #include "zoracd/text/zt_tmpl_internal.h"
 
-#include <errno.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,18 +18,12 @@ struct lexer {
     size_t n, cap;
 };
 
-enum { MAX_BRACKETS = 128 };
+enum { MAX_BRACKETS = 128, MAX_NUMBER = 400 };
 
-static struct zt_lexeme *emit(struct lexer *x, int is, struct zt_val val)
+static void emit(struct lexer *x, enum zt_lex is, struct zt_val val)
 {
-    if (x->n == x->cap) {
-        struct zt_lexeme *old = x->out;
-        x->cap = x->cap ? x->cap * 2 : 256;
-        x->out = zt_alloc(x->e, x->cap, sizeof *x->out);
-        memcpy(x->out, old ? old : x->out, x->n * sizeof *old);
-    }
-    x->out[x->n] = (struct zt_lexeme){.is = is, .line = x->e->line, .val = val};
-    return &x->out[x->n++];
+    x->out = zt_grow(x->e, x->out, x->n, &x->cap, sizeof *x->out);
+    x->out[x->n++] = (struct zt_lexeme){.is = is, .line = x->e->line, .val = val};
 }
 
 /* The character at offset i, 0 behind the end. */
@@ -38,16 +32,11 @@ static uint32_t at(const struct lexer *x, size_t i)
     return i < x->src.n ? zt_char(x->src, i) : 0;
 }
 
-static bool is_one_of(uint32_t c, const char *set)
+static bool begins(const struct lexer *x, size_t i, const char *ascii)
 {
-    return c && c < 0x80 && strchr(set, (int)c);
-}
+    size_t n = strlen(ascii);
 
-static bool begins(const struct lexer *x, size_t i, const char *literal)
-{
-    for (; *literal && at(x, i) == (unsigned char)*literal; i++)
-        literal++;
-    return !*literal;
+    return i + n <= x->src.n && zt_is(zt_sub(x->src, i, i + n), ascii);
 }
 
 /* Moves on to offset to, counting lines; what it passes. */
@@ -60,7 +49,6 @@ static struct zt_val advance(struct lexer *x, size_t to)
     return zt_sub(x->src, from, to);
 }
 
-/* The offset of what follows the white space at i. */
 static size_t skip_space(const struct lexer *x, size_t i)
 {
     while (zt_is_space(at(x, i)))
@@ -72,14 +60,15 @@ static size_t skip_space(const struct lexer *x, size_t i)
 static void emit_data(struct lexer *x, size_t to, uint32_t sign, bool may_lstrip)
 {
     struct zt_val text = zt_sub(x->src, x->pos, to);
-    size_t n = text.n;
+    size_t n = text.n; /* without white space in the tag's line */
 
     while (n > 0 && zt_char(text, n - 1) != '\n' && zt_is_space(zt_char(text, n - 1)))
         n--;
+    bool begins_line =
+        n > 0 ? zt_char(text, n - 1) == '\n' : x->pos == 0 || at(x, x->pos - 1) == '\n';
     if (sign == '-')
         text = zt_strip(text, ZT_NO_VALUE, ZT_RIGHT);
-    else if (sign != '+' && may_lstrip &&
-             (n > 0 ? zt_char(text, n - 1) == '\n' : x->pos == 0 || at(x, x->pos - 1) == '\n'))
+    else if (sign != '+' && may_lstrip && begins_line)
         text = zt_sub(text, 0, n);
     if (text.n)
         emit(x, ZT_LEX_DATA, text);
@@ -90,7 +79,7 @@ static void emit_data(struct lexer *x, size_t to, uint32_t sign, bool may_lstrip
  * with it; 0 if there is no such end here. */
 static size_t tag_end(const struct lexer *x, size_t i, uint32_t c, bool trim)
 {
-    uint32_t sign = is_one_of(at(x, i), trim ? "-+" : "-") ? at(x, i) : 0;
+    uint32_t sign = zt_is_one_of(at(x, i), trim ? "-+" : "-") ? at(x, i) : 0;
 
     i += sign != 0;
     if (at(x, i) != c || at(x, i + 1) != '}')
@@ -117,60 +106,47 @@ static size_t raw_tag(const struct lexer *x, size_t i, const char *word, bool tr
 {
     if (!begins(x, i, "{%"))
         return 0;
-    i = skip_space(x, i + 2 + is_one_of(at(x, i + 2), "-+"));
+    i = skip_space(x, i + 2 + zt_is_one_of(at(x, i + 2), "-+"));
     return begins(x, i, word) ? tag_end(x, skip_space(x, i + strlen(word)), '%', trim) : 0;
 }
 
 static void lex_raw(struct lexer *x, size_t start)
 {
+    size_t end = 0, i = start;
+
     advance(x, start);
-    for (size_t i = start; i < x->src.n; i++) {
-        size_t end = raw_tag(x, i, "endraw", true);
-        if (end) {
-            emit_data(x, i, at(x, i + 2), true);
-            advance(x, end);
-            return;
-        }
-    }
-    if (start < x->src.n)
+    while (i < x->src.n && !(end = raw_tag(x, i, "endraw", true)))
+        i++;
+    if (!end && start < x->src.n)
         zt_fail(x->e, "a raw block without its end");
+    if (end)
+        emit_data(x, i, at(x, i + 2), true);
+    advance(x, end ? end : start);
 }
 
 /* ---- inside tags ---------------------------------------------------------------------------- */
 
-/* At most max digits at *i. */
-static uint32_t digits_of(const struct lexer *x, size_t *i, const char *set, size_t max, int base)
-{
-    char text[9] = "";
-
-    for (size_t n = 0; n < max && is_one_of(at(x, *i), set); n++, ++*i)
-        text[n] = (char)at(x, *i);
-    return (uint32_t)strtoul(text, NULL, base);
-}
-
-/* After a backslash. */
+/* After a backslash at *i - 1. */
 static void add_escape(struct lexer *x, struct zt_sb *b, size_t *i)
 {
     static const char from[] = "\\'\"abfnrtv", to[] = "\\'\"\a\b\f\n\r\t\v";
-    uint32_t c = at(x, *i), v = c;
-    size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0, start = *i + 1;
+    uint32_t c = at(x, *i);
+    bool octal = zt_is_one_of(c, "01234567");
+    size_t max = octal ? 3 : c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0, n = 0;
+    char digits[9] = "";
 
-    if (is_one_of(c, "01234567")) {
-        v = digits_of(x, i, "01234567", 3, 8);
-    } else if (digits) {
-        *i = start;
-        v = digits_of(x, i, "0123456789abcdefABCDEF", digits, 16);
-        if (*i != start + digits)
-            zt_fail(x->e, "a bad escape \\%c in a string", (char)c);
-    } else {
-        ++*i;
-        if (is_one_of(c, from))
-            v = (unsigned char)to[strchr(from, (int)c) - from];
-        else if (c != '\n') /* no escape: kept as it is */
-            zt_add_char(b, '\\' | ZT_TRUSTED);
-    }
+    *i += !octal;
+    while (n < max && zt_is_one_of(at(x, *i), octal ? "01234567" : "0123456789abcdefABCDEF"))
+        digits[n++] = (char)at(x, (*i)++);
+    if (!octal && n < max)
+        zt_fail(x->e, "a bad escape \\%c in a string", (char)c);
+    uint32_t v = max ? (uint32_t)strtoul(digits, NULL, octal ? 8 : 16) : c;
     if (v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
         zt_fail(x->e, "an escape in a string that is no character");
+    if (!max && zt_is_one_of(c, from))
+        v = (unsigned char)to[strchr(from, (int)c) - from];
+    else if (!max && c != '\n') /* no escape: kept as it is */
+        zt_add_char(b, '\\' | ZT_TRUSTED);
     if (c != '\n')
         zt_add_char(b, v | ZT_TRUSTED);
 }
@@ -192,129 +168,90 @@ static void lex_string(struct lexer *x)
     advance(x, i + 1);
 }
 
-/* Adds the digits at i of a set, with single underscores between them; the offset after them. */
-static size_t add_digits(const struct lexer *x, struct zt_sb *b, size_t i, const char *set)
-{
-    size_t start = i;
-
-    for (;
-         is_one_of(at(x, i), set) || (at(x, i) == '_' && i > start && is_one_of(at(x, i + 1), set));
-         i++)
-        if (at(x, i) != '_')
-            zt_add_char(b, x->src.u.s[i]);
-    return i;
-}
-
-/* The fraction or exponent that follows the digits up to i: c, a sign perhaps, and digits. */
-static size_t add_part(const struct lexer *x, struct zt_sb *b, size_t i, uint32_t c, bool *is_float)
-{
-    size_t sign = c == 'e' && is_one_of(at(x, i + 1), "+-"), n = b->n;
-
-    if ((at(x, i) | (c == 'e' ? 0x20 : 0)) != c || !is_one_of(at(x, i + 1 + sign), "0123456789"))
-        return i;
-    zt_add(b, zt_sub(x->src, i, i + 1 + sign));
-    *is_float |= b->n > n;
-    return add_digits(x, b, i + 1 + sign, "0123456789");
-}
-
+/* Underscores between digits are left out for zt_number, and counted again for where it ended. */
 static void lex_number(struct lexer *x)
 {
-    static const char all[] = "0123456789abcdefABCDEF";
-    struct zt_sb b = {.e = x->e};
-    size_t i = x->pos;
-    uint32_t kind = at(x, i) == '0' ? at(x, i + 1) | 0x20 : 0;
-    int base = kind == 'x' ? 16 : kind == 'o' ? 8 : kind == 'b' ? 2 : 10;
-    const char *set = base == 16 ? all : base == 8 ? "01234567" : base == 2 ? "01" : "0123456789";
-    bool after_dot = i && at(x, i - 1) == '.', is_float = false;
+    char text[MAX_NUMBER + 1] = "", *end;
+    size_t i = x->pos, n = 0;
+    bool after_dot = i && at(x, i - 1) == '.'; /* in "x.0.1" there are two integers */
 
-    i += base == 10 ? 0 : 2 + (at(x, i + 2) == '_');
-    i = add_digits(x, &b, i, set);
-    if (base == 10 && !after_dot) {
-        i = add_part(x, &b, i, '.', &is_float);
-        i = add_part(x, &b, i, 'e', &is_float);
+    for (uint32_t c; n < MAX_NUMBER && (c = at(x, i)) && c < 0x80; i++) {
+        bool sign = n && zt_is_one_of(c, "+-") && (text[n - 1] | 0x20) == 'e';
+        if (c == '_' && !(isalnum((int)at(x, i - 1)) && isalnum((int)(at(x, i + 1) & 0x7f))))
+            break;
+        if (!isalnum((int)c) && c != '_' && !sign && !(c == '.' && !after_dot))
+            break;
+        if (c != '_')
+            text[n++] = (char)c;
     }
-    struct zt_val v = zt_take(&b);
-    char *text = zt_utf8(x->e, v);
-    if (!v.n)
-        zt_fail(x->e, "a number without digits");
-    if (!is_float && base == 10 && text[0] == '0' && strspn(text, "0") != v.n)
-        zt_fail(x->e, "a number that begins with 0");
-    errno = 0;
-    if (is_float)
-        v = zt_float(strtod(text, NULL), true);
-    else if (strtoll(text, NULL, base) == INT64_MAX && errno == ERANGE)
-        v.kind = ZT_BIG;
-    else
-        v = zt_int(strtoll(text, NULL, base), true);
-    if (v.kind == ZT_BIG && base != 10)
-        zt_fail(x->e, "a number that does not fit 64 bits");
+    struct zt_val v = zt_number(x->e, text, &end);
+    if (!ZT_IS_GIVEN(v))
+        zt_fail(x->e, "a number that begins with 0 or has no digits");
+    v.trusted = true;
+    for (i = x->pos, n = (size_t)(end - text); n > 0; i++)
+        n -= at(x, i) != '_';
     emit(x, ZT_LEX_NUMBER, v);
     advance(x, i);
 }
 
 static bool is_name_char(uint32_t c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-           c >= 0x80;
+    return c >= 0x80 || c == '_' || isalnum((int)c);
 }
 
 static void lex_operator(struct lexer *x, char *brackets, size_t *n_brackets)
 {
     static const char two[][3] = {"==", "!=", ">=", "<=", "**", "//"};
     uint32_t c = at(x, x->pos);
-    int op = 0;
+    size_t n = zt_is_one_of(c, "+-/*%~[](){}><=.:|,;");
 
-    for (int i = 0; i < 6 && !op; i++)
-        op = begins(x, x->pos, two[i]) ? ZT_LEX_EQ + i : 0;
-    size_t n = op ? 2 : 1;
-    if (!op && is_one_of(c, "+-/*%~[](){}><=.:|,;"))
-        op = (int)c;
-    if (!op)
-        zt_fail(x->e, "unexpected character '%s'",
-                zt_utf8(x->e, zt_sub(x->src, x->pos, x->pos + 1)));
-    if (is_one_of(c, "([{")) {
+    for (int i = 0; i < 6; i++)
+        n = begins(x, x->pos, two[i]) ? 2 : n;
+    struct zt_val text = zt_sub(x->src, x->pos, x->pos + n);
+    if (!n)
+        zt_fail(x->e, "unexpected character '%s'", zt_utf8(x->e, zt_sub(text, 0, 1)));
+    if (zt_is_one_of(c, "([{")) {
         if (*n_brackets == MAX_BRACKETS)
             zt_fail_err(x->e, ZC_ELIMIT, "nested too deep");
         brackets[(*n_brackets)++] = c == '(' ? ')' : c == '[' ? ']' : '}';
-    } else if (is_one_of(c, ")]}")) {
+    } else if (zt_is_one_of(c, ")]}")) {
         if (*n_brackets == 0 || brackets[--*n_brackets] != (char)c)
             zt_fail(x->e, "unexpected '%c'", (char)c);
     }
-    emit(x, op, advance(x, x->pos + n));
+    emit(x, ZT_LEX_OP, text);
+    advance(x, x->pos + n);
 }
 
-/* What is inside a tag, and its end. Inside brackets nothing is an end, so that }} can close two
- * dicts. */
-static void lex_tag(struct lexer *x, uint32_t kind)
+/* A tag and its end. Inside brackets nothing is an end, so that }} can close two dicts. */
+static void lex_tag(struct lexer *x, uint32_t kind, size_t inside)
 {
     char brackets[MAX_BRACKETS];
-    size_t n_brackets = 0;
+    size_t n_brackets = 0, end = 0;
 
-    for (;;) {
-        size_t i = skip_space(x, x->pos);
-        size_t end = n_brackets ? 0 : tag_end(x, x->pos, kind == '{' ? '}' : '%', kind == '%');
-        if (end) {
-            emit(x, ZT_LEX_CLOSE, ZT_NO_VALUE);
-            advance(x, end);
-            return;
-        }
-        uint32_t c = at(x, x->pos);
-        if (x->pos >= x->src.n) {
+    emit(x, ZT_LEX_OP, zt_text(x->e, kind == '{' ? "{{" : "{%", true));
+    for (advance(x, inside); !end; advance(x, skip_space(x, x->pos))) {
+        size_t i = x->pos;
+        uint32_t c = at(x, i);
+        end = n_brackets ? 0 : tag_end(x, i, kind == '{' ? '}' : '%', kind == '%');
+        if (end || zt_is_space(c))
+            continue;
+        if (i >= x->src.n) {
             zt_fail(x->e, "a tag without its end");
-        } else if (i > x->pos) {
-            advance(x, i);
         } else if (c == '\'' || c == '"') {
             lex_string(x);
-        } else if (c >= '0' && c <= '9') {
+        } else if (c < 0x80 && isdigit((int)c)) {
             lex_number(x);
         } else if (is_name_char(c)) {
             while (is_name_char(at(x, i)))
                 i++;
-            emit(x, ZT_LEX_NAME, advance(x, i));
+            emit(x, ZT_LEX_NAME, zt_sub(x->src, x->pos, i));
+            advance(x, i);
         } else {
             lex_operator(x, brackets, &n_brackets);
         }
     }
+    emit(x, ZT_LEX_OP, zt_text(x->e, kind == '{' ? "}}" : "%}", true));
+    advance(x, end);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
@@ -325,11 +262,9 @@ static struct zt_val normalise(struct zt_env *e, struct zt_val src)
     struct zt_sb b = {.e = e};
 
     for (size_t i = 0; i < src.n; i++) {
-        uint32_t c = zt_char(src, i);
-        if (c != '\r')
-            zt_add_char(&b, src.u.s[i]);
-        else if (i + 1 >= src.n || zt_char(src, i + 1) != '\n')
-            zt_add_char(&b, '\n' | ZT_TRUSTED);
+        bool is_cr = zt_char(src, i) == '\r';
+        if (!is_cr || i + 1 >= src.n || zt_char(src, i + 1) != '\n')
+            zt_add_char(&b, is_cr ? '\n' | ZT_TRUSTED : src.u.s[i]);
     }
     src = zt_take(&b);
     return zt_sub(src, 0, src.n - (src.n && zt_char(src, src.n - 1) == '\n'));
@@ -345,99 +280,18 @@ struct zt_lexeme *zt_lex(struct zt_env *e, const char *src, size_t len)
     x.src = normalise(e, zt_decode(e, src, len, true));
     while (x.pos < x.src.n) {
         size_t i = x.pos, raw;
-        while (i < x.src.n && !(at(&x, i) == '{' && is_one_of(at(&x, i + 1), "{%#")))
+        while (i < x.src.n && !(at(&x, i) == '{' && zt_is_one_of(at(&x, i + 1), "{%#")))
             i++;
         uint32_t kind = at(&x, i + 1), sign = at(&x, i + 2);
-        emit_data(&x, i, i < x.src.n ? sign : 0, i < x.src.n && kind != '{');
-        if (i >= x.src.n)
-            break;
-        size_t inside = i + 2 + is_one_of(sign, "-+");
-        if (kind == '#') {
+        emit_data(&x, i, sign, i < x.src.n && kind != '{');
+        size_t inside = i + 2 + zt_is_one_of(sign, "-+");
+        if (kind == '#')
             lex_comment(&x, inside);
-        } else if (kind == '%' && (raw = raw_tag(&x, i, "raw", false))) {
+        else if (kind == '%' && (raw = raw_tag(&x, i, "raw", false)))
             lex_raw(&x, raw);
-        } else {
-            emit(&x, kind == '{' ? ZT_LEX_PRINT : ZT_LEX_TAG, ZT_NO_VALUE);
-            advance(&x, inside);
-            lex_tag(&x, kind);
-        }
+        else if (i < x.src.n)
+            lex_tag(&x, kind, inside);
     }
     emit(&x, ZT_LEX_END, ZT_NO_VALUE);
     return x.out;
-}
-/* ---- what both halves of the grammar read with ---------------------------------------------- */
-
-struct zt_node *zt_node(struct zt_parser *p)
-{
-    struct zt_node *n = zt_alloc(p->e, 1, sizeof *n);
-
-    n->line = p->at->line;
-    return n;
-}
-
-void zt_append(struct zt_node ***tail, struct zt_node *n)
-{
-    **tail = n;
-    *tail = &n->next;
-}
-
-/* A lexeme in words, for messages; val: its text if it has one. */
-static const char *lexeme_name(struct zt_env *e, int is, struct zt_val val)
-{
-    static const char *const names[] = {"the end",       "text",   "a tag's begin", "a tag's begin",
-                                        "the tag's end", "a name", "a constant",    "a constant"};
-    struct zt_sb b = {.e = e};
-
-    if (is < ZT_LEX_EQ && (is != ZT_LEX_NAME || !val.n))
-        return names[is];
-    zt_addf(&b, true, "'%s'", val.n ? zt_utf8(e, val) : (char[]){(char)is, '\0'});
-    return zt_utf8(e, zt_take(&b));
-}
-
-const char *zt_here(struct zt_parser *p)
-{
-    return lexeme_name(p->e, p->at->is, p->at->val);
-}
-
-void zt_next(struct zt_parser *p)
-{
-    p->at += p->at->is != ZT_LEX_END;
-    p->e->line = p->at->line;
-}
-
-bool zt_at(const struct zt_parser *p, int lexeme)
-{
-    return p->at->is == lexeme;
-}
-
-bool zt_at_word(const struct zt_parser *p, const char *word)
-{
-    return p->at->is == ZT_LEX_NAME && zt_is(p->at->val, word);
-}
-
-bool zt_took(struct zt_parser *p, int lexeme)
-{
-    bool is = zt_at(p, lexeme);
-
-    if (is)
-        zt_next(p);
-    return is;
-}
-
-bool zt_took_word(struct zt_parser *p, const char *word)
-{
-    bool is = zt_at_word(p, word);
-
-    if (is)
-        zt_next(p);
-    return is;
-}
-
-struct zt_val zt_expect(struct zt_parser *p, int lexeme)
-{
-    struct zt_val v = p->at->val;
-
-    if (!zt_took(p, lexeme))
-        zt_fail(p->e, "expected %s, got %s", lexeme_name(p->e, lexeme, ZT_NO_VALUE), zt_here(p));
-    return v;
 }

@@ -155,25 +155,7 @@ static bool is_less(struct zt_env *e, struct zt_val a, struct zt_val b)
     zt_fail(e, "%s and %s have no order", zt_type_name(a), zt_type_name(b));
 }
 
-bool zt_is_ordered(struct zt_env *e, int op, struct zt_val a, struct zt_val b)
-{
-    switch (op) {
-    case ZT_LEX_EQ:
-        return zt_is_equal(e, a, b);
-    case ZT_LEX_NE:
-        return !zt_is_equal(e, a, b);
-    case '<':
-        return is_less(e, a, b);
-    case '>':
-        return is_less(e, b, a);
-    case ZT_LEX_LE: /* with not-a-number neither holds, so that negating > would be wrong */
-        return is_less(e, a, b) || zt_is_equal(e, a, b);
-    default:
-        return is_less(e, b, a) || zt_is_equal(e, a, b);
-    }
-}
-
-bool zt_is_in(struct zt_env *e, struct zt_val item, struct zt_val in)
+static bool is_in(struct zt_env *e, struct zt_val item, struct zt_val in)
 {
     if (in.kind == ZT_STR)
         return zt_find(e, in, 0, in.n, zt_need_str(e, item), false) != SIZE_MAX;
@@ -186,6 +168,26 @@ bool zt_is_in(struct zt_env *e, struct zt_val item, struct zt_val in)
             return true;
     }
     return false;
+}
+
+bool zt_holds(struct zt_env *e, int op, struct zt_val a, struct zt_val b)
+{
+    switch (op) {
+    case ZT_IN:
+    case ZT_NOT_IN:
+        return is_in(e, a, b) == (op == ZT_IN);
+    case ZT_EQ:
+    case ZT_NE:
+        return zt_is_equal(e, a, b) == (op == ZT_EQ);
+    case '<':
+        return is_less(e, a, b);
+    case '>':
+        return is_less(e, b, a);
+    case ZT_LE: /* with not-a-number neither holds, so that negating > would be wrong */
+        return is_less(e, a, b) || zt_is_equal(e, a, b);
+    default:
+        return is_less(e, b, a) || zt_is_equal(e, a, b);
+    }
 }
 
 /* ---- iteration ------------------------------------------------------------------------------ */
@@ -270,7 +272,7 @@ static struct zt_val float_binary(struct zt_env *e, int op, double a, double b, 
         return zt_float(a / b, trusted);
     case '%':
         return zt_float(mod != 0 ? mod : copysign(0, b), trusted);
-    case ZT_LEX_FLOORDIV: /* div is nearly whole */
+    case ZT_FLOORDIV: /* div is nearly whole */
         return zt_float(div != 0 ? rint(div) : copysign(0, a / b), trusted);
     default:
         if (a < 0 && b != floor(b) && !isinf(b))
@@ -284,11 +286,11 @@ static struct zt_val int_binary(struct zt_env *e, int op, int64_t a, int64_t b, 
     int64_t x = 0;
     bool overflow = false;
 
-    if (op == ZT_LEX_POW && b < 0)
+    if (op == ZT_POW && b < 0)
         return float_binary(e, op, (double)a, (double)b, trusted);
     if (op == '/')
         return zt_float((double)((long double)a / b), trusted);
-    if (op == ZT_LEX_POW)
+    if (op == ZT_POW)
         x = int_pow(e, a, b);
     else if (op == '+')
         overflow = __builtin_add_overflow(a, b, &x);
@@ -297,7 +299,7 @@ static struct zt_val int_binary(struct zt_env *e, int op, int64_t a, int64_t b, 
     else if (op == '*')
         overflow = __builtin_mul_overflow(a, b, &x);
     else if (b == -1) /* the only quotient that can overflow */
-        overflow = op == ZT_LEX_FLOORDIV && __builtin_sub_overflow(0, a, &x);
+        overflow = op == ZT_FLOORDIV && __builtin_sub_overflow(0, a, &x);
     else if (op == '%')
         floor_div(a, b, &x);
     else
@@ -312,13 +314,6 @@ static bool is_sequence(struct zt_val v)
     return v.kind == ZT_STR || v.kind == ZT_LIST || v.kind == ZT_TUPLE;
 }
 
-static void push_all(struct zt_env *e, struct zt_list *to, const struct zt_list *from)
-{
-    zt_step(e, 1 + from->n / 16);
-    for (size_t i = 0; i < from->n; i++)
-        zt_push(e, to, from->v[i]);
-}
-
 static struct zt_val repeat(struct zt_env *e, struct zt_val v, int64_t n)
 {
     struct zt_list *l = zt_list_new(e, 0);
@@ -329,7 +324,7 @@ static struct zt_val repeat(struct zt_env *e, struct zt_val v, int64_t n)
         return zt_markup(zt_take(&b), v.markup);
     }
     for (; n > 0 && v.u.l->n; n--)
-        push_all(e, l, v.u.l);
+        zt_push_all(e, l, v.u.l);
     return zt_of_list(v.kind, l);
 }
 
@@ -342,8 +337,8 @@ static struct zt_val add_sequences(struct zt_env *e, struct zt_val a, struct zt_
     if (a.kind == ZT_STR)
         return zt_concat(e, a, b);
     struct zt_list *l = zt_list_new(e, a.u.l->n + b.u.l->n);
-    push_all(e, l, a.u.l);
-    push_all(e, l, b.u.l);
+    zt_push_all(e, l, a.u.l);
+    zt_push_all(e, l, b.u.l);
     return zt_of_list(a.kind, l);
 }
 
@@ -351,9 +346,14 @@ struct zt_val zt_binary(struct zt_env *e, int op, struct zt_val a, struct zt_val
 {
     bool trusted = a.trusted && b.trusted;
 
+    if (op == '~') {
+        a = zt_to_str(e, a);
+        b = zt_to_str(e, b);
+        return e->autoescape ? add_sequences(e, a, b) : zt_concat(e, a, b);
+    }
     if (is_number(a) && is_number(b)) {
-        bool divides = op == '/' || op == '%' || op == ZT_LEX_FLOORDIV;
-        if ((divides && !zt_is_true(b)) || (op == ZT_LEX_POW && !zt_is_true(a) && as_float(b) < 0))
+        bool divides = op == '/' || op == '%' || op == ZT_FLOORDIV;
+        if ((divides && !zt_is_true(b)) || (op == ZT_POW && !zt_is_true(a) && as_float(b) < 0))
             zt_fail(e, "division by zero");
         if (a.kind == ZT_FLOAT || b.kind == ZT_FLOAT)
             return float_binary(e, op, (double)as_float(a), (double)as_float(b), trusted);
@@ -369,9 +369,7 @@ struct zt_val zt_binary(struct zt_env *e, int op, struct zt_val a, struct zt_val
         return repeat(e, b, zt_need_int(e, a));
     zt_need_defined(e, a);
     zt_need_defined(e, b);
-    const char *name = op == ZT_LEX_POW        ? "**"
-                       : op == ZT_LEX_FLOORDIV ? "//"
-                                               : (char[]){(char)op, 0};
+    const char *name = op == ZT_POW ? "**" : op == ZT_FLOORDIV ? "//" : (char[]){(char)op, 0};
     zt_fail(e, "'%s' cannot be computed of %s and %s", name, zt_type_name(a), zt_type_name(b));
 }
 

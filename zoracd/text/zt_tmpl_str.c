@@ -378,20 +378,27 @@ struct zt_val zt_m_replace(struct zt_env *e, const struct zt_args *a)
     return zt_markup(zt_take(&b), s.markup);
 }
 
-static struct zt_val m_join(struct zt_env *e, const struct zt_args *a)
+struct zt_val zt_joined(struct zt_env *e, const struct zt_list *l, struct zt_val sep)
 {
-    struct zt_val s = self(e, a);
-    struct zt_list *l = zt_items(e, a->v[0]);
     struct zt_sb b = {.e = e};
 
     for (size_t i = 0; i < l->n; i++) {
-        struct zt_val item = s.markup ? zt_to_str(e, l->v[i]) : zt_need_str(e, l->v[i]);
         zt_step(e, 1);
         if (i)
-            zt_add(&b, s);
-        zt_add(&b, s.markup ? zt_escape(e, item) : item);
+            zt_add(&b, sep);
+        zt_add(&b, l->v[i]);
     }
-    return zt_markup(zt_take(&b), s.markup);
+    return zt_take(&b);
+}
+
+static struct zt_val m_join(struct zt_env *e, const struct zt_args *a)
+{
+    struct zt_val s = self(e, a);
+    struct zt_list *l = zt_items(e, a->v[0]), *out = zt_list_new(e, l->n);
+
+    for (size_t i = 0; i < l->n; i++)
+        zt_push(e, out, s.markup ? zt_escape(e, zt_to_str(e, l->v[i])) : zt_need_str(e, l->v[i]));
+    return zt_markup(zt_joined(e, out, s), s.markup);
 }
 
 /* ---- search --------------------------------------------------------------------------------- */
@@ -504,7 +511,7 @@ static struct zt_val m_expandtabs(struct zt_env *e, const struct zt_args *a)
         uint32_t c = zt_char(s, i);
         int64_t n = c != '\t' ? 1 : size > 0 ? size - column % size : 0;
         if (c == '\t')
-            zt_add_times(&b, zt_text(e, " ", s.u.s[i] & ZT_TRUSTED), n);
+            zt_add_times(&b, zt_text(e, " ", zt_is_trusted(s, i)), n);
         else
             zt_add_char(&b, s.u.s[i]);
         column = c == '\n' || c == '\r' ? 0 : column + n;
@@ -692,13 +699,6 @@ static const struct zt_builtin cycler_methods[] = {
     {"reset", "", m_cycler_reset, 0},
     {0},
 };
-
-const struct zt_builtin *zt_find_builtin(const struct zt_builtin *table, struct zt_val name)
-{
-    while (table->name && !zt_is(name, table->name))
-        table++;
-    return table->name ? table : NULL;
-}
 
 const struct zt_builtin *zt_find_method(enum zt_kind kind, struct zt_val name)
 {

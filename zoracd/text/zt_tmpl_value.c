@@ -4,6 +4,7 @@
  * is here. */
 #include "zoracd/text/zt_tmpl_internal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -61,8 +62,7 @@ void *zt_alloc(struct zt_env *e, size_t n, size_t size)
     return memset(take(e, bytes), 0, bytes);
 }
 
-/* An array with room for more than its n items: the same one while it has cap of them. */
-static void *grow(struct zt_env *e, void *p, size_t n, size_t *cap, size_t size)
+void *zt_grow(struct zt_env *e, void *p, size_t n, size_t *cap, size_t size)
 {
     if (n < *cap)
         return p;
@@ -159,6 +159,11 @@ bool zt_is(struct zt_val s, const char *ascii)
     return i == s.n && !ascii[i];
 }
 
+bool zt_is_one_of(uint32_t c, const char *set)
+{
+    return c && c < 0x80 && strchr(set, (int)c);
+}
+
 int zt_compare(struct zt_val a, struct zt_val b)
 {
     size_t i = 0, n = a.n < b.n ? a.n : b.n;
@@ -183,6 +188,36 @@ size_t zt_find(struct zt_env *e, struct zt_val s, size_t from, size_t to, struct
             zt_step(e, 1 + i / 64);
     }
     return SIZE_MAX;
+}
+
+struct zt_val zt_number(struct zt_env *e, const char *text, char **ret_end)
+{
+    const char *digits = text + (*text == '-');
+    char kind = *digits == '0' ? (char)(digits[1] | 0x20) : '\0';
+    int base = kind == 'x' ? 16 : kind == 'o' ? 8 : kind == 'b' ? 2 : 10;
+    size_t n = strspn(digits, "0123456789");
+    bool fraction = digits[n] == '.' && isdigit((unsigned char)digits[n + 1]);
+    struct zt_val v;
+
+    if (n == 0)
+        return ZT_NO_VALUE;
+    n += fraction ? 1 + strspn(digits + n + 1, "0123456789") : 0;
+    size_t exp = n + 1 + (digits[n] && (digits[n + 1] == '-' || digits[n + 1] == '+'));
+    bool exponent = (digits[n] | 0x20) == 'e' && isdigit((unsigned char)digits[exp]);
+    if (base == 10 && (fraction || exponent))
+        return zt_float(strtod(text, ret_end), false);
+    errno = 0;
+    v = zt_int(strtoll(base == 10 ? text : digits + 2, ret_end, base), false);
+    if (*ret_end == digits + 2 - (base == 10 ? 2 : 0) ||
+        (base == 10 && *digits == '0' && strspn(digits, "0") < n))
+        return ZT_NO_VALUE;
+    if (errno == ERANGE && base != 10)
+        zt_fail(e, "a number that does not fit 64 bits");
+    if (errno == ERANGE) {
+        v = zt_decode(e, text, (size_t)(*ret_end - text), false);
+        v.kind = ZT_BIG;
+    }
+    return v;
 }
 
 /* What stands before the characters that zt_concat made. */
@@ -221,9 +256,8 @@ struct zt_val zt_escape(struct zt_env *e, struct zt_val s)
         return s;
     for (size_t i = 0; i < s.n; i++) {
         uint32_t c = zt_char(s, i);
-        const char *at = c && c < 0x80 ? strchr(special, (int)c) : NULL;
-        if (at)
-            zt_add_ascii(&sb, names[at - special], s.u.s[i] & ZT_TRUSTED);
+        if (zt_is_one_of(c, special))
+            zt_add_ascii(&sb, names[strchr(special, (int)c) - special], zt_is_trusted(s, i));
         else
             zt_add_char(&sb, s.u.s[i]);
     }
@@ -310,8 +344,15 @@ struct zt_list *zt_list_new(struct zt_env *e, size_t cap)
 
 void zt_push(struct zt_env *e, struct zt_list *l, struct zt_val v)
 {
-    l->v = grow(e, l->v, l->n, &l->cap, sizeof *l->v);
+    l->v = zt_grow(e, l->v, l->n, &l->cap, sizeof *l->v);
     l->v[l->n++] = v;
+}
+
+void zt_push_all(struct zt_env *e, struct zt_list *to, const struct zt_list *from)
+{
+    zt_step(e, 1 + from->n / 16);
+    for (size_t i = 0; i < from->n; i++)
+        zt_push(e, to, from->v[i]);
 }
 
 struct zt_val zt_tuple(struct zt_env *e, const struct zt_val *v, size_t n)
@@ -385,7 +426,7 @@ void zt_dict_set(struct zt_env *e, struct zt_dict *d, struct zt_val k, struct zt
         at->v = v;
         return;
     }
-    d->e = grow(e, d->e, d->n, &d->cap, sizeof *d->e);
+    d->e = zt_grow(e, d->e, d->n, &d->cap, sizeof *d->e);
     d->e[d->n++] = (struct zt_pair){k, v};
     if (d->index && cap == d->cap) {
         *probe(e, d, k) = (uint32_t)d->n;
@@ -433,26 +474,18 @@ static struct zt_val json_scalar(struct zt_env *e, struct zt_json *j, bool trust
     const char *start = j->p;
     char *end;
 
-    if (zt_json_skip(j) < 0 || j->p == start)
+    if (zt_json_skip(j) < 0)
         fail_json(e, ZC_EFORMAT);
-    struct zt_val s = zt_decode(e, start, (size_t)(j->p - start), trusted);
-    const char *text = zt_utf8(e, s);
+    struct zt_val s = zt_decode(e, start, (size_t)(j->p - start), trusted), v;
     if (zt_is(s, "null"))
         return ZT_NONE_VALUE;
     if (zt_is(s, "true") || zt_is(s, "false"))
         return zt_bool(s.n == 4);
-    errno = 0;
-    long long i = strtoll(text, &end, 10);
-    if (*end == '\0' && errno == ERANGE) {
-        s.kind = ZT_BIG;
-        return s;
-    }
-    if (*end == '\0')
-        return zt_int(i, trusted);
-    double f = strtod(text, &end);
-    if (*end != '\0' || !strchr("-0123456789", text[0]))
+    v = zt_number(e, zt_utf8(e, s), &end);
+    if (!ZT_IS_GIVEN(v) || *end)
         fail_json(e, ZC_EFORMAT);
-    return zt_float(f, trusted);
+    v.trusted = trusted;
+    return v;
 }
 
 static struct zt_val json_value(struct zt_env *e, struct zt_json *j, bool trusted)
