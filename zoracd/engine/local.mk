@@ -8,6 +8,7 @@ noinst_LIBRARIES += %D%/libengine.a
   %D%/ze_forward.c %D%/ze_forward.h \
   %D%/ze_internal.h \
   %D%/ze_kv.c %D%/ze_kv.h \
+  %D%/ze_member.c \
   %D%/ze_model.c %D%/ze_model.h \
   %D%/ze_plan.c %D%/ze_plan.h \
   %D%/ze_random.c \

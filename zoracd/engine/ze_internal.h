@@ -12,7 +12,7 @@
 
 struct zc_diag;
 
-/* ---- reading members of a JSON object (ze_config.c) --------------------------------------- */
+/* ---- reading members of a JSON object (ze_member.c) --------------------------------------- */
 
 /* The first error stays; readers may go on and look at err once. */
 struct ze_json {
