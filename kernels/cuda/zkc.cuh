@@ -47,6 +47,7 @@ struct zkc_dev {
     size_t smem_max; /* dynamic shared memory that a block may ask for */
     cudaStream_t stream;
     bool is_prefill;
+    struct zkc_blas *blas; /* NULL: there is none */
     uint32_t *status;      /* [ZKC_N_STATUS], device */
     uint32_t *status_host; /* the same, pinned */
     uint32_t *locks;       /* [ZKC_N_LOCKS], device: zero when a kernel starts, left zero by it */

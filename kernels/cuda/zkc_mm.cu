@@ -7,8 +7,10 @@ extern "C" {
 #include "common/zc_mem.h"
 }
 
-/* From so many rows on, a prefill's product goes to the kernel for many. */
+/* From so many rows on, a prefill's product goes to the kernel for many, and to cuBLAS (see there
+ * for where the crossover should be). */
 #define TILE_FROM 33
+#define BLAS_FROM 192
 
 static size_t round_up(size_t v, size_t to)
 {
@@ -126,6 +128,8 @@ static int multiply(struct zkc_dev *d, struct zkc_mm_call *c, const struct zk_ac
     c->type = x->kind == ZK_ACT_F16 ? ZK_F16 : ZK_BF16;
     c->x = (const uint16_t *)x->data;
     c->rows = x->rows;
+    if (d->is_prefill && c->rows >= BLAS_FROM && (r = zkc_mm_blas(d, c)) != ZC_EUNSUPPORTED)
+        return r;
     if (d->is_prefill && c->rows >= TILE_FROM)
         return zkc_mm_tile(d, c);
     return zkc_mm_decode(d, c);

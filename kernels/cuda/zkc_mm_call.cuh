@@ -35,7 +35,12 @@ int zkc_mm_decode(struct zkc_dev *d, const struct zkc_mm_call *c);
  * depend on the number of rows. */
 int zkc_mm_tile(struct zkc_dev *d, const struct zkc_mm_call *c);
 
-/* Bytes of work with which a product of up to 32 rows is done at once. */
+/* For many rows, by way of cuBLAS and d->work. ZC_EUNSUPPORTED, and nothing done, if there is no
+ * cuBLAS or too little work. */
+int zkc_mm_blas(struct zkc_dev *d, const struct zkc_mm_call *c);
+
+/* Bytes of work with which everything is done at once: of decode's sums 192 KiB per SM, of slices
+ * for cuBLAS about the L2 cache. */
 size_t zkc_mm_work_bytes(int sms);
 
 /* Some rows of a canonical matrix (zk_canon) in device memory; at most 65535. */

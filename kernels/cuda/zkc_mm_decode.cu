@@ -353,5 +353,5 @@ int zkc_mm_decode(struct zkc_dev *d, const struct zkc_mm_call *c)
 
 size_t zkc_mm_work_bytes(int sms)
 {
-    return (size_t)sms * 12 * 2 * 64 * 32 * sizeof(float);
+    return (size_t)sms * 512 * 1024;
 }

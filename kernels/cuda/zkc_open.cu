@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "kernels/cuda/zkc_dev.cuh"
+#include "kernels/cuda/zkc_blas.cuh"
 #include "kernels/cuda/zkc_mm_call.cuh"
 
 #include <stdio.h>
@@ -245,6 +246,7 @@ static void cuda_close(struct zk_dev *dev)
 {
     struct zkc_dev *d = zkc_of(dev);
     enter(d);
+    zkc_blas_close(d);
     cudaFree(d->status);
     cudaFree(d->locks);
     cudaFree(d->work);
@@ -312,7 +314,10 @@ static int set_up(struct zkc_dev *d, struct zc_diag *dg)
         return r;
     d->locks = (uint32_t *)p;
     d->work_bytes = zkc_mm_work_bytes(d->sms);
-    return cuda_alloc(&d->dev, &d->work, d->work_bytes, dg);
+    if ((r = cuda_alloc(&d->dev, &d->work, d->work_bytes, dg)) < 0)
+        return r;
+    zkc_blas_open(d);
+    return ZC_OK;
 }
 
 static int cuda_open(struct zk_dev **ret_dev, const struct zk_cuda_opts *opts, struct zc_diag *dg)
@@ -346,6 +351,8 @@ static int cuda_open(struct zk_dev **ret_dev, const struct zk_cuda_opts *opts, s
     snprintf(d->dev.label, sizeof d->dev.label, "cuda %d: %.60s, %d.%d, %.1f GiB, driver for %d.%d",
              index, prop.name, d->cc / 10, d->cc % 10, (double)prop.totalGlobalMem / 0x1p30,
              driver / 1000, driver % 1000 / 10);
+    const size_t end = strlen(d->dev.label);
+    zkc_blas_label(d, d->dev.label + end, sizeof d->dev.label - end);
     *ret_dev = &d->dev;
     return ZC_OK;
 }

@@ -45,11 +45,15 @@ sim_race_objects = $(cuda_names:%=%D%/race/%.o) $(sim_sources:%=%D%/race/%.o) %D
 endif
 
 # Products of packed matrices in both: schedules at random, too.
-EXTRA_DIST += %D%/test_mm.cc %D%/test_mm.sh
+EXTRA_DIST += %D%/test_mm.cc %D%/test_mm.sh %D%/sim_cublas.c
 TESTS += %D%/test_mm.sh
 if HAVE_CUDASIM
-check_DATA += %D%/plain/test_mm
-CLEANFILES += %D%/plain/test_mm
+check_DATA += %D%/plain/test_mm %D%/plain/libcublas.so.13
+CLEANFILES += %D%/plain/test_mm %D%/plain/libcublas.so.13
+%D%/plain/libcublas.so.13: %D%/sim_cublas.c kernels/cuda/libpic.a
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) -std=gnu17 -O2 -Wall -Wextra -fPIC -shared -I$(top_srcdir) -o $@ \
+	  $(srcdir)/%D%/sim_cublas.c kernels/cuda/libpic.a
 %D%/plain/test_mm: %D%/test_mm.cc $(sim_deps) $(sim_plain_objects) kernels/cuda/libpic.a
 	$(AM_V_CXXLD)$(sim_cxx) -O2 -o $@ $(srcdir)/%D%/test_mm.cc $(sim_plain_objects) \
 	  kernels/cuda/libpic.a -ldl

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/cuda/zkc_blas.cuh"
 #include "kernels/cuda/zkc_mm_call.cuh"
 
 static int failures, cases;
@@ -207,11 +208,13 @@ enum { GUARD = 64, SMS = 3 };
 /* Negative controls: the first code is another one; the first two lanes' codes are exchanged. */
 enum Fault { NONE, CODE, ORDER };
 
+enum Way { DECODE, TILE, BLAS };
+
 struct Run {
     bool bias, add;
     int stride; /* added to ldy */
     Fault fault;
-    bool tile; /* the kernel for many rows */
+    Way way;
 };
 
 static std::vector<uint8_t> broken(const Matrix &m, Fault fault)
@@ -240,7 +243,8 @@ static bool launch(Result &out, const Matrix &m, zk_type type, const std::vector
     Dev<int32_t> inv(inverse);
     Dev<uint32_t> status(std::vector<uint32_t>(ZKC_N_STATUS, 0));
     Dev<uint32_t> locks(std::vector<uint32_t>(ZKC_N_LOCKS, 0));
-    const size_t work_bytes = zkc_mm_work_bytes(SMS);
+    /* for cuBLAS so little that it takes several slices */
+    const size_t work_bytes = run.way == BLAS ? 120 * 1024 : zkc_mm_work_bytes(SMS);
     Dev<float> work(std::vector<float>(work_bytes / 4, NAN));
 
     zkc_dev dev = {};
@@ -264,7 +268,12 @@ static bool launch(Result &out, const Matrix &m, zk_type type, const std::vector
     c.act = act.p + GUARD;
     c.act_kind = type == ZK_F16 ? ZK_ACT_F16 : ZK_ACT_BF16;
     c.inverse = inverse.size() > 1 ? inv.p : nullptr;
-    int e = run.tile ? zkc_mm_tile(&dev, &c) : zkc_mm_decode(&dev, &c);
+    if (run.way == BLAS)
+        zkc_blas_open(&dev);
+    int e = run.way == TILE   ? zkc_mm_tile(&dev, &c)
+            : run.way == BLAS ? zkc_mm_blas(&dev, &c)
+                              : zkc_mm_decode(&dev, &c);
+    zkc_blas_close(&dev);
     if (e == 0)
         e = (int)cudaDeviceSynchronize();
     if (e != 0) {
@@ -295,13 +304,15 @@ static double compare(const Matrix &m, zk_type type, const std::vector<uint16_t>
     for (int i = 0; i < m.d.n; i++)
         for (int j = 0; j < m.d.k; j++) {
             double w = m.at(i, j);
+            if (run.way == BLAS && m.d.form != ZK_W16)
+                w = (double)widen(type, narrow(type, (float)w));
             for (int r = 0; r < rows; r++) {
                 double v = w * (double)widen(type, x[(size_t)r * ldx + j]);
                 sum[(size_t)r * m.d.n + i] += v;
                 mag[(size_t)r * m.d.n + i] += std::fabs(v);
             }
         }
-    const double eps = 0x1p-24, chain = 8 + m.d.k / 32.0;
+    const double eps = 0x1p-24, chain = 8 + m.d.k / (run.way == BLAS ? 1.0 : 32.0);
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < m.d.n; i++) {
             size_t at = (size_t)r * m.d.n + i;
@@ -370,7 +381,7 @@ static void check(const Matrix &m, zk_type type, int rows, const Run &run, bool 
                 again.y.size() == all.y.size() &&
                 memcmp(again.y.data(), all.y.data(), all.y.size() * 4) == 0 && again.act == all.act;
     report(same, m, type, rows, "a second run differs", 0);
-    if (run.tile)
+    if (run.way != DECODE)
         return;
     /* the last row alone */
     std::vector<uint16_t> last(x.end() - ldx, x.end());
@@ -410,14 +421,18 @@ int main(int argc, char **argv)
                     int some = rows[turn % 8];
                     if (s.n > 1000 && some > 16)
                         some = 16;
-                    check(m, type, some, {turn % 2 == 0, turn % 3 == 0, turn % 4, NONE, false},
+                    check(m, type, some, {turn % 2 == 0, turn % 3 == 0, turn % 4, NONE, DECODE},
                           pairs && turn % 4 < 2);
                     if (s.n < 1000)
                         check(m, type, 3 + 43 * (turn % 4),
-                              {turn % 3 == 0, turn % 2 == 0, turn % 4, NONE, true},
+                              {turn % 3 == 0, turn % 2 == 0, turn % 4, NONE, TILE},
                               pairs && turn % 3 == 0);
+                    if (s.n < 1000)
+                        check(m, type, 1 + 7 * (turn % 5),
+                              {turn % 2 == 0, turn % 3 == 0, turn % 3, NONE, BLAS},
+                              pairs && turn % 3 == 1);
                     if (turn % 4 == 1)
-                        check(m, type, 2, {false, false, 0, turn % 8 == 1 ? CODE : ORDER, false},
+                        check(m, type, 2, {false, false, 0, turn % 8 == 1 ? CODE : ORDER, DECODE},
                               false);
                 }
     printf("test_mm: %d checks, %d failed\n", cases, failures);

@@ -9,6 +9,8 @@ if [ ! -x "$plain" ]; then
     echo "no simulator in this build"
     exit 77
 fi
+LD_LIBRARY_PATH=${top_builddir:-.}/tests/cudasim/plain${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+export LD_LIBRARY_PATH # of a library with the interface of cuBLAS
 "$plain"
 for seed in 1 2 3; do
     CUDASIM_SEED=$seed "$plain" quick
