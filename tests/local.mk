@@ -13,4 +13,5 @@ include tests/golden/local.mk
 include tests/conformance/local.mk
 include tests/e2e/local.mk
 include tests/docs/local.mk
+include tests/service/local.mk
 include tests/lint/local.mk

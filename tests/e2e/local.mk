@@ -4,6 +4,8 @@ check_PROGRAMS += %D%/rpc
 %C%_rpc_SOURCES = %D%/rpc.c
 %C%_rpc_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MSGPACK_CFLAGS)
 %C%_rpc_LDADD = common/libcommon.a $(JANSSON_LIBS) $(MSGPACK_LIBS)
+check_PROGRAMS += %D%/freeze
+%C%_freeze_SOURCES = %D%/freeze.c
 
 e2e_scripts = \
   %D%/cancel.sh \
@@ -20,7 +22,8 @@ e2e_scripts = \
   %D%/stop.sh \
   %D%/systemd.sh \
   %D%/tools.sh \
-  %D%/users.sh
+  %D%/users.sh \
+  %D%/watchdog.sh
 dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
-EXTRA_DIST += %D%/lib.sh
+EXTRA_DIST += %D%/lib.sh %D%/hear.py

@@ -17,11 +17,13 @@
 #include "zoracd/serve/zs_internal.h"
 #include "zoracd/serve/zs_sd.h"
 
-#define TICK_US        250000  /* while something is to be told or waited for */
-#define IDLE_TICK_US   1000000 /* otherwise: an idle daemon lets the machine sleep */
-#define GRACE_US       2000000 /* after the deadline: for partial replies to leave */
-#define ACCEPTS        64      /* connections accepted in one turn */
-#define ACCEPT_BACKOFF 1       /* seconds without accepting when descriptors run out */
+#define TICK_US        250000    /* while something is to be told or waited for */
+#define IDLE_TICK_US   1000000   /* otherwise: an idle daemon lets the machine sleep */
+#define GRACE_US       2000000   /* after the deadline: for partial replies to leave */
+#define STOP_EXTRA_US  30000000  /* for the end after the requests' own time */
+#define LOAD_PAUSE_US  120000000 /* the longest that a load may stand still */
+#define ACCEPTS        64        /* connections accepted in one turn */
+#define ACCEPT_BACKOFF 1         /* seconds without accepting when descriptors run out */
 
 const char *zs_front_state_name(const struct zs_front *f)
 {
@@ -192,7 +194,9 @@ void zs_front_stop(struct zs_front *f, bool cancel_now)
         bool loading = f->state == ZS_LOADING;
         set_state(f, ZS_STOPPING);
         stop_listening(f);
-        zs_sd_notify("STOPPING=1\nSTATUS=Finishing %zu requests", f->n_jobs);
+        zs_sd_notify("STOPPING=1\nSTATUS=Finishing %zu requests\nEXTEND_TIMEOUT_USEC=%llu",
+                     f->n_jobs,
+                     (unsigned long long)(f->config->stop_timeout * 1000000 + STOP_EXTRA_US));
         f->stop_at = zs_now() + f->config->stop_timeout * 1000000;
         arm_tick(f);
         if (loading) {
@@ -269,14 +273,28 @@ void zs_front_reload(struct zs_front *f)
     zc_buf_release(&ignored);
 }
 
+/* How far the load is, once for each new percent. The time for it is extended while it moves: a
+ * load from a slow disk may take long, one that hangs may not. */
+static void tell_loading(struct zs_front *f)
+{
+    uint64_t done, total;
+
+    zs_loader_progress(f->loader, &done, &total);
+    zs_sd_notify("WATCHDOG=1");
+    if (total == 0 || done == f->told_done)
+        return;
+    zs_sd_notify("EXTEND_TIMEOUT_USEC=%d\nSTATUS=Loading the model: %d %% of %.1f GB",
+                 LOAD_PAUSE_US, (int)(100 * done / total), (double)total / 1e9);
+    f->told_done = done;
+}
+
 /* systemd's watchdog is fed while the engine moves or has nothing to do. */
 static void feed_watchdog(struct zs_front *f)
 {
     struct zs_sched_stats st;
 
     if (f->state == ZS_LOADING) {
-        zs_sd_notify("EXTEND_TIMEOUT_USEC=10000000");
-        zs_sd_notify("WATCHDOG=1");
+        tell_loading(f);
         return;
     }
     if (!f->sched)
@@ -407,7 +425,7 @@ int zs_front_run(const struct zs_front_opts *opts)
     TAILQ_INIT(&f->closed);
     TAILQ_INIT(&f->dirty);
     LIST_INIT(&f->users);
-    zs_sd_notify("STATUS=Loading the model");
+    zs_sd_notify("EXTEND_TIMEOUT_USEC=%d\nSTATUS=Loading the model", LOAD_PAUSE_US);
     int r = zs_loader_start(&f->loader, opts->model, &dg);
     if (r == ZC_OK)
         r = make_events(f, &dg);

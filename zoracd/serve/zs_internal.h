@@ -86,6 +86,7 @@ struct zs_front {
     bool done;
     struct zs_counters count;
     uint64_t beat_steps; /* watchdog: the engine's step counter when it was last fed */
+    uint64_t told_done; /* bytes of the load that systemd knows of */
 };
 
 /* ---- zs_front.c ---------------------------------------------------------------------------- */

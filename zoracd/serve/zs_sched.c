@@ -6,6 +6,8 @@
  *
  * What is computed for one sequence never depends on its company: the engine promises it for any
  * cut of a prompt, and random numbers are counted by (seed, token). */
+#include "config.h"
+
 #include "zoracd/serve/zs_sched.h"
 
 #include <pthread.h>
@@ -643,6 +645,8 @@ int zs_sched_start(struct zs_sched **ret_s, const struct zs_model *m, struct zc_
     publish(s);
     if (r == ZC_OK && pthread_create(&s->thread, NULL, engine_thread, s) != 0)
         r = zc_diag(dg, ZC_ESYS, "no thread for the engine");
+    if (r == ZC_OK)
+        pthread_setname_np(s->thread, "zoracd-engine");
     if (r < 0) {
         zs_mailbox_free(s->in);
         s->in = NULL;

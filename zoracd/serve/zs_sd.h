@@ -6,8 +6,11 @@
 
 struct zc_diag;
 
-/* The listening Unix socket that systemd passed: 1 and *ret_fd, or 0 if none was. ZC_EINVAL: what
- * was passed is no such socket. */
+#define ZS_SD_NAME "zoracd" /* FileDescriptorName= of the socket unit */
+
+/* The listening Unix socket that systemd passed: 1 and *ret_fd, or 0 if none was. Of several it is
+ * the one of our name, and the others are closed. ZC_EINVAL: none has it, or what was passed is no
+ * such socket. */
 int zs_sd_listen_fd(int *ret_fd, struct zc_diag *dg);
 
 /* Sends a state ("READY=1"); does nothing where nobody listens. */

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+# Units, users and packages.
+service_scripts = %D%/units.sh
+dist_check_SCRIPTS += $(service_scripts)
+TESTS += $(service_scripts)

@@ -1,0 +1,94 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The units are what systemd understands, the base unit's exposure is at most 2.5 (of 10), each
+# restriction has its reason above it, and what the daemon really calls is what the filter lets through.
+set -eu
+src=$(cd "${top_srcdir:-.}" && pwd)
+build=$(cd "${top_builddir:-.}" && pwd)
+export LC_ALL=C
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+[ -f "$build/packaging/systemd/zoracd.service" ] || skip "built without libsystemd: no units"
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/zorac-units-XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+
+# no directive without a sentence: of its own, or above the group it stands in
+for f in "$src"/packaging/systemd/zoracd.service.in "$src"/packaging/systemd/10-cuda.conf.in; do
+    awk -v file="$f" '/^\[Service\]/{on = 1; said = 0; next} /^\[/{on = 0}
+        on && /^$/{said = 0} on && /^#/{said = 1}
+        on && /^[A-Z]/ && !said && !/^(Type|NotifyAccess|Exec)/{print file ": " $0; bad = 1}
+        END{exit bad}' "$f" || fail "a directive without its reason"
+done
+
+command -v systemd-analyze >/dev/null || skip "no systemd-analyze: the units were only read"
+mkdir "$tmp/system" "$tmp/user" "$tmp/system/zoracd.service.d"
+for f in zoracd.service zoracd.socket user/zoracd.service user/zoracd.socket; do
+    case $f in user/*) to=$tmp/$f ;; *) to=$tmp/system/$f ;; esac
+    sed "s|^ExecStart=[^ ]*|ExecStart=$build/zoracd/zoracd|" "$build/packaging/systemd/$f" >"$to"
+done
+# quiet COMMAND...: succeeds and says nothing
+quiet() {
+    "$@" >"$tmp/says" 2>&1 || fail "$* : $(cat "$tmp/says")"
+    [ ! -s "$tmp/says" ] || fail "$* : $(cat "$tmp/says")"
+}
+quiet systemd-analyze verify --man=no "$tmp/system/zoracd.service" "$tmp/system/zoracd.socket"
+mkdir -m 700 "$tmp/run"
+XDG_RUNTIME_DIR=$tmp/run
+export XDG_RUNTIME_DIR
+quiet systemd-analyze --user verify --man=no "$tmp/user/zoracd.service" "$tmp/user/zoracd.socket"
+
+# exposure FILE ARGUMENT: must not be over it, in tenths
+exposure() {
+    systemd-analyze security --offline=true --no-pager --threshold="$2" "$1" >"$tmp/says" 2>&1 ||
+        fail "$1: $(tail -n 1 "$tmp/says")"
+    tail -n 1 "$tmp/says"
+}
+exposure "$tmp/system/zoracd.service" 25
+# with the GPU let in
+cp "$src/packaging/systemd/10-cuda.conf.in" "$tmp/system/zoracd.service.d/10-cuda.conf"
+quiet systemd-analyze verify --man=no "$tmp/system/zoracd.service" "$tmp/system/zoracd.socket"
+exposure "$tmp/system/zoracd.service" 35
+
+# calls_of SET: with those of the sets that it holds
+calls_of() {
+    systemd-analyze syscall-filter --no-pager "$1" | sed -n 's/^ *\(@*[a-z_0-9-]*\)$/\1/p' | sed 1d >"$tmp/set$1"
+    grep -v @ "$tmp/set$1" || true
+    for inner in $(grep @ "$tmp/set$1"); do
+        calls_of "$inner"
+    done
+}
+# the calls of a whole life: start, load, a reply, a reload, the end
+if command -v strace >/dev/null && strace -o "$tmp/x" true 2>/dev/null; then
+    allowed=$(calls_of @default; calls_of @system-service)
+    denied=$({ calls_of @privileged; calls_of @resources; } |
+        grep -vxE 'sched_setaffinity|mbind|set_mempolicy')
+    export ZORAC_DEMO_MODEL="${ZORAC_DEMO_MODEL:-$src/zoracd/demo/model}"
+    : >"$tmp/conf"
+    ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o "$tmp/calls" "$build/zoracd/zoracd" -c "$tmp/conf" -S "$tmp/s" 2>"$tmp/log" &
+    tracer=$!
+    n=0
+    until "$build/zorac-cli/zorac" -S "$tmp/s" -t 0 hello >"$tmp/reply" 2>/dev/null </dev/null; do
+        n=$((n + 1))
+        [ $n -lt 300 ] || fail "no reply under strace: $(cat "$tmp/log")"
+        sleep 0.1
+    done
+    pid=$(sed -n '1s/ .*//p' "$tmp/calls")
+    kill -HUP "$pid"
+    kill "$pid"
+    wait $tracer || fail "the daemon failed under strace"
+    sed -n 's/^[0-9]* *\([a-z_0-9]*\)(.*/\1/p' "$tmp/calls" | sort -u >"$tmp/used"
+    [ "$(wc -l <"$tmp/used")" -gt 20 ] || fail "strace saw too little"
+    while read -r call; do
+        echo "$allowed" | grep -qx "$call" || fail "the filter does not know $call"
+        ! echo "$denied" | grep -qx "$call" || fail "the filter denies $call"
+    done <"$tmp/used"
+    echo "$(wc -l <"$tmp/used") different calls, all allowed"
+else
+    echo "no strace here: the calls were not compared with the filter"
+fi
