@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One write(2) per line, so that lines of several threads never mix. */
+/* One write(2) or send(2) per line, so that lines of several threads never mix. */
+#include "config.h"
+
 #include "common/zc_log.h"
 
 #include <stdarg.h>
@@ -7,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/zc_err.h"
@@ -16,6 +20,7 @@ static const char *const names[ZC_LOG_N_LEVELS] = {"error", "warning", "notice",
 static const char *const prefixes[ZC_LOG_N_LEVELS] = {"<3>", "<4>", "<5>", "<6>", "<7>"};
 
 static _Atomic int current_level = ZC_LOG_NOTICE;
+static int journal_fd = -1;
 
 void zc_log_set_level(enum zc_log_level level)
 {
@@ -43,28 +48,92 @@ const char *zc_log_level_name(enum zc_log_level level)
     return names[level];
 }
 
+int zc_log_to_journal(const char *path)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+    if (!path) {
+        if (journal_fd >= 0)
+            close(journal_fd);
+        journal_fd = -1;
+        return ZC_OK;
+    }
+    if (strlen(path) >= sizeof addr.sun_path)
+        return ZC_ESYS;
+    memcpy(addr.sun_path, path, strlen(path));
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return ZC_ESYS;
+    if (connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0) {
+        close(fd);
+        return ZC_ESYS;
+    }
+    journal_fd = fd;
+    return ZC_OK;
+}
+
+/* Control characters would end a line, or a field of the journal, early. */
+static void clean(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+/* https://systemd.io/JOURNAL_NATIVE_PROTOCOL: lines of FIELD=value in one datagram. */
+static int send_journal(enum zc_log_level level, const struct zc_log_about *about, const char *text)
+{
+    char line[1536], session[512];
+    int n = snprintf(line, sizeof line, "PRIORITY=%c\nSYSLOG_IDENTIFIER=zoracd\nMESSAGE=%s\n",
+                     prefixes[level][1], text);
+
+    if (about)
+        n += snprintf(line + n, sizeof line - (size_t)n, "ZORAC_UID=%u\n", about->uid);
+    if (about && about->request >= 0)
+        n += snprintf(line + n, sizeof line - (size_t)n, "ZORAC_REQUEST=%lld\n", about->request);
+    if (about && about->session) {
+        snprintf(session, sizeof session, "%s", about->session);
+        clean(session);
+        n += snprintf(line + n, sizeof line - (size_t)n, "ZORAC_SESSION=%.300s\n", session);
+    }
+    return send(journal_fd, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? ZC_ESYS : ZC_OK;
+}
+
+static void send_line(enum zc_log_level level, const struct zc_log_about *about, const char *fmt,
+                      va_list ap)
+{
+    char text[1000], line[1024];
+
+    if (vsnprintf(text, sizeof text, fmt, ap) < 0)
+        return;
+    clean(text);
+    if (journal_fd >= 0 && send_journal(level, about, text) == ZC_OK)
+        return;
+    /* JOURNAL_STREAM says that standard error is the journal, which strips the prefix. */
+    int n = snprintf(line, sizeof line, "%szoracd: %s\n",
+                     getenv("JOURNAL_STREAM") ? prefixes[level] : "", text);
+    ssize_t w = write(STDERR_FILENO, line, (size_t)n);
+    (void)w; /* nowhere left to say it */
+}
+
 void zc_log(enum zc_log_level level, const char *fmt, ...)
 {
-    char line[1024];
+    va_list ap;
 
     if (!zc_log_is_on(level))
         return;
-    /* JOURNAL_STREAM says that standard error is the journal, which strips the prefix. */
-    int n = snprintf(line, sizeof line, "%szoracd: ",
-                     getenv("JOURNAL_STREAM") ? prefixes[level] : "");
-    va_list ap;
     va_start(ap, fmt);
-    int m = vsnprintf(line + n, sizeof line - (size_t)n - 1, fmt, ap);
+    send_line(level, NULL, fmt, ap);
     va_end(ap);
-    if (m < 0)
+}
+
+void zc_log_about(enum zc_log_level level, const struct zc_log_about *about, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!zc_log_is_on(level))
         return;
-    n += m;
-    if ((size_t)n > sizeof line - 2)
-        n = sizeof line - 2;
-    for (char *p = line; p < line + n; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
-    line[n++] = '\n';
-    ssize_t w = write(STDERR_FILENO, line, (size_t)n);
-    (void)w; /* nowhere left to say it */
+    va_start(ap, fmt);
+    send_line(level, about, fmt, ap);
+    va_end(ap);
 }

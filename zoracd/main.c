@@ -206,6 +206,8 @@ int main(int argc, char **argv)
         return ZS_EXIT_USAGE;
     }
     zc_log_set_level((enum zc_log_level)config.log_level);
+    if (zs_sd_is_journal())
+        (void)zc_log_to_journal("/run/systemd/journal/socket"); /* else it reads standard error */
     r = make_model_opts(&model, &config, &dg);
     int status = r < 0            ? fail(ZS_EXIT_USAGE, &dg)
                  : cmd.line.check ? check(&model)

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Unit tests of common/. */
+#include "config.h"
+
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/zc_buf.h"
 #include "common/zc_file.h"
+#include "common/zc_log.h"
 #include "common/zc_mem.h"
 #include "common/zc_utf8.h"
 #include "tests/unit/t_unit.h"
@@ -128,6 +133,42 @@ START_TEST(utf8_takes_what_the_standard_allows)
 }
 END_TEST
 
+/* The journal's native protocol: a line is one datagram, and nothing in a value begins a field. */
+START_TEST(a_line_of_the_journal_is_one_datagram)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    char got[2048];
+    struct zc_log_about about = {.uid = 7, .request = 5, .session = "a\nPRIORITY=0"};
+
+    snprintf(addr.sun_path, sizeof addr.sun_path, "/tmp/zorac-log-%ld", (long)getpid());
+    unlink(addr.sun_path);
+    ck_assert_int_eq(zc_log_to_journal(addr.sun_path), ZC_ESYS);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&addr, sizeof addr), 0);
+    ck_assert_int_eq(zc_log_to_journal(addr.sun_path), ZC_OK);
+    zc_log_about(ZC_LOG_WARNING, &about, "two\nlines");
+    zc_log(ZC_LOG_DEBUG, "not at this level");
+    about.request = -1;
+    about.session = NULL;
+    zc_log_about(ZC_LOG_NOTICE, &about, "no request");
+    ssize_t n = recv(fd, got, sizeof got - 1, 0);
+    ck_assert_int_gt(n, 0);
+    got[n] = '\0';
+    ck_assert_str_eq(got, "PRIORITY=4\nSYSLOG_IDENTIFIER=zoracd\nMESSAGE=two?lines\n"
+                          "ZORAC_UID=7\nZORAC_REQUEST=5\nZORAC_SESSION=a?PRIORITY=0\n");
+    n = recv(fd, got, sizeof got - 1, 0);
+    ck_assert_int_gt(n, 0);
+    got[n] = '\0';
+    ck_assert_str_eq(got,
+                     "PRIORITY=5\nSYSLOG_IDENTIFIER=zoracd\nMESSAGE=no request\nZORAC_UID=7\n");
+    ck_assert_int_eq(zc_log_to_journal(NULL), ZC_OK);
+    zc_log(ZC_LOG_ERROR, "this line belongs here: to standard error again");
+    ck_assert_int_lt(recv(fd, got, sizeof got, 0), 0);
+    close(fd);
+    unlink(addr.sun_path);
+}
+END_TEST
+
 START_TEST(a_file_is_read_whole_or_not_at_all)
 {
     char dir[] = "/tmp/zorac-common-XXXXXX", path[64], pipe_path[64];
@@ -190,6 +231,7 @@ int main(void)
     tcase_add_test(tc, sizes_from_outside_are_limited);
     tcase_add_test(tc, utf8_takes_what_the_standard_allows);
     tcase_add_test(tc, a_file_is_read_whole_or_not_at_all);
+    tcase_add_test(tc, a_line_of_the_journal_is_one_datagram);
     suite_add_tcase(s, tc);
     return t_run(s);
 }

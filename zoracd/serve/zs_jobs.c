@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/zc_log.h"
 #include "common/zc_mem.h"
 
 #define TURN_EVENTS 2048 /* of the engine, taken in one turn */
@@ -128,6 +129,16 @@ static double ms_between(zc_usec from, zc_usec to)
     return from && to > from ? (double)(to - from) / 1000.0 : 0;
 }
 
+/* Tokens of all its replies. */
+static size_t n_generated(const struct zs_job *job)
+{
+    size_t n = 0;
+
+    for (int i = 0; job->replies && i < job->params.n; i++)
+        n += job->replies[i].ids.len;
+    return n;
+}
+
 static void pack_logprobs(msgpack_packer *pk, const struct zs_reply *r)
 {
     zc_rpc_kv_array(pk, "logprobs", r->n_logprobs);
@@ -149,8 +160,10 @@ static void pack_choices(msgpack_packer *pk, const struct zs_job *job)
     }
 }
 
-static void pack_usage(msgpack_packer *pk, const struct zs_job *job, size_t completion)
+static void pack_usage(msgpack_packer *pk, const struct zs_job *job)
 {
+    size_t completion = n_generated(job);
+
     zc_rpc_kv_map(pk, "usage", 3);
     zc_rpc_kv_int(pk, "prompt_tokens", (int64_t)job->ids.len);
     zc_rpc_kv_int(pk, "cached_tokens", (int64_t)job->cached_tokens);
@@ -189,11 +202,8 @@ static void respond_generate(struct zs_conn *c, const struct zs_job *job)
     const struct zs_reply *r = job->replies ? job->replies : &none;
     bool many = job->replies && job->params.n > 1;
     bool has_logprobs = job->replies && job->params.s.logprobs >= 0;
-    size_t completion = 0;
     msgpack_packer pk;
 
-    for (int i = 0; job->replies && i < job->params.n; i++)
-        completion += job->replies[i].ids.len;
     zc_rpc_packer(&pk, zs_conn_out(c));
     zc_rpc_result(&pk, job->id, 5u + many + has_logprobs + (job->replies ? 1 : 0));
     zc_rpc_kv_strn(&pk, "text", zc_buf_str(&r->text), r->text.len);
@@ -202,7 +212,7 @@ static void respond_generate(struct zs_conn *c, const struct zs_job *job)
         pack_choices(&pk, job);
     if (has_logprobs)
         pack_logprobs(&pk, r);
-    pack_usage(&pk, job, completion);
+    pack_usage(&pk, job);
     pack_context(&pk, c->front, job);
     if (job->replies) {
         zc_rpc_put_str(&pk, "params");
@@ -237,12 +247,30 @@ static void count(struct zs_front *f, const struct zs_job *job)
         f->count.finished++;
 }
 
+/* One line for each request that ended: who, which, how much; never what. */
+static void log_end(const struct zs_job *job)
+{
+    const struct zc_log_about about = {.uid = (unsigned)job->user->uid,
+                                       .request = job->id,
+                                       .session = job->session ? job->session->name : NULL};
+
+    if (job->error < 0)
+        zc_log_about(ZC_LOG_INFO, &about, "request %lld of uid %u: %s after %.0f ms: %s",
+                     (long long)job->id, about.uid, zc_wire_methods[job->method].name,
+                     ms_between(job->created, zs_now()), zc_err_name(job->error));
+    else
+        zc_log_about(ZC_LOG_INFO, &about, "request %lld of uid %u: %s done in %.0f ms, %zu tokens",
+                     (long long)job->id, about.uid, zc_wire_methods[job->method].name,
+                     ms_between(job->created, zs_now()), job->ids.len + n_generated(job));
+}
+
 /* The end of every job: answered if somebody is there to hear it, counted, freed. */
 static void finish(struct zs_front *f, struct zs_job *job)
 {
     struct zs_conn *c = job->conn;
 
     count(f, job);
+    log_end(job);
     if (c && job->error < 0) {
         respond_failure(c, job);
     } else if (c && job->method == ZC_M_GENERATE) {

@@ -4,6 +4,8 @@
 #ifndef ZORACD_SERVE_ZS_SD_H
 #define ZORACD_SERVE_ZS_SD_H
 
+#include <stdbool.h>
+
 struct zc_diag;
 
 #define ZS_SD_NAME "zoracd" /* FileDescriptorName= of the socket unit */
@@ -15,5 +17,8 @@ int zs_sd_listen_fd(int *ret_fd, struct zc_diag *dg);
 
 /* Sends a state ("READY=1"); does nothing where nobody listens. */
 void zs_sd_notify(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Whether standard error is the journal (JOURNAL_STREAM names its device and inode). */
+bool zs_sd_is_journal(void);
 
 #endif

@@ -10,3 +10,8 @@ int zs_sd_listen_fd(int *ret_fd, struct zc_diag *dg)
 void zs_sd_notify(const char *fmt, ...)
 {
 }
+
+bool zs_sd_is_journal(void)
+{
+    return false;
+}
