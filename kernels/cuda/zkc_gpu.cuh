@@ -35,6 +35,32 @@ inline cudaError_t zkc_launch(void (*kernel)(P...), dim3 grid, dim3 block, size_
     kernel<<<grid, block, smem, stream>>>(static_cast<P>(args)...);
     return cudaPeekAtLastError();
 }
+
+/* As zkc_launch, for a kernel that may start while the one before it ends (cc 90 and later): it
+ * calls zkc_grid_wait() before it touches anything that a kernel before it reads or writes. Shared
+ * memory is taken from L1 to the full, so that as many blocks fit as its launcher reckons with. */
+template <class... P, class... A>
+inline cudaError_t zkc_launch_early(int cc, void (*kernel)(P...), dim3 grid, dim3 block,
+                                    size_t smem, cudaStream_t stream, A... args)
+{
+    cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                         cudaSharedmemCarveoutMaxShared);
+    cudaError_t e = cudaFuncSetAttribute((const void *)kernel,
+                                         cudaFuncAttributeMaxDynamicSharedMemorySize, (int)smem);
+    if (e != cudaSuccess)
+        return e;
+    cudaLaunchAttribute early = {};
+    early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    early.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim = grid;
+    config.blockDim = block;
+    config.dynamicSmemBytes = smem;
+    config.stream = stream;
+    config.attrs = &early;
+    config.numAttrs = cc >= 90;
+    return cudaLaunchKernelEx(&config, kernel, static_cast<P>(args)...);
+}
 #endif
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Matrices for the tensor cores (zkc_mm.h) as a form of the back-end: packing from the host, and
  * which kernel multiplies. */
+#include "kernels/cuda/zkc_mm_block.cuh"
 #include "kernels/cuda/zkc_mm_call.cuh"
 
 extern "C" {
@@ -111,6 +112,57 @@ static int mm_unpack_row(struct zkc_dev *d, const struct zk_mat *m, int row, flo
         zkc_mm_unpack_row(&lo, m->d.type, (const uint8_t *)panel, row, w);
     zc_free(panel);
     return r;
+}
+
+/* ---- calling ----------------------------------------------------------------------------- */
+
+zkc_mm_args zkc_mm_args_of(const struct zkc_dev *d, const struct zkc_mm_call *c)
+{
+    const struct zkc_mm_layout *lo = c->lo;
+    zkc_mm_args a = {};
+    a.w = c->w;
+    a.panel_bytes = lo->panel_bytes;
+    a.panels = lo->panels;
+    a.blocks = lo->blocks;
+    a.n = lo->n;
+    a.meta.bytes = lo->meta;
+    a.meta.zero_off = lo->has_zero ? lo->zero_off : 0;
+    a.meta.scale_type = c->scale_type;
+    a.meta.mask = lo->sets ? 4 / lo->sets - 1 : 3;
+    a.x = c->x;
+    a.ldx = zkc_kp(lo->k);
+    a.rows = c->rows;
+    a.bias = c->bias;
+    a.y = c->y;
+    a.ldy = c->ldy;
+    a.add = c->add;
+    a.act = c->act;
+    a.lda = zkc_kp(lo->n / 2);
+    a.act_kind = c->act_kind;
+    a.inverse = c->inverse;
+    a.status = d->status;
+    return a;
+}
+
+template <int FORM> int zkc_mm_decode_form(struct zkc_dev *d, const struct zkc_mm_call *c);
+
+int zkc_mm_decode(struct zkc_dev *d, const struct zkc_mm_call *c)
+{
+    switch (c->lo->form) {
+    case ZK_W4A:
+        return zkc_mm_decode_form<ZK_W4A>(d, c);
+    case ZK_W8A:
+        return zkc_mm_decode_form<ZK_W8A>(d, c);
+    case ZK_W16:
+        return zkc_mm_decode_form<ZK_W16>(d, c);
+    default:
+        return ZC_EINTERNAL;
+    }
+}
+
+size_t zkc_mm_work_bytes(int sms)
+{
+    return (size_t)sms * 512 * 1024;
 }
 
 /* ---- products ---------------------------------------------------------------------------- */

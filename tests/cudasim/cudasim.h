@@ -106,6 +106,7 @@ inline cudaError_t launch_args(const char *name, void (*k)(P...), dim3 g, dim3 b
 } /* namespace sim */
 
 #define zkc_launch(...) ::sim::launch_args(#__VA_ARGS__, __VA_ARGS__)
+#define zkc_launch_early(cc, ...) ::sim::launch_args(#__VA_ARGS__, __VA_ARGS__)
 
 #define threadIdx (::sim::cur->threadIdx_)
 #define blockIdx  (::sim::cur->blockIdx_)

@@ -14,6 +14,7 @@
 #undef blockDim
 #undef gridDim
 #undef zkc_launch
+#undef zkc_launch_early
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SIM_ASAN 1

@@ -249,7 +249,8 @@ static bool launch(Result &out, const Matrix &m, zk_type type, const std::vector
 
     zkc_dev dev = {};
     dev.sms = SMS;
-    dev.smem_max = 99 * 1024;
+    /* rings of two, three and four stages; a matrix always has the same */
+    dev.smem_max = (m.d.k % 3 == 0 ? 99 : m.d.k % 3 == 1 ? 120 : 163) * 1024;
     dev.work = work.p;
     dev.work_bytes = work_bytes;
     dev.locks = locks.p;

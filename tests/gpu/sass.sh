@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What can be proved of the kernels without a GPU: for every architecture in the plug-in, no kernel
-# keeps anything in local memory, the products stay within their registers (so that as many blocks
-# fit on an SM as their launchers reckon with), weights come by 16-byte copies that pass the
+# keeps anything in local memory, the products stay within their budgets of registers, weights come by 16-byte copies that pass the
 # registers, activations by 16-byte loads, and the arithmetic is done by tensor cores.
 # Usage: sass.sh [FILE]; FILE: the plug-in, or an object or cubin of it. Needs cuobjdump.
 set -e
@@ -37,12 +36,12 @@ function bad(what) {
     print "FAIL " arch " " name ": " what
     failed++
 }
-# Three blocks of 128 threads share 65536 registers up to 16 rows of activations, two beyond; the
-# kernel for many rows has an SM to itself.
+# Budgets: for up to 8 and 16 rows of activations four and two more warps of a scheduler would fit;
+# beyond, and for many rows, what local memory does not get is the limit.
 function most(name) {
-    if (kind(name) == "decode")
-        return name ~ /Li4ELb/ ? 255 : 168
-    return 255
+    if (kind(name) != "decode" || name ~ /Li4ELb/)
+        return 255
+    return name ~ /Li1ELb/ ? 144 : 192
 }
 BEGIN { arch = "?" }
 FNR == 1 { file++ }

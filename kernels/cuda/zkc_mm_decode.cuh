@@ -22,13 +22,19 @@
  * as many for a group, 16 NT for activations, 16 NT more to fetch them a block ahead (NT <= 2).
  *
  * Limit: the memory bus. Little's law asks for 5 to 8 KiB in flight per SM on consumer cards, 17 on
- * H100, 25 on H200 (700 ns); 8 warps with 2 stages have 34 to 68 KiB, 12 with 4 (sm_90) up to
- * 200. A block costs a warp about 480 instructions at NT = 1 (bf16, groups of 128: 431 from the
- * first mma to the last), so the four schedulers of an SM eat 34 bytes per clock at most, where the
- * memory of 3090, 4090, 5090, H100, H200 delivers 7, 3, 4, 14, 21. Why 4 KiB: a warp's turn should
- * outlast the latency of its loads, yet 8 rings of 2 fit into the 99 KiB of sm_86, 89 and 120. */
+ * H100, 25 on H200 (700 ns); 8 warps with 2 stages have 34 to 68 KiB, with 4 (sm_80, 90) 100 to
+ * 136. A block costs a warp about 480 instructions at NT = 1 (bf16, groups of 128: 431 from the
+ * first mma to the last), and two chains of 16 mma; so two warps keep a scheduler busy, and the
+ * four of an SM eat 34 bytes per clock, where the memory of 3090, 4090, 5090, H100, H200 delivers
+ * 7, 3, 4, 14, 21. Why 4 KiB: a warp's turn should outlast the latency of its loads, yet 8 rings of
+ * 2 fit into the 99 KiB of sm_86, 89 and 120, and leave registers for 32 rows of activations. */
+#ifndef KERNELS_CUDA_ZKC_MM_DECODE_CUH
+#define KERNELS_CUDA_ZKC_MM_DECODE_CUH
+
 #include "kernels/cuda/zkc_mm_block.cuh"
 #include "kernels/cuda/zkc_mm_call.cuh"
+
+#define WARPS_ON_SM 8
 
 /* ---- the partition ----------------------------------------------------------------------- */
 
@@ -178,7 +184,7 @@ ZKC_DEV bool join(const decode_args &p, zkc_mm_sums<FORM, NT> &total, int worker
 /* ---- the kernel -------------------------------------------------------------------------- */
 
 template <int FORM, int TYPE, int NT, bool ONE_SET>
-__global__ void __launch_bounds__(128, NT > 2 ? 2 : 3) decode_kernel(const decode_args p)
+__global__ void __launch_bounds__(128, WARPS_ON_SM / 4) decode_kernel(const decode_args p)
 {
     ZKC_SHARED_DYN(uint8_t, shared);
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
@@ -243,13 +249,12 @@ __global__ void __launch_bounds__(128, NT > 2 ? 2 : 3) decode_kernel(const decod
 /* The same for every number of rows: it decides the order of the sums. */
 static split split_of(const struct zkc_dev *d, const zkc_mm_layout *lo, int *ret_stages)
 {
-    const int on_sm = d->smem_max > 200 * 1024 ? 12 : 8;
     const size_t stage = ZKC_MM_CODES + (size_t)lo->meta;
     split s = {};
     s.warps = lo->panels >= 16 ? 4 : 1;
     s.supers = (lo->panels + s.warps - 1) / s.warps;
     s.blocks = lo->blocks;
-    const int per_sm = on_sm / s.warps;
+    const int per_sm = WARPS_ON_SM / s.warps;
     const long long units = (long long)s.supers * s.blocks;
     s.workers = (int)(units < d->sms * per_sm ? units : d->sms * per_sm);
     int stages = 4;
@@ -298,60 +303,15 @@ template <int FORM, int TYPE> static int launch_rows(struct zkc_dev *d, const de
     return launch<FORM, TYPE, 4>(d, a);
 }
 
-template <int FORM>
-static int launch_type(struct zkc_dev *d, enum zk_type type, const decode_args &a)
-{
-    return type == ZK_F16 ? launch_rows<FORM, ZK_F16>(d, a) : launch_rows<FORM, ZK_BF16>(d, a);
-}
-
-zkc_mm_args zkc_mm_args_of(const struct zkc_dev *d, const struct zkc_mm_call *c)
-{
-    const struct zkc_mm_layout *lo = c->lo;
-    zkc_mm_args a = {};
-    a.w = c->w;
-    a.panel_bytes = lo->panel_bytes;
-    a.panels = lo->panels;
-    a.blocks = lo->blocks;
-    a.n = lo->n;
-    a.meta.bytes = lo->meta;
-    a.meta.zero_off = lo->has_zero ? lo->zero_off : 0;
-    a.meta.scale_type = c->scale_type;
-    a.meta.mask = lo->sets ? 4 / lo->sets - 1 : 3;
-    a.x = c->x;
-    a.ldx = zkc_kp(lo->k);
-    a.rows = c->rows;
-    a.bias = c->bias;
-    a.y = c->y;
-    a.ldy = c->ldy;
-    a.add = c->add;
-    a.act = c->act;
-    a.lda = zkc_kp(lo->n / 2);
-    a.act_kind = c->act_kind;
-    a.inverse = c->inverse;
-    a.status = d->status;
-    return a;
-}
-
-int zkc_mm_decode(struct zkc_dev *d, const struct zkc_mm_call *c)
+/* zkc_mm_decode for a form: each is compiled by a file of its own, for make's sake. */
+template <int FORM> int zkc_mm_decode_form(struct zkc_dev *d, const struct zkc_mm_call *c)
 {
     decode_args a = {};
     a.m = zkc_mm_args_of(d, c);
     a.s = split_of(d, c->lo, &a.stages);
     a.part = (float *)d->work;
     a.locks = d->locks;
-    switch (c->lo->form) {
-    case ZK_W4A:
-        return launch_type<ZK_W4A>(d, c->type, a);
-    case ZK_W8A:
-        return launch_type<ZK_W8A>(d, c->type, a);
-    case ZK_W16:
-        return launch_type<ZK_W16>(d, c->type, a);
-    default:
-        return ZC_EINTERNAL;
-    }
+    return c->type == ZK_F16 ? launch_rows<FORM, ZK_F16>(d, a) : launch_rows<FORM, ZK_BF16>(d, a);
 }
 
-size_t zkc_mm_work_bytes(int sms)
-{
-    return (size_t)sms * 512 * 1024;
-}
+#endif

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: MIT */
+/* The product for few rows, of W16: a file of its own, because it is long in compiling. */
+#include "kernels/cuda/zkc_mm_decode.cuh"
+
+template int zkc_mm_decode_form<ZK_W16>(struct zkc_dev *d, const struct zkc_mm_call *c);
