@@ -6,35 +6,42 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/zc_err.h"
+#include "common/zc_log.h"
 #include "common/zc_mem.h"
-#include "zoracd/serve/zs_prompt.h"
-#include "zoracd/text/zt_chat.h"
+#include "zoracd/text/zt_check.h"
 
-/* A template that can't say "Hello" would fail at the first user instead of here. */
-static int probe_template(const struct zs_model *m, struct zc_diag *dg)
+/* What is bad about the text side refuses the model: it would fail at the first user, or silently,
+ * instead of here. What is only worth knowing is logged. */
+struct findings {
+    const struct zs_model *m;
+    struct zc_diag *dg;
+    bool is_bad;
+};
+
+static void on_finding(void *arg, enum zt_grade grade, const char *text)
 {
-    struct zt_text text;
-    json_t *messages = json_pack("[{s:s, s:s}]", "role", "user", "content", "Hello");
+    struct findings *f = arg;
 
-    zt_text_init(&text, ZS_PROMPT_MAX_BYTES);
-    int r = zs_prompt_render(m, messages, NULL, NULL, time(NULL), &text, dg);
-    zt_text_release(&text);
-    json_decref(messages);
-    return r;
+    if (grade == ZT_BAD && !f->is_bad)
+        zc_diag(f->dg, ZC_EFORMAT, "%s", text);
+    else if (grade == ZT_NOTE)
+        zc_log(ZC_LOG_INFO, "%s: %s", f->m->name, text);
+    f->is_bad |= grade == ZT_BAD;
 }
 
-static int open_text(struct zs_model *m, struct zc_diag *dg)
+static int open_text(struct zs_model *m, const struct ze_config *config, struct zc_diag *dg)
 {
+    const struct zt_check_model model = {config->V, config->eos, (size_t)config->n_eos};
+    struct findings f = {.m = m, .dg = dg};
     int r = zt_chat_open(&m->chat, m->path, dg);
 
     if (r < 0)
         return r;
     m->tok = m->chat.tok;
-    return probe_template(m, dg);
+    return zt_check(&m->chat, &model, on_finding, &f) > 0 ? ZC_EFORMAT : ZC_OK;
 }
 
 /* ---- the whole ---------------------------------------------------------------------------- */
@@ -51,8 +58,8 @@ static char *base_name(const char *path)
     return zc_xstrndup(path + start, end - start);
 }
 
-/* What config.json calls the format of the weights. */
-static int read_quantization(struct zs_model *m, struct zc_diag *dg)
+/* The text side, and what config.json calls the format of the weights. */
+static int open_by_config(struct zs_model *m, struct zc_diag *dg)
 {
     struct ze_config config;
     json_t *json;
@@ -63,9 +70,10 @@ static int read_quantization(struct zs_model *m, struct zc_diag *dg)
     const json_t *q = json_object_get(json, "quantization_config");
     const char *method = json_string_value(json_object_get(q, "quant_method"));
     m->quantization = zc_xstrdup(method ? method : q ? "unnamed" : "none");
-    ze_config_release(&config);
     json_decref(json);
-    return ZC_OK;
+    r = open_text(m, &config, dg);
+    ze_config_release(&config);
+    return r;
 }
 
 static int new_model(struct zs_model **ret_m, const struct zs_model_opts *opts, struct zc_diag *dg)
@@ -77,9 +85,7 @@ static int new_model(struct zs_model **ret_m, const struct zs_model_opts *opts, 
         m->path = zc_xstrdup(opts->engine.dir);
     m->name = opts->is_demo ? zc_xstrdup("zorac-demo") : base_name(m->path);
     m->is_demo = opts->is_demo;
-    int r = read_quantization(m, dg);
-    if (r == ZC_OK)
-        r = open_text(m, dg);
+    int r = open_by_config(m, dg);
     if (r < 0)
         zs_model_free(m);
     else

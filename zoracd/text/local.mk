@@ -7,6 +7,7 @@ noinst_LIBRARIES += %D%/libtext.a
   %D%/zt_added.c %D%/zt_added.h \
   %D%/zt_bpe.c %D%/zt_bpe.h \
   %D%/zt_chat.c %D%/zt_chat.h \
+  %D%/zt_check.c %D%/zt_check.h \
   %D%/zt_decoder.c %D%/zt_decoder.h \
   %D%/zt_detok.c \
   %D%/zt_json.c %D%/zt_json.h \

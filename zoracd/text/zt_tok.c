@@ -49,6 +49,11 @@ const char *zt_tok_content(const struct zt_tok *tok, int32_t id, size_t *ret_len
     return t->content;
 }
 
+bool zt_tok_is_added(const struct zt_tok *tok, int32_t id)
+{
+    return id >= 0 && id < tok->bpe.vocab.n_ids && tok->flags[id] & ZT_TOK_ADDED;
+}
+
 bool zt_tok_is_special(const struct zt_tok *tok, int32_t id)
 {
     return id >= 0 && id < tok->bpe.vocab.n_ids && tok->flags[id] & ZT_TOK_SPECIAL;

@@ -38,6 +38,8 @@ int32_t zt_tok_find(const struct zt_tok *tok, const char *content, size_t len);
 /* The token's content as in the file (for inspection), borrowed, not terminated, and its length;
  * NULL for an id without one. */
 const char *zt_tok_content(const struct zt_tok *tok, int32_t id, size_t *ret_len);
+/* Whether it is one of the added tokens, special or not. */
+bool zt_tok_is_added(const struct zt_tok *tok, int32_t id);
 bool zt_tok_is_special(const struct zt_tok *tok, int32_t id);
 /* The version of Mistral's message format that tekken.json names; 0 for other files. */
 int zt_tok_tekken_version(const struct zt_tok *tok);

@@ -7,7 +7,7 @@
 
 #include "common/zc_buf.h"
 #include "common/zc_mem.h"
-#include "zoracd/text/zt_chat.h"
+#include "zoracd/text/zt_check.h"
 #include "zoracd/tools/zi.h"
 #include "zoracd/weights/zw_store.h"
 
@@ -148,11 +148,35 @@ static void check_socket_place(int *status)
         finding(status, "ok", "socket: %s/zorac/zoracd.sock", dir);
 }
 
+static void on_text_finding(void *arg, enum zt_grade grade, const char *text)
+{
+    static const char *const grades[] = {[ZT_GOOD] = "ok", [ZT_NOTE] = "note", [ZT_BAD] = "FAIL"};
+
+    finding(arg, grades[grade], "text: %s", text);
+}
+
+static void check_text(const struct zi_options *o, int *status)
+{
+    struct zc_diag dg = {""};
+    struct ze_config config;
+    struct zt_chat chat;
+
+    if (zt_chat_open(&chat, o->model, &dg) < 0) {
+        finding(status, "FAIL", "text: %s", dg.text);
+        return;
+    }
+    if (ze_config_read(&config, o->model, NULL, &dg) == ZC_OK) {
+        struct zt_check_model model = {config.V, config.eos, (size_t)config.n_eos};
+        zt_check(&chat, &model, on_text_finding, status);
+        ze_config_release(&config);
+    }
+    zt_chat_release(&chat);
+}
+
 static void check_model(const struct zi_options *o, int *status)
 {
     struct ze_opts opts = o->engine;
     struct zc_diag dg = {""};
-    struct zt_chat chat;
     struct ze_plan plan;
 
     opts.dir = o->model;
@@ -161,13 +185,7 @@ static void check_model(const struct zi_options *o, int *status)
     else
         finding(status, "ok", "model: %.0f MiB in all, context %d", (double)plan.total / (1 << 20),
                 plan.context);
-    if (zt_chat_open(&chat, o->model, &dg) < 0) {
-        finding(status, "FAIL", "text: %s", dg.text);
-        return;
-    }
-    finding(status, "ok", "text: %d tokens, the chat template compiles",
-            (int)zt_tok_vocab_size(chat.tok));
-    zt_chat_release(&chat);
+    check_text(o, status);
 }
 
 int zi_doctor(const struct zi_options *o)

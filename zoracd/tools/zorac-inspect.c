@@ -21,7 +21,7 @@ static const char usage[] =
     "  tensors MODEL            the tensors of its files, one JSON object per line\n"
     "  tokenize DIR|FILE        {\"text\": ...} or {\"hex\": ...} per line to {\"ids\": [...]}\n"
     "  detokenize DIR|FILE      the reverse\n"
-    "  render MODEL             a template's variables per line to {\"text\": ...}\n"
+    "  render MODEL             a template's variables per line to {\"text\": ..., \"ids\": ...}\n"
     "  render --template FILE   the same with a template by itself\n"
     "  logits MODEL             {\"ids\": [...]} per line to {\"logits\": [...]} after the last\n"
     "  perplexity MODEL FILE    of a text: {\"tokens\": ..., \"nll\": ..., \"perplexity\": ...}\n"

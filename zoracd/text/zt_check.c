@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* The checks of zt_check.h. The template is asked by rendering: what it does with a system message
+ * or with tools is seen in the text that comes out. */
+#include "config.h"
+
+#include "zoracd/text/zt_check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/zc_err.h"
+#include "common/zc_mem.h"
+
+#define MAX_TEXT ((size_t)4 << 20) /* of a rendered probe */
+
+struct check {
+    const struct zt_chat *chat;
+    const struct zt_check_model *model;
+    zt_check_cb *cb;
+    void *arg;
+    json_t *told; /* names that are no tokens */
+    int n_bad;
+};
+
+__attribute__((format(printf, 3, 4))) static void tell(struct check *c, enum zt_grade grade,
+                                                       const char *fmt, ...)
+{
+    char text[600];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    c->n_bad += grade == ZT_BAD;
+    c->cb(c->arg, grade, text);
+}
+
+/* ---- numbers of tokens -------------------------------------------------------------------- */
+
+static void check_size(struct check *c)
+{
+    int32_t n = zt_tok_vocab_size(c->chat->tok), V = c->model->vocab, ordinary = 0;
+
+    for (int32_t id = V; id < n; id++)
+        ordinary += !zt_tok_is_added(c->chat->tok, id);
+    if (ordinary > 0)
+        tell(c, ZT_BAD,
+             "the tokenizer has %d tokens and the model only %d: they are not of the same model; "
+             "take both from one repository",
+             n, V);
+    else if (n > V)
+        tell(c, ZT_NOTE,
+             "%d added tokens of the tokenizer have no row in the model (%d): prompts with one of "
+             "them will be refused",
+             n - V, V);
+    else if (n < V / 2)
+        tell(c, ZT_NOTE,
+             "the tokenizer has %d tokens and the model %d: perhaps they are not of the same model",
+             n, V);
+    else
+        tell(c, ZT_GOOD, "%d tokens for %d rows of the model", n, V);
+}
+
+/* ---- where a reply ends ------------------------------------------------------------------- */
+
+static bool is_eos(const struct check *c, int32_t id)
+{
+    bool is = false;
+
+    for (size_t i = 0; i < c->model->n_eos; i++)
+        is |= c->model->eos[i] == id;
+    return is;
+}
+
+static void check_end(struct check *c, int32_t id)
+{
+    const struct zt_tok *tok = c->chat->tok;
+    size_t n = 0;
+    const char *p = zt_tok_content(tok, id, &n);
+
+    if (!p)
+        tell(c, ZT_BAD,
+             "eos_token_id %d is no token of the tokenizer: config.json or generation_config.json "
+             "is of another model",
+             id);
+    else if (!zt_tok_is_special(tok, id))
+        tell(c, ZT_NOTE,
+             "eos_token_id %d is the ordinary token '%.*s': a reply ends wherever it has that text",
+             id, (int)(n < 60 ? n : 60), p);
+    else
+        tell(c, ZT_GOOD, "replies end at %.*s (%d)", (int)(n < 60 ? n : 60), p, id);
+}
+
+static void check_ends(struct check *c)
+{
+    const json_t *eos = json_object_get(c->chat->trusted, "eos_token");
+
+    for (size_t i = 0; i < c->model->n_eos; i++)
+        check_end(c, c->model->eos[i]);
+    if (c->model->n_eos == 0)
+        tell(c, ZT_NOTE,
+             "neither config.json nor generation_config.json has an eos_token_id: replies go on to "
+             "max_tokens; add it to generation_config.json");
+    int32_t id =
+        zt_tok_find(c->chat->tok, eos ? json_string_value(eos) : "", json_string_length(eos));
+    if (id >= 0 && c->model->n_eos > 0 && !is_eos(c, id))
+        tell(c, ZT_NOTE,
+             "tokenizer_config.json ends replies with %.60s (%d), which is no eos_token_id: add it "
+             "to generation_config.json if replies do not end",
+             json_string_value(eos), id);
+}
+
+/* ---- control tokens that the template writes ---------------------------------------------- */
+
+/* The first to say so of each. */
+static bool is_missing(struct check *c, const char *p, size_t n)
+{
+    char *name = zc_xstrndup(p, n);
+    bool is = zt_tok_find(c->chat->tok, p, n) < 0 && !json_object_get(c->told, name);
+
+    if (is)
+        json_object_set_new(c->told, name, json_true());
+    zc_free(name);
+    return is;
+}
+
+/* Those that tokenizer_config.json gives the template. */
+static void check_variables(struct check *c, const struct zt_text *text)
+{
+    static const char *const keys[] = {"bos_token", "eos_token"};
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *v = json_object_get(c->chat->trusted, keys[i]);
+        const char *p = json_string_value(v);
+        if (p && *p && strstr(zc_buf_str(&text->buf), p) && is_missing(c, p, json_string_length(v)))
+            tell(c, ZT_BAD,
+                 "the template writes the %s %.60s, which is no token of the tokenizer: "
+                 "tokenizer_config.json is of another model",
+                 keys[i], p);
+    }
+}
+
+/* All <|...|> in bytes that the template wrote. */
+static void check_markup(struct check *c, const char *p, size_t n)
+{
+    const char *end = p + n, *from;
+
+    while ((from = memmem(p, (size_t)(end - p), "<|", 2))) {
+        const char *to = memmem(from + 2, (size_t)(end - from - 2), "|>", 2);
+        if (!to)
+            break;
+        /* Longer ones, and those with a space, are no markup. */
+        size_t len = (size_t)(to + 2 - from);
+        if (len < 60 && !memchr(from, ' ', len) && is_missing(c, from, len))
+            tell(c, ZT_NOTE,
+                 "the template writes %.*s, which is no token: the model reads it letter by "
+                 "letter. A few were trained so; else template and tokenizer are of two models",
+                 (int)len, from);
+        p = to + 2;
+    }
+}
+
+/* ---- conversations ------------------------------------------------------------------------ */
+
+/* Words that no template has. */
+#define SYSTEM "zqsystemqz"
+#define USER   "zquserqz"
+#define REPLY  "zqreplyqz"
+#define TOOL   "zqtoolqz"
+#define OPEN   ",\"add_generation_prompt\":true"
+
+static const struct probe {
+    const char *what, *json;
+} probes[] = {
+    {"a question", "{\"messages\":[{\"role\":\"user\",\"content\":\"" USER "\"}]" OPEN "}"},
+    {"a system message",
+     "{\"messages\":[{\"role\":\"system\",\"content\":\"" SYSTEM "\"},{\"role\":\"user\","
+     "\"content\":\"" USER "\"}]" OPEN "}"},
+    {"a second question",
+     "{\"messages\":[{\"role\":\"user\",\"content\":\"" USER "\"},{\"role\":\"assistant\","
+     "\"content\":\"" REPLY "\"},{\"role\":\"user\",\"content\":\"" USER "\"}]" OPEN "}"},
+    {"tools",
+     "{\"messages\":[{\"role\":\"user\",\"content\":\"" USER "\"}],\"tools\":[{\"type\":"
+     "\"function\",\"function\":{\"name\":\"" TOOL "\",\"description\":\"-\",\"parameters\":{"
+     "\"type\":\"object\",\"properties\":{}}}}]" OPEN "}"},
+};
+enum { QUESTION, SYSTEM_MESSAGE, SECOND, TOOLS, N_PROBES };
+
+static int render(const struct check *c, int i, struct zt_text *out, struct zc_diag *dg)
+{
+    struct zt_tmpl_in in = {
+        .json = probes[i].json,
+        .json_len = strlen(probes[i].json),
+        .now = time(NULL),
+    };
+
+    return zt_chat_render(c->chat, in, out, dg);
+}
+
+static bool says(const struct zt_text *text, const char *word)
+{
+    return strstr(zc_buf_str(&text->buf), word) != NULL;
+}
+
+static void check_names(struct check *c, const struct zt_text *text)
+{
+    check_variables(c, text);
+    for (size_t i = 0; i < text->n_spans; i++) {
+        if (text->spans[i].trusted)
+            check_markup(c, text->buf.data + text->spans[i].off, text->spans[i].len);
+    }
+}
+
+/* What it means when a probe's own word is not in the text, or the template refuses. */
+static void judge(struct check *c, int i, const struct zt_text *text, int r, const char *why)
+{
+    static const char *const words[N_PROBES] = {USER, SYSTEM, REPLY, TOOL};
+    bool is_said = r == ZC_OK && says(text, words[i]) && says(text, USER);
+
+    if (is_said && i != QUESTION)
+        tell(c, ZT_GOOD, "the template takes %s", probes[i].what);
+    else if (r < 0)
+        tell(c, i == QUESTION ? ZT_BAD : ZT_NOTE, "the template refuses %s: %s", probes[i].what,
+             why);
+    else if (!is_said && i == TOOLS)
+        tell(c, ZT_NOTE, "the template knows no tools: what a request says of them has no effect");
+    else if (!is_said)
+        tell(c, i == QUESTION ? ZT_BAD : ZT_NOTE,
+             "the template leaves out %s, which the model then never sees",
+             i == QUESTION         ? "the question"
+             : i == SYSTEM_MESSAGE ? "system messages"
+                                   : "earlier replies");
+}
+
+/* BOS comes from the template alone when messages are encoded. */
+static void check_bos(struct check *c, const struct zt_text *text)
+{
+    struct zt_ids bare, around;
+    size_t n;
+
+    zt_ids_init(&bare, MAX_TEXT);
+    zt_ids_init(&around, 16);
+    if (zt_tok_encode(c->chat->tok, text, 0, &bare, NULL) == ZC_OK &&
+        zt_tok_encode_bytes(c->chat->tok, "", 0, ZT_TOK_ADD_SPECIAL, &around, NULL) == ZC_OK &&
+        around.len > 0 && bare.len > 0 && bare.data[0] != around.data[0]) {
+        const char *p = zt_tok_content(c->chat->tok, around.data[0], &n);
+        tell(c, ZT_NOTE,
+             "the template does not begin with %.*s, which the tokenizer puts before plain text",
+             p ? (int)n : 0, p);
+    }
+    zt_ids_release(&bare);
+    zt_ids_release(&around);
+}
+
+static void check_probes(struct check *c)
+{
+    for (int i = 0; i < N_PROBES; i++) {
+        struct zc_diag dg = {""};
+        struct zt_text text;
+        zt_text_init(&text, MAX_TEXT);
+        int r = render(c, i, &text, &dg);
+        judge(c, i, &text, r, dg.text);
+        if (r == ZC_OK)
+            check_names(c, &text);
+        if (r == ZC_OK && i == QUESTION)
+            check_bos(c, &text);
+        zt_text_release(&text);
+        if (r < 0 && i == QUESTION)
+            break; /* it would refuse the others for the same reason */
+    }
+}
+
+int zt_check(const struct zt_chat *chat, const struct zt_check_model *model, zt_check_cb *cb,
+             void *arg)
+{
+    struct check c = {.chat = chat, .model = model, .cb = cb, .arg = arg, .told = json_object()};
+
+    check_size(&c);
+    check_ends(&c);
+    check_probes(&c);
+    json_decref(c.told);
+    return c.n_bad;
+}
