@@ -508,7 +508,7 @@ static enum flow exec_autoescape(struct zt_env *e, const struct zt_node *n)
     bool outer = e->autoescape;
 
     e->autoescape = zt_is_true(eval(e, n->a));
-    enum flow flow = exec(e, e->scope, n->d);
+    enum flow flow = exec(e, scope_new(e, e->scope), n->d);
     e->autoescape = outer;
     return flow;
 }

@@ -211,6 +211,8 @@ static struct zt_val f_sum(struct zt_env *e, const struct zt_args *a)
     struct zt_list *l = zt_items(e, a->self);
     struct zt_val sum = ZT_IS_GIVEN(a->v[1]) ? a->v[1] : zt_int(0, true);
 
+    if (sum.kind == ZT_STR)
+        zt_fail(e, "strings have no sum");
     for (size_t i = 0; i < l->n; i++)
         sum = zt_binary(e, '+', sum, key_of(e, l->v[i], a->v[0], true));
     return sum;
@@ -773,6 +775,7 @@ static const struct zt_builtin filters[] = {
     {"map", NULL, f_map, 0},
     {"max", "case_sensitive:b attribute?", f_extreme, '>'},
     {"min", "case_sensitive:b attribute?", f_extreme, '<'},
+    {"pprint", "", zt_pprint, 0},
     {"reject", NULL, f_choose, 0},
     {"rejectattr", NULL, f_choose, BY_ATTR},
     {"replace", "old:t new:t count:i=-1", f_replace, 0},

@@ -34,20 +34,25 @@ static void write_float(char *text, size_t cap, double f)
         snprintf(text, cap, "%.*f", decimals > 1 ? decimals : 1, f);
 }
 
-static void add_scalar(struct zt_sb *b, struct zt_val v)
+static void add_scalar(struct zt_sb *b, struct zt_val v, bool json)
 {
     char text[40];
 
-    if (v.kind == ZT_INT) {
-        zt_addf(b, v.trusted, "%lld", (long long)v.u.i);
-    } else if (v.kind == ZT_BIG) {
+    if (v.kind == ZT_BIG) {
         zt_add(b, v);
-    } else if (v.kind == ZT_FLOAT) {
-        write_float(text, sizeof text, v.u.f);
-        zt_add_ascii(b, text, v.trusted);
-    } else {
-        zt_add_ascii(b, v.kind == ZT_NONE ? "None" : v.u.b ? "True" : "False", v.trusted);
+        return;
     }
+    if (v.kind == ZT_INT)
+        snprintf(text, sizeof text, "%lld", (long long)v.u.i);
+    else if (v.kind == ZT_NONE)
+        strcpy(text, json ? "null" : "None");
+    else if (v.kind == ZT_BOOL)
+        strcpy(text, json ? (v.u.b ? "true" : "false") : (v.u.b ? "True" : "False"));
+    else if (json && (isnan(v.u.f) || isinf(v.u.f)))
+        strcpy(text, isnan(v.u.f) ? "NaN" : v.u.f < 0 ? "-Infinity" : "Infinity");
+    else
+        write_float(text, sizeof text, v.u.f);
+    zt_add_ascii(b, text, v.trusted);
 }
 
 bool zt_is_printable(uint32_t c)
@@ -57,236 +62,245 @@ bool zt_is_printable(uint32_t c)
     return c == ' ' || (of >= UTF8PROC_CATEGORY_LU && of <= UTF8PROC_CATEGORY_SO);
 }
 
-static void add_quoted(struct zt_sb *b, struct zt_val s)
-{
-    struct zt_val quotes = zt_text(b->e, "'\"", false);
-    bool has_single = zt_find(b->e, s, 0, s.n, zt_sub(quotes, 0, 1), false) != SIZE_MAX;
-    bool has_double = zt_find(b->e, s, 0, s.n, zt_sub(quotes, 1, 2), false) != SIZE_MAX;
-    uint32_t quote = has_single && !has_double ? '"' : '\'';
+/* How repr() or json.dumps() quotes. */
+struct quoting {
+    uint32_t quote;
+    bool json, ascii;
+};
 
-    zt_add_char(b, quote);
+/* Writes the escape of a character; false if it needs none. */
+static bool add_escape(struct zt_sb *b, const struct quoting *q, uint32_t c, bool trusted)
+{
+    static const char from[] = "\n\r\t\b\f", to[] = "nrtbf";
+    size_t n_simple = q->json ? 5 : 3;
+    const char *simple = c && c < 0x80 ? memchr(from, (int)c, n_simple) : NULL;
+    bool plain = q->json ? c >= 0x20 && (c < 0x80 || !q->ascii)
+                         : zt_is_printable(c) && (c < 0x80 || !q->ascii);
+
+    if (c == q->quote || c == '\\' || simple)
+        zt_addf(b, trusted, "\\%c", simple ? to[simple - from] : (char)c);
+    else if (plain)
+        return false;
+    else if (c < 0x100 && !q->json)
+        zt_addf(b, trusted, "\\x%02x", c);
+    else if (c < 0x10000)
+        zt_addf(b, trusted, "\\u%04x", c);
+    else if (!q->json)
+        zt_addf(b, trusted, "\\U%08x", c);
+    else
+        zt_addf(b, trusted, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
+    return true;
+}
+
+static void add_quoted(struct zt_sb *b, struct zt_val s, bool json, bool ascii)
+{
+    struct quoting q = {.quote = '"', .json = json, .ascii = ascii || s.bytes};
+    struct zt_val quotes = zt_text(b->e, "'\"", false);
+    size_t plain = 0; /* begin of what needs no escape */
+
+    if (!json && (zt_find(b->e, s, 0, s.n, zt_sub(quotes, 0, 1), false) == SIZE_MAX ||
+                  zt_find(b->e, s, 0, s.n, zt_sub(quotes, 1, 2), false) != SIZE_MAX))
+        q.quote = '\'';
+    zt_add_char(b, q.quote);
     for (size_t i = 0; i < s.n; i++) {
         uint32_t c = zt_char(s, i);
-        bool trusted = zt_is_trusted(s, i);
-        if (c == quote || c == '\\')
-            zt_addf(b, trusted, "\\%c", (char)c);
-        else if (c == '\n' || c == '\r' || c == '\t')
-            zt_add_ascii(b, c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t", trusted);
-        else if (zt_is_printable(c) && (c < 0x80 || !s.bytes))
-            zt_add_char(b, s.u.s[i]);
-        else
-            zt_addf(b, trusted, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
+        if (c >= 0x20 && c < 0x7f && c != q.quote && c != '\\')
+            continue;
+        zt_add(b, zt_sub(s, plain, i));
+        plain = add_escape(b, &q, c, zt_is_trusted(s, i)) ? i + 1 : i;
     }
-    zt_add_char(b, quote);
+    zt_add(b, zt_sub(s, plain, s.n));
+    zt_add_char(b, q.quote);
 }
 
-static void add_repr(struct zt_sb *b, struct zt_val v);
+/* How containers are written. */
+struct style {
+    bool json, ascii, sorted;
+    struct zt_val indent; /* ZT_UNSET: on one line */
+    struct zt_val item_sep, key_sep;
+};
 
-static void add_items(struct zt_sb *b, const char *open, const struct zt_list *l, const char *close)
+static struct style repr_style(struct zt_env *e)
 {
-    zt_add_ascii(b, open, false);
-    for (size_t i = 0; i < l->n; i++) {
-        zt_add_ascii(b, i ? ", " : "", false);
-        add_repr(b, l->v[i]);
-    }
-    zt_add_ascii(b, close, false);
+    return (struct style){.item_sep = zt_text(e, ", ", false), .key_sep = zt_text(e, ": ", false)};
 }
 
-static void add_dict(struct zt_sb *b, const struct zt_dict *d)
+/* A new line at this depth, if there is an indent. */
+static void add_line(struct zt_sb *b, const struct style *st, int64_t depth)
 {
-    zt_add_ascii(b, "{", false);
-    for (size_t i = 0; i < d->n; i++) {
-        zt_add_ascii(b, i ? ", " : "", false);
-        add_repr(b, d->e[i].k);
-        zt_add_ascii(b, ": ", false);
-        add_repr(b, d->e[i].v);
+    if (ZT_IS_GIVEN(st->indent)) {
+        zt_add_ascii(b, "\n", false);
+        zt_add_times(b, st->indent, depth);
     }
-    zt_add_ascii(b, "}", false);
 }
 
-static void add_other(struct zt_sb *b, struct zt_val v)
+static void add_value(struct zt_sb *b, struct zt_val v, const struct style *st, int64_t depth);
+
+static void add_container(struct zt_sb *b, struct zt_val v, const struct style *st, int64_t depth)
 {
-    if (v.kind == ZT_LIST)
-        add_items(b, "[", v.u.l, "]");
-    else if (v.kind == ZT_TUPLE)
-        add_items(b, "(", v.u.l, v.u.l->n == 1 ? ",)" : ")");
-    else if (v.kind == ZT_DICT)
-        add_dict(b, v.u.d);
-    else if (v.kind == ZT_RANGE || v.kind == ZT_VIEW)
-        zt_add_ascii(b, v.u.l->text, false);
-    else if (v.kind == ZT_UNDEF)
-        zt_add_ascii(b, "Undefined", false);
-    else
-        zt_addf(b, false, "<%s", zt_type_name(v));
-    if (v.kind == ZT_VIEW)
-        add_items(b, "([", v.u.l, "])");
-    if (v.kind <= ZT_DICT && v.kind != ZT_ITER)
-        return;
-    if (v.kind == ZT_NAMESPACE) {
+    bool is_dict = v.kind == ZT_DICT, is_tuple = v.kind == ZT_TUPLE && !st->json;
+    size_t n = zt_length(b->e, v);
+
+    if (is_dict && st->sorted)
+        v.u.d = zt_sorted_dict(b->e, v.u.d);
+    zt_add_ascii(b, is_dict ? "{" : is_tuple ? "(" : "[", false);
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            zt_add(b, st->item_sep);
+        add_line(b, st, depth + 1);
+        if (is_dict) {
+            struct zt_val k = v.u.d->e[i].k;
+            bool quotes = st->json && k.kind >= ZT_NONE && k.kind <= ZT_FLOAT;
+            if (st->json && k.kind != ZT_STR && !quotes)
+                zt_fail(b->e, "%s cannot be a key in JSON", zt_type_name(k));
+            zt_add_ascii(b, quotes ? "\"" : "", false);
+            add_value(b, k, st, depth + 1);
+            zt_add_ascii(b, quotes ? "\"" : "", false);
+            zt_add(b, st->key_sep);
+        }
+        add_value(b, is_dict ? v.u.d->e[i].v : v.u.l->v[i], st, depth + 1);
+    }
+    if (n)
+        add_line(b, st, depth);
+    zt_add_ascii(b, is_dict ? "}" : is_tuple ? (n == 1 ? ",)" : ")") : "]", false);
+}
+
+/* What has a repr() and no JSON. */
+static void add_object(struct zt_sb *b, struct zt_val v, const struct style *st, int64_t depth)
+{
+    bool text = v.kind == ZT_RANGE || v.kind == ZT_VIEW;
+
+    zt_addf(b, false, "%s%s", text || v.kind == ZT_UNDEF ? "" : "<",
+            text ? v.u.l->text : zt_type_name(v));
+    if (v.kind == ZT_VIEW) {
+        zt_add_ascii(b, "(", false);
+        add_container(b, zt_of_list(ZT_LIST, v.u.l), st, depth);
+        zt_add_ascii(b, ")", false);
+    } else if (v.kind == ZT_NAMESPACE) {
         zt_add_ascii(b, " ", false);
-        add_dict(b, v.u.d);
+        add_container(b, zt_of_dict(ZT_DICT, v.u.d), st, depth);
     } else if (v.kind == ZT_LOOP) {
         zt_addf(b, false, " %zu/%zu", v.u.loop->i + 1, zt_length(b->e, v));
-    } else if (v.kind == ZT_MACRO) {
+    } else if (v.kind == ZT_MACRO && v.u.macro->node->val.kind == ZT_STR) {
         zt_add_ascii(b, " ", false);
-        if (v.u.macro->node->val.kind == ZT_STR)
-            add_repr(b, v.u.macro->node->val);
-        else
-            zt_add_ascii(b, "anonymous", false);
+        add_quoted(b, v.u.macro->node->val, false, false);
+    } else if (v.kind == ZT_MACRO) {
+        zt_add_ascii(b, " anonymous", false);
     }
-    zt_add_ascii(b, ">", false);
+    zt_add_ascii(b, text || v.kind == ZT_UNDEF ? "" : ">", false);
 }
 
-static void add_repr(struct zt_sb *b, struct zt_val v)
+static void add_value(struct zt_sb *b, struct zt_val v, const struct style *st, int64_t depth)
 {
     zt_enter(b->e);
     zt_step(b->e, 1);
     if (v.kind >= ZT_NONE && v.kind <= ZT_FLOAT) {
-        add_scalar(b, v);
-    } else if (v.kind == ZT_STR) {
-        zt_add_ascii(b, v.markup ? "Markup(" : v.bytes ? "b" : "", false);
-        add_quoted(b, v);
-        zt_add_ascii(b, v.markup ? ")" : "", false);
+        add_scalar(b, v, st->json);
+    } else if (v.kind == ZT_LIST || v.kind == ZT_TUPLE || v.kind == ZT_DICT) {
+        add_container(b, v, st, depth);
+    } else if (v.kind == ZT_STR && !(st->json && v.bytes)) {
+        bool markup = v.markup && !st->json;
+        zt_add_ascii(b, markup ? "Markup(" : v.bytes ? "b" : "", false);
+        add_quoted(b, v, st->json, st->ascii);
+        zt_add_ascii(b, markup ? ")" : "", false);
+    } else if (st->json) {
+        zt_fail(b->e, "%s cannot be written as JSON", zt_type_name(v));
     } else {
-        add_other(b, v);
+        add_object(b, v, st, depth);
     }
     zt_leave(b->e);
 }
 
 struct zt_val zt_repr(struct zt_env *e, struct zt_val v)
 {
+    struct style style = repr_style(e);
     struct zt_sb b = {.e = e};
 
-    add_repr(&b, v);
+    add_value(&b, v, &style, 0);
     return zt_take(&b);
 }
 
 struct zt_val zt_to_str(struct zt_env *e, struct zt_val v)
 {
+    struct zt_sb b = {.e = e};
+
     if (v.kind == ZT_STR && !v.bytes)
         return v;
-    return v.kind <= ZT_UNDEF ? zt_text(e, "", true) : zt_repr(e, v);
-}
-
-/* ---- JSON ----------------------------------------------------------------------------------- */
-
-struct json_style {
-    struct zt_val indent; /* ZT_UNSET: on one line */
-    struct zt_val item_sep, key_sep;
-    bool ascii, sorted;
-};
-
-static void add_json_string(struct zt_sb *b, struct zt_val s, bool ascii)
-{
-    static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
-    size_t plain = 0; /* begin of what needs no escape */
-
-    zt_add_ascii(b, "\"", false);
-    for (size_t i = 0; i < s.n; i++) {
-        uint32_t c = zt_char(s, i);
-        bool trusted = zt_is_trusted(s, i);
-        if (c >= 0x20 && c != '"' && c != '\\' && (c < 0x80 || !ascii))
-            continue;
-        const char *simple = c && c < 0x80 ? strchr(from, (int)c) : NULL;
-        zt_add(b, zt_sub(s, plain, i));
-        plain = i + 1;
-        if (simple)
-            zt_addf(b, trusted, "\\%c", to[simple - from]);
-        else if (c < 0x10000)
-            zt_addf(b, trusted, "\\u%04x", c);
-        else
-            zt_addf(b, trusted, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
-    }
-    zt_add(b, zt_sub(s, plain, s.n));
-    zt_add_ascii(b, "\"", false);
-}
-
-static void add_json_scalar(struct zt_sb *b, struct zt_val v)
-{
-    if (v.kind == ZT_BOOL || v.kind == ZT_NONE)
-        zt_add_ascii(b, v.kind == ZT_NONE ? "null" : v.u.b ? "true" : "false", v.trusted);
-    else if (v.kind == ZT_FLOAT && (isnan(v.u.f) || isinf(v.u.f)))
-        zt_add_ascii(b, isnan(v.u.f) ? "NaN" : v.u.f < 0 ? "-Infinity" : "Infinity", v.trusted);
-    else
-        add_scalar(b, v);
-}
-
-static void add_json_key(struct zt_sb *b, struct zt_val k, bool ascii)
-{
-    if (k.kind == ZT_STR) {
-        add_json_string(b, k, ascii);
-        return;
-    }
-    if (k.kind > ZT_FLOAT || k.kind < ZT_NONE)
-        zt_fail(b->e, "%s cannot be a key in JSON", zt_type_name(k));
-    zt_add_ascii(b, "\"", false);
-    add_json_scalar(b, k);
-    zt_add_ascii(b, "\"", false);
-}
-
-/* A new line at this depth, if there is an indent. */
-static void add_json_line(struct zt_sb *b, const struct json_style *style, int64_t depth)
-{
-    if (!ZT_IS_GIVEN(style->indent))
-        return;
-    zt_add_ascii(b, "\n", false);
-    zt_add_times(b, style->indent, depth);
-}
-
-static void add_json(struct zt_sb *b, struct zt_val v, const struct json_style *st, int64_t depth)
-{
-    bool is_dict = v.kind == ZT_DICT, is_list = v.kind == ZT_LIST || v.kind == ZT_TUPLE;
-
-    zt_enter(b->e);
-    zt_step(b->e, 1);
-    if (is_dict && st->sorted)
-        v.u.d = zt_sorted_dict(b->e, v.u.d);
-    size_t n = is_dict || is_list ? zt_length(b->e, v) : 0;
-    if (is_dict || is_list)
-        zt_add_ascii(b, is_dict ? "{" : "[", false);
-    else if (v.kind == ZT_STR && !v.bytes)
-        add_json_string(b, v, st->ascii);
-    else if (v.kind >= ZT_NONE && v.kind <= ZT_FLOAT)
-        add_json_scalar(b, v);
-    else
-        zt_fail(b->e, "%s cannot be written as JSON", zt_type_name(v));
-    for (size_t i = 0; i < n; i++) {
-        if (i)
-            zt_add(b, st->item_sep);
-        add_json_line(b, st, depth + 1);
-        if (is_dict) {
-            add_json_key(b, v.u.d->e[i].k, st->ascii);
-            zt_add(b, st->key_sep);
-        }
-        add_json(b, is_dict ? v.u.d->e[i].v : v.u.l->v[i], st, depth + 1);
-    }
-    if (n)
-        add_json_line(b, st, depth);
-    if (is_dict || is_list)
-        zt_add_ascii(b, is_dict ? "}" : "]", false);
-    zt_leave(b->e);
+    if (v.kind <= ZT_UNDEF)
+        return zt_text(e, "", true);
+    if (v.kind > ZT_FLOAT)
+        return zt_repr(e, v);
+    add_scalar(&b, v, false);
+    return zt_take(&b);
 }
 
 /* ensure_ascii, indent, separators, sort_keys */
 struct zt_val zt_tojson(struct zt_env *e, const struct zt_args *a)
 {
-    struct json_style style = {.ascii = a->v[0].u.b, .indent = a->v[1], .sorted = a->v[3].u.b};
+    struct style st = {
+        .json = true, .ascii = a->v[0].u.b, .indent = a->v[1], .sorted = a->v[3].u.b};
     struct zt_sb b = {.e = e};
 
-    if (ZT_IS_GIVEN(style.indent) && style.indent.kind != ZT_STR) {
-        zt_add_times(&b, zt_text(e, " ", false), zt_need_int(e, style.indent));
-        style.indent = zt_take(&b);
+    if (ZT_IS_GIVEN(st.indent) && st.indent.kind != ZT_STR) {
+        zt_add_times(&b, zt_text(e, " ", false), zt_need_int(e, st.indent));
+        st.indent = zt_take(&b);
     }
-    style.item_sep = zt_text(e, ZT_IS_GIVEN(style.indent) ? "," : ", ", false);
-    style.key_sep = zt_text(e, ": ", false);
+    st.item_sep = zt_text(e, ZT_IS_GIVEN(st.indent) ? "," : ", ", false);
+    st.key_sep = zt_text(e, ": ", false);
     if (ZT_IS_GIVEN(a->v[2])) {
         struct zt_list *seps = zt_items(e, a->v[2]);
         if (seps->n != 2)
             zt_fail(e, "separators must be two");
-        style.item_sep = zt_need_str(e, seps->v[0]);
-        style.key_sep = zt_need_str(e, seps->v[1]);
+        st.item_sep = zt_need_str(e, seps->v[0]);
+        st.key_sep = zt_need_str(e, seps->v[1]);
     }
-    add_json(&b, a->self, &style, 0);
+    add_value(&b, a->self, &st, 0);
+    return zt_take(&b);
+}
+
+/* Python's pprint: what does not fit the line between indent and the `after` characters that follow
+ * it has an item per line. Strings stay whole. */
+static void add_pretty(struct zt_sb *b, struct zt_val v, const struct style *st, size_t indent,
+                       size_t after)
+{
+    enum { WIDTH = 80 };
+    bool is_dict = v.kind == ZT_DICT, is_tuple = v.kind == ZT_TUPLE;
+    struct zt_sb line = {.e = b->e};
+
+    zt_enter(b->e);
+    add_value(&line, v, st, 0);
+    size_t n = is_dict || is_tuple || v.kind == ZT_LIST ? zt_length(b->e, v) : 0;
+    if (n == 0 || line.n + indent + after <= WIDTH) {
+        zt_add(b, zt_take(&line));
+        n = 0;
+    }
+    if (n && is_dict)
+        v.u.d = zt_sorted_dict(b->e, v.u.d);
+    after += is_tuple && n == 1 ? 2 : 1;
+    for (size_t i = 0; i < n; i++) {
+        size_t column = indent + 1, before = b->n;
+        zt_add_ascii(b, i ? ",\n" : is_dict ? "{" : is_tuple ? "(" : "[", false);
+        zt_add_times(b, zt_text(b->e, " ", false), i ? (int64_t)column : 0);
+        before = b->n;
+        if (is_dict) {
+            add_value(b, v.u.d->e[i].k, st, 0);
+            zt_add_ascii(b, ": ", false);
+        }
+        column += b->n - before;
+        add_pretty(b, is_dict ? v.u.d->e[i].v : v.u.l->v[i], st, column, i + 1 < n ? 1 : after);
+    }
+    if (n)
+        zt_add_ascii(b, is_dict ? "}" : !is_tuple ? "]" : n == 1 ? ",)" : ")", false);
+    zt_leave(b->e);
+}
+
+struct zt_val zt_pprint(struct zt_env *e, const struct zt_args *a)
+{
+    struct style style = repr_style(e);
+    struct zt_sb b = {.e = e};
+
+    style.sorted = true;
+    add_pretty(&b, a->self, &style, 0, 0);
     return zt_take(&b);
 }
 
@@ -365,7 +379,7 @@ static void write_int(char *text, size_t cap, int64_t i, uint32_t type, int prec
                           : type == 'X' ? "%.*llX"
                           : type == 'o' ? "%.*llo"
                                         : "%.*llu";
-        snprintf(text, cap, fmt, precision < 0 ? 1 : precision, u);
+        snprintf(text, cap, fmt, precision < 1 ? 1 : precision, u);
     }
 }
 
@@ -555,17 +569,17 @@ static struct spec parse_spec(struct zt_env *e, struct zt_val text)
     static const char aligns[] = "<>=^";
     struct spec sp = {.fmt = text, .fill = ' ', .precision = -1};
 
-    if (text.n > 1 && zt_is_one_of(zt_char(text, 1), aligns)) {
-        sp.fill = zt_char(text, 0);
-        sp.at = 1;
-    }
+    bool fills = text.n > 1 && zt_is_one_of(zt_char(text, 1), aligns);
+
+    if (fills)
+        sp.fill = zt_char(text, sp.at++);
     sp.align = took(&sp, aligns);
     sp.sign = took(&sp, "+- ");
     sp.sign = sp.sign == '-' ? 0 : sp.sign;
     sp.alternate = took(&sp, "#");
-    if (peek(&sp) == '0' && !sp.align) {
-        sp.fill = '0';
-        sp.align = '=';
+    if (peek(&sp) == '0') {
+        sp.fill = fills ? sp.fill : '0';
+        sp.align = sp.align ? sp.align : '=';
     }
     sp.width = take_number(e, &sp);
     sp.group = took(&sp, ",_");
@@ -653,6 +667,9 @@ static void add_field(struct zt_sb *b, struct braces *f, struct zt_val field, bo
     if (v.kind > ZT_STR || v.kind <= ZT_NONE)
         zt_fail(e, "%s has no format", zt_type_name(v));
     struct spec sp = parse_spec(e, format_braces(e, f, spec));
+    bool is_int = (v.kind == ZT_INT || v.kind == ZT_BOOL) && !zt_is_one_of(sp.type, "eEfFgG%");
+    if ((is_int && sp.precision >= 0) || (sp.group && zt_is_one_of(sp.type, "sc")))
+        zt_fail(e, "a bad format specification");
     add_formatted(b, &sp, v);
 }
 

@@ -138,8 +138,8 @@ static ZT_FN(t_escaped, zt_bool(a->self.kind == ZT_STR && a->self.markup));
 static ZT_FN(t_bool, zt_bool(a->self.kind == ZT_BOOL && a->self.u.b == a->x));
 static ZT_FN(t_case, zt_bool(zt_str_is_case(zt_to_str(e, a->self), a->x)));
 static ZT_FN(t_order, zt_bool(zt_holds(e, a->x, a->self, a->v[0])));
-static ZT_FN(t_filter, zt_bool(zt_find_filter(zt_need_str(e, a->self)) != NULL));
-static ZT_FN(t_test, zt_bool(zt_find_test(zt_need_str(e, a->self)) != NULL));
+static ZT_FN(t_filter, zt_bool(a->self.kind == ZT_STR && zt_find_filter(a->self)));
+static ZT_FN(t_test, zt_bool(a->self.kind == ZT_STR && zt_find_test(a->self)));
 static ZT_FN(t_divisible, zt_bool(!zt_is_true(zt_binary(e, '%', a->self, a->v[0]))));
 
 /* odd is remainder 1, even remainder 0 */

@@ -427,7 +427,7 @@ struct zt_val zt_get_slice(struct zt_env *e, struct zt_val v, struct zt_val from
 {
     zt_need_defined(e, v);
     if (!is_indexed(v) || !is_bound(from) || !is_bound(to) || !is_bound(step_val))
-        return zt_undef(v.kind, zt_text(e, "[:]", true));
+        zt_fail(e, "%s has no such slice", zt_type_name(v));
     bool has_step = step_val.kind != ZT_NONE && step_val.kind != ZT_UNSET;
     int64_t step = has_step ? zt_need_int(e, step_val) : 1, n = (int64_t)zt_length(e, v);
     if (step == 0)

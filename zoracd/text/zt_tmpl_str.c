@@ -162,7 +162,7 @@ static bool add_long_case(struct zt_sb *b, uint32_t c, enum zt_case to, uint32_t
     utf8proc_int32_t parts[8] = {'s', 's'};
     int boundary = 0, n = 2;
 
-    if (to == ZT_LOWER || !is_lower(c))
+    if (to == ZT_LOWER || category(c) != CATEGORY(LL))
         return false;
     if (c != 0xdf)
         n = (int)utf8proc_decompose_char((utf8proc_int32_t)c, parts, 8,
@@ -233,6 +233,8 @@ struct zt_val zt_in_case(struct zt_env *e, struct zt_val s, enum zt_case to)
         bool first = (to == ZT_TITLE || to == ZT_CAPITALIZE) && !in_word;
         if (to == ZT_CASEFOLD)
             add_folded(&b, c, s.u.s[i] & ZT_TRUSTED);
+        else if (to == ZT_SWAPCASE && category(c) == CATEGORY(LT))
+            zt_add_char(&b, s.u.s[i]);
         else
             add_cased(&b, s, i, up ? ZT_UPPER : first ? ZT_TITLE : ZT_LOWER);
         in_word = to == ZT_CAPITALIZE || is_cased(c);
@@ -347,6 +349,8 @@ static struct zt_val m_partition(struct zt_env *e, const struct zt_args *a)
     struct zt_val s = self(e, a);
     size_t at = zt_find(e, s, 0, s.n, a->v[0], a->x), end = at + a->v[0].n;
 
+    if (!a->v[0].n)
+        zt_fail(e, "an empty separator");
     if (at == SIZE_MAX)
         at = end = a->x ? 0 : s.n;
     struct zt_val parts[] = {zt_sub(s, 0, at), zt_sub(s, at, end), zt_sub(s, end, s.n)};
