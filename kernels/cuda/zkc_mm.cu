@@ -94,6 +94,8 @@ static int mm_pack(struct zkc_dev *d, struct zk_mat *m, const struct zk_canon *p
         }
         first += parts[i].n;
     }
+    if (r == ZC_OK) /* products look at weights before the kernel before them has ended */
+        r = zkc_check(d, cudaStreamSynchronize(d->stream));
     pthread_mutex_unlock(&d->pack_lock);
     return r < 0 ? zc_diag(dg, r, "a matrix could not be copied to the device") : r;
 }

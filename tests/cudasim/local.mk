@@ -55,14 +55,14 @@ CLEANFILES += %D%/plain/test_mm %D%/plain/libcublas.so.13
 	$(AM_V_CCLD)$(CC) -std=gnu17 -O2 -Wall -Wextra -fPIC -shared -I$(top_srcdir) -o $@ \
 	  $(srcdir)/%D%/sim_cublas.c kernels/cuda/libpic.a
 %D%/plain/test_mm: %D%/test_mm.cc $(sim_deps) $(sim_plain_objects) kernels/cuda/libpic.a
-	$(AM_V_CXXLD)$(sim_cxx) -O2 -o $@ $(srcdir)/%D%/test_mm.cc $(sim_plain_objects) \
+	$(AM_V_CXXLD)$(sim_cxx) -O2 $(LDFLAGS) -o $@ $(srcdir)/%D%/test_mm.cc $(sim_plain_objects) \
 	  kernels/cuda/libpic.a -ldl
 endif
 if HAVE_CUDASIM_RACE
 check_DATA += %D%/race/test_mm
 CLEANFILES += %D%/race/test_mm
 %D%/race/test_mm: %D%/test_mm.cc $(sim_deps) $(sim_race_objects) kernels/cuda/libpic.a
-	$(AM_V_CXXLD)$(sim_race) -O2 -o $@ $(srcdir)/%D%/test_mm.cc $(sim_race_objects) \
+	$(AM_V_CXXLD)$(sim_race) -O2 $(LDFLAGS) -o $@ $(srcdir)/%D%/test_mm.cc $(sim_race_objects) \
 	  kernels/cuda/libpic.a -ldl
 endif
 
