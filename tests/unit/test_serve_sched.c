@@ -39,6 +39,7 @@ static struct {
     uint64_t silent_from; /* from this token on, only tokens without text; 0: none */
     atomic_bool gated;    /* each step waits for one post */
     sem_t gate;
+    atomic_bool in_step;
     atomic_int steps, max_works;
     atomic_int shared, alone; /* steps with pieces of prompts: beside decoding, without it */
 } fake;
@@ -129,8 +130,10 @@ int ze_step(struct ze_engine *e, struct ze_work *works, int n, struct zc_diag *d
     static float logits[64];
     int rows = 0, n_decode = 0, n_prefill = 0;
 
+    fake.in_step = true;
     if (fake.gated)
         sem_wait(&fake.gate);
+    fake.in_step = false;
     ck_assert_int_le(n, e->plan.max_seqs);
     for (int i = 0; i < n; i++)
         if (is_poisoned(&works[i]))
@@ -353,6 +356,27 @@ START_TEST(jobs_share_steps_and_do_not_change_each_other)
     (void)jobs;
     ck_assert_int_eq(fake.max_works, 8);
     ck_assert_int_lt(fake.steps, 8 * 40);
+}
+END_TEST
+
+/* systemd's watchdog is fed while the thread is idle: a step that never ends must not look so. */
+START_TEST(a_thread_in_its_first_step_is_not_idle)
+{
+    struct zs_sched_stats st;
+
+    start();
+    wait_until_idle(&st);
+    fake.gated = true;
+    struct zs_job *job = new_job(1, 60, 5, 3);
+    while (!fake.in_step)
+        usleep(1000);
+    zs_sched_stats(sched, &st);
+    ck_assert_uint_eq(st.is_idle, 0);
+    fake.gated = false;
+    sem_post(&fake.gate);
+    finish(job);
+    zs_job_free(job);
+    wait_until_idle(&st);
 }
 END_TEST
 
@@ -656,6 +680,7 @@ int main(void)
     tcase_add_test(tc, a_job_comes_home_with_its_reply);
     tcase_add_test(tc, the_thread_ends_while_it_sleeps_and_while_it_works);
     tcase_add_test(tc, jobs_share_steps_and_do_not_change_each_other);
+    tcase_add_test(tc, a_thread_in_its_first_step_is_not_idle);
     tcase_add_test(tc, a_long_prompt_stalls_nobody);
     tcase_add_test(tc, pages_run_out_and_everybody_still_finishes);
     tcase_add_test(tc, a_prompt_over_the_context_is_refused_with_both_numbers);

@@ -83,6 +83,14 @@ static void publish(struct zs_sched *s)
         atomic_store_explicit(&s->shown[i], v[i], memory_order_relaxed);
 }
 
+/* Before a step, so that one that never ends is not taken for sleep. */
+static void publish_busy(struct zs_sched *s)
+{
+    size_t i = offsetof(struct zs_sched_stats, is_idle) / sizeof(uint64_t);
+
+    atomic_store_explicit(&s->shown[i], 0, memory_order_relaxed);
+}
+
 void zs_sched_stats(const struct zs_sched *s, struct zs_sched_stats *ret)
 {
     uint64_t v[sizeof *ret / sizeof(uint64_t)];
@@ -526,6 +534,7 @@ static int step(struct zs_sched *s)
 
     if (n == 0)
         return 0;
+    publish_busy(s);
     for (int i = 0; i < n; i++)
         if (i >= n_decode)
             prefill_rows += (uint64_t)s->works[i].n_rows;
