@@ -71,7 +71,7 @@ static struct zt_ids encode(struct zs_transcript *t)
     struct zt_ids ids;
 
     zt_text_init(&text, ZS_PROMPT_MAX_BYTES);
-    zt_ids_init(&ids, 10000);
+    zt_ids_init(&ids, 10000000);
     t_assert_err(zs_prompt_render(&model, t->messages, NULL, NULL, 0, &text, &dg), ZC_OK, &dg);
     t_assert_err(zs_prompt_encode(&model, &text, t, &ids, &dg), ZC_OK, &dg);
     zt_text_release(&text);
@@ -155,6 +155,35 @@ START_TEST(rewritten_history_is_encoded_anew)
 }
 END_TEST
 
+/* Messages that the template rewrites are looked for in vain, again and again: the replies between
+ * them are found all the same, as long as they are near. */
+START_TEST(replies_are_found_between_many_rewritten_messages)
+{
+    enum { TURNS = 60 };
+    static char text[40000];
+    const char reply[] = "Hello there, friend";
+    struct zt_ids ids = letters(reply);
+    struct zs_transcript *t = new_transcript();
+    int at = -1;
+
+    t->max_bytes = 100u << 20;
+    use("{% for m in messages %}{{ m.content | trim }}|{% endfor %}");
+    memset(text, 'a', sizeof text - 2);
+    text[sizeof text - 2] = ' ';
+    for (int i = 0; i < TURNS; i++) {
+        add_user(t, text);
+        add_reply(t, reply, &ids);
+    }
+    struct zt_ids got = encode(t);
+    for (int i = 0; i < TURNS; i++) {
+        at = find(&got, &ids, at + 1);
+        ck_assert_msg(at >= 0, "reply %d", i);
+    }
+    zt_ids_release(&got);
+    zt_ids_release(&ids);
+}
+END_TEST
+
 /* Ids that say something else than the transcript, be it a control token more, are not used. */
 START_TEST(ids_that_say_something_else_are_not_used)
 {
@@ -201,6 +230,7 @@ int main(void)
     tcase_add_test(tc, generated_ids_stand_where_their_text_stands);
     tcase_add_test(tc, a_user_who_quotes_a_reply_is_not_taken_for_it);
     tcase_add_test(tc, rewritten_history_is_encoded_anew);
+    tcase_add_test(tc, replies_are_found_between_many_rewritten_messages);
     tcase_add_test(tc, ids_that_say_something_else_are_not_used);
     tcase_add_test(tc, what_a_message_says_never_becomes_a_control_token);
     suite_add_tcase(s, tc);

@@ -57,22 +57,41 @@ struct splice {
     const struct zs_reply_ids *ids;
 };
 
-/* The first place of needle at or behind from where all bytes are untrusted; -1 if there is none.
- * Neighbouring spans differ in kind, so that such a place lies within one span. */
-static ptrdiff_t find_untrusted(const struct zt_text *text, size_t from, const char *needle,
-                                size_t len)
-{
-    const char *base = zc_buf_str(&text->buf);
+#define NEAR  65536 /* bytes in which a message is looked for in any case */
+#define SPARE 16    /* times the text: what may be looked through in vain beyond that */
 
-    for (size_t i = 0; i < text->n_spans; i++) {
+/* Where the search for the messages is. Behind a message that the template rewrote the whole rest
+ * of the text is looked through; when that has happened often, only what is near. So the time is
+ * bounded by the text, however many messages there are. */
+struct finder {
+    const struct zt_text *text;
+    size_t from, span; /* the place, and the first span that reaches beyond it */
+    size_t spare;      /* bytes */
+};
+
+/* The first place of needle at or behind f->from where all bytes are untrusted; -1 if there is
+ * none. Neighbouring spans differ in kind, so that such a place lies within one span. */
+static ptrdiff_t find_untrusted(struct finder *f, const char *needle, size_t len)
+{
+    const struct zt_text *text = f->text;
+    const char *base = zc_buf_str(&text->buf);
+    size_t reach = f->from + len + NEAR + f->spare, looked = 0;
+
+    for (; f->span < text->n_spans; f->span++)
+        if (text->spans[f->span].off + text->spans[f->span].len > f->from)
+            break;
+    for (size_t i = f->span; i < text->n_spans && text->spans[i].off < reach; i++) {
         size_t end = text->spans[i].off + text->spans[i].len;
-        size_t off = text->spans[i].off > from ? text->spans[i].off : from;
+        size_t off = text->spans[i].off > f->from ? text->spans[i].off : f->from;
+        end = end < reach ? end : reach;
         if (text->spans[i].trusted || off >= end)
             continue;
         const char *hit = memmem(base + off, end - off, needle, len);
         if (hit)
             return hit - base;
+        looked += end - off;
     }
+    f->spare -= looked < f->spare ? looked : f->spare;
     return -1;
 }
 
@@ -81,26 +100,27 @@ static ptrdiff_t find_untrusted(const struct zt_text *text, size_t from, const c
 static size_t find_splices(const struct zt_text *text, const struct zs_transcript *t,
                            struct splice *splices)
 {
-    size_t n = 0, from = 0, len = zs_transcript_len(t);
+    struct finder f = {.text = text, .spare = SPARE * text->buf.len};
+    size_t n = 0, len = zs_transcript_len(t);
 
     for (size_t i = 0; i < len; i++) {
         const json_t *content = json_object_get(json_array_get(t->messages, i), "content");
         size_t bytes = json_string_length(content);
         if (bytes == 0)
             continue;
-        ptrdiff_t off = find_untrusted(text, from, json_string_value(content), bytes);
+        ptrdiff_t off = find_untrusted(&f, json_string_value(content), bytes);
         if (off < 0)
             continue;
-        from = (size_t)off + bytes;
+        f.from = (size_t)off + bytes;
         if (t->reply[i].n)
             splices[n++] = (struct splice){(size_t)off, bytes, &t->reply[i]};
     }
     return n;
 }
 
-/* Encodes bytes [off, end) of text with their kinds. */
+/* Encodes bytes [off, end) of text with their kinds. span: one that is not behind off; moves on. */
 static int encode_part(const struct zs_model *m, const struct zt_text *text, size_t off, size_t end,
-                       struct zt_ids *ids, struct zc_diag *dg)
+                       size_t *span, struct zt_ids *ids, struct zc_diag *dg)
 {
     struct zt_text part;
     int r = ZC_OK;
@@ -108,7 +128,9 @@ static int encode_part(const struct zs_model *m, const struct zt_text *text, siz
     if (off == end)
         return ZC_OK;
     zt_text_init(&part, ZS_PROMPT_MAX_BYTES);
-    for (size_t i = 0; r == ZC_OK && i < text->n_spans; i++) {
+    while (*span + 1 < text->n_spans && text->spans[*span + 1].off <= off)
+        ++*span;
+    for (size_t i = *span; r == ZC_OK && i < text->n_spans && text->spans[i].off < end; i++) {
         const struct zt_span *s = &text->spans[i];
         size_t a = s->off > off ? s->off : off;
         size_t b = s->off + s->len < end ? s->off + s->len : end;
@@ -127,18 +149,18 @@ static int encode_spliced(const struct zs_model *m, const struct zt_text *text,
                           const struct splice *splices, size_t n, struct zt_ids *ids,
                           struct zc_diag *dg)
 {
-    size_t off = 0;
+    size_t off = 0, span = 0;
     int r;
 
     for (size_t i = 0; i < n; i++) {
-        r = encode_part(m, text, off, splices[i].off, ids, dg);
+        r = encode_part(m, text, off, splices[i].off, &span, ids, dg);
         for (size_t k = 0; r == ZC_OK && k < splices[i].ids->n; k++)
             r = zt_ids_add(ids, splices[i].ids->ids[k]);
         if (r < 0)
             return r;
         off = splices[i].off + splices[i].len;
     }
-    return encode_part(m, text, off, text->buf.len, ids, dg);
+    return encode_part(m, text, off, text->buf.len, &span, ids, dg);
 }
 
 /* Whether two lists of ids say the same text, control tokens included. */
