@@ -15,9 +15,10 @@
 #include "common/zc_log.h"
 #include "common/zc_mem.h"
 
-#define READ_BYTES    65536 /* of one read, and what a connection may bring in one turn */
-#define TURN_MESSAGES 64    /* messages of one connection in one turn */
-#define KEEP_BYTES    16384 /* a drained buffer larger than this is given back */
+#define READ_BYTES    65536   /* of one read, and what a connection may bring in one turn */
+#define TURN_MESSAGES 64      /* messages of one connection in one turn */
+#define KEEP_BYTES    16384   /* a drained buffer larger than this is given back */
+#define LARGE_BYTES   1048576 /* after one like this the allocator is asked to give back, too */
 
 static void on_read(evutil_socket_t fd, short what, void *arg);
 static void on_write(evutil_socket_t fd, short what, void *arg);
@@ -182,6 +183,7 @@ static int count_unsent(struct zs_conn *c)
 static void reset_out(struct zs_conn *c)
 {
     c->sent = 0;
+    c->front->was_large |= c->out.cap > LARGE_BYTES;
     if (c->out.cap > KEEP_BYTES)
         zc_buf_release(&c->out);
     else
@@ -332,6 +334,7 @@ static void take_messages(struct zs_conn *c)
     }
     zc_buf_drain(&c->in, start);
     c->scanned -= start;
+    c->front->was_large |= c->in.cap > LARGE_BYTES;
     if (c->in.len == 0 && c->in.cap > KEEP_BYTES)
         zc_buf_release(&c->in);
     if (count_input(c) < 0 && c->state == ZS_CONN_OPEN)

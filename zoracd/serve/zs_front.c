@@ -11,6 +11,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "common/zc_log.h"
 #include "common/zc_mem.h"
@@ -310,6 +313,18 @@ static void feed_watchdog(struct zs_front *f)
     }
 }
 
+/* What large messages took stays with the allocator, some tens of megabytes of it, in pieces
+ * between what is still used: it goes back to the system when nobody waits for anything. */
+static void give_memory_back(struct zs_front *f)
+{
+    if (!f->was_large || f->n_jobs > 0)
+        return;
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+    f->was_large = false;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct zs_front *f = arg;
@@ -322,6 +337,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     }
     zs_jobs_tell_loading(f);
     feed_watchdog(f);
+    give_memory_back(f);
     arm_tick(f);
 }
 

@@ -76,6 +76,7 @@ struct zs_front {
     struct zs_text *text;
     struct zs_sched *sched;
     bool ring_sched; /* at the end of the turn */
+    bool was_large;  /* a message was, since the allocator last gave memory back */
     int listen_fd;
     struct event *listen_ev, *accept_timer, *tick, *loader_ev, *sched_ev;
     struct event *text_ev[ZS_TEXT_THREADS];
@@ -86,7 +87,7 @@ struct zs_front {
     bool done;
     struct zs_counters count;
     uint64_t beat_steps; /* watchdog: the engine's step counter when it was last fed */
-    uint64_t told_done; /* bytes of the load that systemd knows of */
+    uint64_t told_done;  /* bytes of the load that systemd knows of */
 };
 
 /* ---- zs_front.c ---------------------------------------------------------------------------- */
