@@ -10,6 +10,7 @@ says, and texts with addresses of objects count as such; our errors over limits 
 """
 import argparse
 import collections
+import copy
 import json
 import os
 import random
@@ -253,7 +254,7 @@ KINDS = {
 
 def reference(template):
     try:
-        return env.from_string(template).render(**CONTEXT)
+        return env.from_string(template).render(**copy.deepcopy(CONTEXT))
     except RecursionError:
         raise
     except Exception as e:

@@ -69,6 +69,15 @@ int zt_text_add(struct zt_text *t, const char *p, size_t n, bool trusted)
     return ZC_OK;
 }
 
+void zt_text_truncate(struct zt_text *t, size_t len)
+{
+    zc_buf_truncate(&t->buf, len);
+    while (t->n_spans && t->spans[t->n_spans - 1].off >= len)
+        t->n_spans--;
+    if (t->n_spans)
+        t->spans[t->n_spans - 1].len = len - t->spans[t->n_spans - 1].off;
+}
+
 int zt_text_copy(struct zt_text *t, const struct zt_text *from, size_t off, size_t len)
 {
     while (len > 0) {

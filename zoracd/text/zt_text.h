@@ -29,6 +29,8 @@ void zt_text_release(struct zt_text *t);
 void zt_text_clear(struct zt_text *t);
 /* Appends n bytes of one kind; ZC_ELIMIT over the maximum, ZC_ENOMEM. */
 int zt_text_add(struct zt_text *t, const char *p, size_t n, bool trusted);
+/* Shortens to the first len bytes. */
+void zt_text_truncate(struct zt_text *t, size_t len);
 /* Appends bytes off .. off + len of another text, each of the kind it has there. */
 int zt_text_copy(struct zt_text *t, const struct zt_text *from, size_t off, size_t len);
 /* Whether bytes off .. off + len all are trusted. */

@@ -75,33 +75,34 @@ static void bind_vars(struct zt_env *e, const struct zt_dict *trusted, const str
     }
 }
 
-/* The text, in runs of one origin. */
-static void emit(struct zt_env *e, struct zt_val s, struct zt_text *out)
+void zt_print(struct zt_env *e, struct zt_val s)
 {
     char utf8[1024];
 
+    if (e->out) {
+        zt_add(e->out, s);
+        return;
+    }
     for (size_t i = 0, n = 0; i < s.n; n = 0) {
         uint32_t origin = s.u.s[i] & ZT_TRUSTED;
-        while (i < s.n && (s.u.s[i] & ZT_TRUSTED) == origin && n + 4 <= sizeof utf8)
-            n += (size_t)zc_utf8_put(utf8 + n, zt_char(s, i++));
-        int err = zt_text_add(out, utf8, n, origin != 0);
+        for (; i < s.n && (s.u.s[i] & ZT_TRUSTED) == origin && n + 4 <= sizeof utf8; i++) {
+            uint32_t c = zt_char(s, i);
+            utf8[n] = (char)c;
+            n += c < 0x80 ? 1 : (size_t)zc_utf8_put(utf8 + n, c);
+        }
+        int err = zt_text_add(e->text, utf8, n, origin != 0);
         if (err < 0)
             zt_fail_err(e, err, "the text is longer than allowed");
     }
 }
 
-static int render(struct zt_env *e, const char *trusted, const struct zt_tmpl_in *in,
-                  struct zt_text *out)
+static int render(struct zt_env *e, const char *trusted, const struct zt_tmpl_in *in)
 {
-    struct zt_sb b = {.e = e};
-
     if (setjmp(e->on_fail))
         return e->err;
-    e->out = &b;
     bind_vars(e, dict_of(e, trusted, trusted ? strlen(trusted) : 0, true),
               dict_of(e, in->json, in->json_len, false));
     zt_run(e);
-    emit(e, zt_take(&b), out);
     return ZC_OK;
 }
 
@@ -116,7 +117,9 @@ int zt_tmpl_render(const struct zt_tmpl *tmpl, const struct zt_tmpl_in *in, stru
                        .line = 1,
                        .steps = in->max_steps ? in->max_steps : default_steps,
                        .tmpl = tmpl,
+                       .text = out,
                        .now = in->now};
+    size_t len = out->buf.len;
     struct zt_tmpl_in text = *in;
     char *trusted = in->trusted_vars ? json_dumps(in->trusted_vars, JSON_COMPACT) : NULL;
     char *vars = in->vars ? json_dumps(in->vars, JSON_COMPACT) : NULL;
@@ -129,7 +132,9 @@ int zt_tmpl_render(const struct zt_tmpl *tmpl, const struct zt_tmpl_in *in, stru
     zc_buf_init(&e.scratch, max);
     int err = (in->vars && !vars) || (in->trusted_vars && !trusted)
                   ? zc_diag(dg, ZC_EFORMAT, "the variables cannot be written as JSON")
-                  : render(&e, trusted, &text, out);
+                  : render(&e, trusted, &text);
+    if (err < 0)
+        zt_text_truncate(out, len);
     zt_env_release(&e);
     free(vars);
     free(trusted);

@@ -84,8 +84,12 @@ static void add_keyword(struct zt_env *e, struct zt_args *a, struct zt_val name,
 
 static struct zt_args eval_args(struct zt_env *e, const struct zt_node *arg)
 {
-    struct zt_list *l = zt_list_new(e, arg ? 4 : 0);
     struct zt_args a = {.self = ZT_NO_VALUE};
+    struct zt_list *l;
+
+    if (!arg)
+        return a;
+    l = zt_list_new(e, 4);
 
     for (; arg; arg = arg->next) {
         struct zt_val v = eval(e, arg->a);
@@ -464,7 +468,7 @@ static struct zt_val eval(struct zt_env *e, const struct zt_node *n)
 static void print(struct zt_env *e, struct zt_val v)
 {
     v = zt_to_str(e, v);
-    zt_add(e->out, e->autoescape ? zt_escape(e, v) : v);
+    zt_print(e, e->autoescape ? zt_escape(e, v) : v);
 }
 
 static void exec_call_block(struct zt_env *e, const struct zt_node *n)
@@ -517,7 +521,7 @@ static enum flow exec_node(struct zt_env *e, const struct zt_node *n)
 {
     switch (n->type) {
     case ZT_N_DATA:
-        zt_add(e->out, n->val);
+        zt_print(e, n->val);
         return NEXT;
     case ZT_N_PRINT:
         print(e, eval(e, n->a));

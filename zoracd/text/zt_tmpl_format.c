@@ -530,6 +530,9 @@ static void percent_one(struct zt_sb *b, struct percent *f, struct spec *sp)
         v = zt_int((int64_t)v.u.f, v.trusted);
     if (zt_is_one_of(sp->type, "diu"))
         sp->type = 'd';
+    sp->precision = sp->type == 'c' ? -1 : sp->precision;
+    if (sp->type == 'c' && v.kind == ZT_STR && v.n != 1)
+        zt_fail(b->e, "%%c needs one character");
     if (zt_is_one_of(sp->type, "sr") || (sp->type == 'c' && v.kind == ZT_STR)) {
         v = sp->type == 'r' ? zt_repr(b->e, v) : zt_to_str(b->e, v);
         v = f->markup ? zt_escape(b->e, v) : v;

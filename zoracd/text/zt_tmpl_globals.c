@@ -211,22 +211,24 @@ static struct zt_val g_range(struct zt_env *e, const struct zt_args *a)
     bool one = !ZT_IS_GIVEN(a->v[1]);
     int64_t from = one ? 0 : a->v[0].u.i, to = one ? a->v[0].u.i : zt_need_int(e, a->v[1]);
     int64_t step = a->v[2].u.i;
-    struct zt_list *l = zt_list_new(e, 0);
+    uint64_t by = step > 0 ? (uint64_t)step : 0 - (uint64_t)step, n;
     struct zt_sb b = {.e = e};
 
     if (step == 0)
         zt_fail(e, "a range with step 0");
+    n = step > 0 ? (from < to ? (uint64_t)to - (uint64_t)from : 0)
+                 : (from > to ? (uint64_t)from - (uint64_t)to : 0);
+    n = n ? (n - 1) / by + 1 : 0;
+    if (n > MAX_RANGE)
+        zt_fail(e, "a range of more than %d numbers", MAX_RANGE);
+    struct zt_list *l = zt_list_new(e, n);
     zt_addf(&b, false, "range(%lld, %lld", (long long)from, (long long)to);
     if (step != 1)
         zt_addf(&b, false, ", %lld", (long long)step);
-    zt_addf(&b, false, ")");
+    zt_add_ascii(&b, ")", false);
     l->text = zt_utf8(e, zt_take(&b));
-    for (bool more = true; more && (step > 0 ? from < to : from > to);) {
-        if (l->n == MAX_RANGE)
-            zt_fail(e, "a range of more than %d numbers", MAX_RANGE);
+    for (; l->n < n; from = (int64_t)((uint64_t)from + (uint64_t)step))
         zt_push(e, l, zt_int(from, a->v[0].trusted));
-        more = !__builtin_add_overflow(from, step, &from);
-    }
     return zt_of_list(ZT_RANGE, l);
 }
 

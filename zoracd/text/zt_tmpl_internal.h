@@ -241,7 +241,8 @@ struct zt_env {
     const struct zt_tmpl *tmpl;
     struct zt_val *vars; /* of the outermost scope, by name id */
     struct zt_scope root, *scope;
-    struct zt_sb *out;
+    struct zt_text *text; /* where the text goes */
+    struct zt_sb *out;    /* or where it is captured, NULL if it is not */
     struct zt_val block; /* what the filter of a filter or set block works on */
     bool autoescape;
     int64_t now;
@@ -260,8 +261,10 @@ struct zt_lexeme *zt_lex(struct zt_env *e, const char *src, size_t len);
 void zt_parse(struct zt_tmpl *t, const char *src, size_t len);
 /* Fails for a filter or test that does not exist. */
 _Noreturn void zt_fail_unknown(struct zt_env *e, const struct zt_node *n);
-/* Runs the statements of e->tmpl; what they print goes to e->out. */
+/* Runs the statements of e->tmpl. */
 void zt_run(struct zt_env *e);
+/* A string to wherever the text goes (zt_tmpl.c). */
+void zt_print(struct zt_env *e, struct zt_val s);
 /* The value that calling fn with self is; what the sandbox refuses is undefined. */
 struct zt_val zt_bind_method(struct zt_env *e, struct zt_val self, const struct zt_builtin *fn);
 /* obj.name; item: whether obj["name"] may answer too. */

@@ -66,7 +66,7 @@ void *zt_grow(struct zt_env *e, void *p, size_t n, size_t *cap, size_t size)
 {
     if (n < *cap)
         return p;
-    *cap = *cap ? *cap * 2 : 8;
+    *cap = *cap ? *cap * 2 : 4;
     void *more = zt_alloc(e, *cap, size);
     return n ? memcpy(more, p, n * size) : more;
 }
@@ -125,6 +125,10 @@ struct zt_val zt_decode(struct zt_env *e, const char *p, size_t len, bool truste
     size_t n = 0;
 
     while (u < end) {
+        while (u < end && *u < 0x80)
+            s[n++] = *u++ | origin;
+        if (u == end)
+            break;
         uint32_t c = *u++;
         int more = c < 0xc0 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
         for (c = more ? c & (0x3fu >> more) : c; more > 0; more--)
@@ -178,14 +182,15 @@ size_t zt_find(struct zt_env *e, struct zt_val s, size_t from, size_t to, struct
 {
     if (from > to || sub.n > to - from)
         return SIZE_MAX;
+    zt_step(e, 1 + (to - from) / 64);
     for (size_t k = 0, n = to - from - sub.n; k <= n; k++) {
         size_t at = last ? to - sub.n - k : from + k, i = 0;
         while (i < sub.n && zt_char(s, at + i) == zt_char(sub, i))
             i++;
         if (i == sub.n)
             return at;
-        if (k % 64 == 0 || i > 64)
-            zt_step(e, 1 + i / 64);
+        if (i > 64)
+            zt_step(e, i / 64);
     }
     return SIZE_MAX;
 }
@@ -411,9 +416,12 @@ static struct zt_pair *find(struct zt_env *e, const struct zt_dict *d, struct zt
     }
     if (k.kind != ZT_STR)
         hash(e, k);
-    for (size_t i = 0; i < d->n; i++)
-        if (zt_is_equal(e, d->e[i].k, k))
+    for (size_t i = 0; i < d->n; i++) {
+        struct zt_val x = d->e[i].k;
+        if (x.kind != ZT_STR || k.kind != ZT_STR ? zt_is_equal(e, x, k)
+                                                 : x.n == k.n && zt_compare(x, k) == 0)
             return &d->e[i];
+    }
     return NULL;
 }
 
