@@ -182,7 +182,7 @@ def diff(inspect, n):
         given = [conversation(rng, version) for _ in range(n if "large" not in name else n // 5)]
         run = subprocess.run([inspect, "render", folder], text=True, capture_output=True,
                              input="".join(json.dumps(g) + "\n" for g in given))
-        got = [json.loads(line) for line in run.stdout.splitlines()]
+        got = [json.loads(line) for line in run.stdout.split("\n")[:-1]]
         want = [answer(tokenizer, g) for g in given]
         wrong = [(g, w, o) for g, w, o in zip(given, want, got) if w.get("ids") != o.get("ids")
                  and "a thought that is not closed" not in o.get("error", "")]

@@ -97,7 +97,7 @@ def rows(sp, rng, n):
 def ask(inspect, verb, path, lines):
     run = subprocess.run([inspect, *verb, path], input="\n".join(map(json.dumps, lines)) + "\n",
                          capture_output=True, text=True)
-    return [json.loads(line) for line in run.stdout.splitlines()] or [run.stderr]
+    return [json.loads(line) for line in run.stdout.split("\n")[:-1]] or [run.stderr]
 
 
 def diff(inspect, n, models):

@@ -715,6 +715,31 @@ START_TEST(what_is_not_done_is_refused_by_name)
 }
 END_TEST
 
+/* Parts that are done one by one, and whose meaning together is not. */
+START_TEST(what_is_not_done_together_is_refused_by_name)
+{
+#define ADDED(content) "{\"content\":\"" content "\",\"normalized\":true}"
+#define MODEL          "\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}"
+#define REPLACE(from, to)                                                                          \
+    "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"" from "\"},\"content\":\"" to \
+    "\"},"
+    static const char *const cases[][2] = {
+        {"{\"added_tokens\":[" ADDED("xx") "]," REPLACE("x", "") MODEL, "nothing is left of it"},
+        {"{\"added_tokens\":[" ADDED("x") "," ADDED("y") "]," REPLACE("x", "y") MODEL,
+         "'x' and 'y' are the same when normalized"},
+        {"{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":"
+         "\"first\"}," REPLACE("x", "") MODEL,
+         "Metaspace 'first' after a normalizer"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int r = load(cases[i][0], strlen(cases[i][0]));
+        ck_assert_msg(r == ZC_EUNSUPPORTED && strstr(dg.text, cases[i][1]), "%zu: %s: %s", i,
+                      zc_err_name(r), dg.text);
+    }
+}
+END_TEST
+
 START_TEST(a_bad_file_is_explained)
 {
     static const struct {
@@ -1000,6 +1025,7 @@ int main(void)
     tc = tcase_create("bad files");
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, what_is_not_done_is_refused_by_name);
+    tcase_add_test(tc, what_is_not_done_together_is_refused_by_name);
     tcase_add_test(tc, a_bad_file_is_explained);
     tcase_add_test(tc, a_bad_tekken_is_explained);
     tcase_add_test(tc, the_file_of_a_directory_is_chosen);

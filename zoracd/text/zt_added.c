@@ -35,10 +35,19 @@ int zt_added_set_init(struct zt_added_set *set, const struct zt_added_token *tok
         return zc_diag(dg, r, "no memory for the added tokens");
     set->tokens = p;
     for (size_t i = 0; i < n; i++) {
-        if (tokens[i].normalized == normalized && tokens[i].n_pattern > 0)
+        if (tokens[i].normalized == normalized)
             set->tokens[set->n++] = &tokens[i];
     }
     qsort(set->tokens, set->n, sizeof *set->tokens, compare);
+    for (size_t i = 1; i < set->n; i++) {
+        const struct zt_added_token *a = set->tokens[i - 1], *b = set->tokens[i];
+        if (a->n_pattern == b->n_pattern && memcmp(a->pattern, b->pattern, a->n_pattern) == 0)
+            return zc_diag(
+                dg, ZC_EUNSUPPORTED,
+                "added tokens '%.60s' and '%.60s' are the same when normalized, which is "
+                "not supported",
+                a->content, b->content);
+    }
     for (size_t i = 0, byte = 0; byte <= 256; byte++) {
         while (i < set->n && (unsigned char)set->tokens[i]->pattern[0] < byte)
             i++;

@@ -31,8 +31,8 @@ struct zt_added_set {
     size_t first[257]; /* where those begin whose pattern begins with a byte */
 };
 
-/* Those of n tokens whose normalized is as given; the tokens are borrowed. An empty pattern matches
- * nowhere. Of two with the same pattern the first in the list is taken. ZC_ENOMEM. */
+/* Those of n tokens whose normalized is as given; the tokens are borrowed. ZC_EUNSUPPORTED if two
+ * have the same pattern. ZC_ENOMEM. */
 int zt_added_set_init(struct zt_added_set *set, const struct zt_added_token *tokens, size_t n,
                       bool normalized, struct zc_diag *dg);
 void zt_added_set_release(struct zt_added_set *set);

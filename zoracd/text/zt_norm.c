@@ -147,6 +147,18 @@ void zt_norm_release(struct zt_norm *norm)
     *norm = (struct zt_norm){0};
 }
 
+bool zt_norm_can_cut_start(const struct zt_norm *norm)
+{
+    bool can = false;
+
+    for (size_t i = 0; i < norm->n_steps; i++) {
+        const struct zt_norm_step *s = &norm->steps[i];
+        can |= (s->kind == STEP_STRIP && s->strip_left) ||
+               (s->kind == STEP_REPLACE && s->n_content == 0);
+    }
+    return can;
+}
+
 /* ---- running ------------------------------------------------------------------------------ */
 
 /* Whether the form leaves the character alone, and it neither joins the one before it nor changes

@@ -5,6 +5,7 @@
 #ifndef ZORACD_TEXT_ZT_NORM_H
 #define ZORACD_TEXT_ZT_NORM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <jansson.h>
@@ -28,6 +29,8 @@ int zt_norm_init(struct zt_norm *norm, const json_t *spec, struct zc_diag *dg);
 /* One step: SentencePiece's normalizer, whose contents are taken. */
 void zt_norm_init_spm(struct zt_norm *norm, struct zt_spm_norm *spm);
 void zt_norm_release(struct zt_norm *norm);
+/* Whether what comes out may begin later than what goes in: a step takes characters away. */
+bool zt_norm_can_cut_start(const struct zt_norm *norm);
 
 /* Normalizes bytes off .. off + len of text, valid UTF-8 (any for SentencePiece), into out, which
  * is emptied first; tmp is room to work in. What replaces bytes is trusted if all of them were. */

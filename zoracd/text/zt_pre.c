@@ -228,6 +228,15 @@ int zt_pre_init_pattern(struct zt_pre *pre, const char *pattern, size_t len, str
     return add_step(pre, STEP_BYTES, dg) ? ZC_OK : ZC_ELIMIT;
 }
 
+bool zt_pre_has_first(const struct zt_pre *pre)
+{
+    bool has = false;
+
+    for (size_t i = 0; i < pre->n_steps; i++)
+        has |= pre->steps[i].kind == STEP_METASPACE && pre->steps[i].scheme == SCHEME_FIRST;
+    return has;
+}
+
 void zt_pre_release(struct zt_pre *pre)
 {
     for (size_t i = 0; i < pre->n_steps; i++)

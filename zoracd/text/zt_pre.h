@@ -33,6 +33,8 @@ struct zt_pre_work {
 int zt_pre_init(struct zt_pre *pre, const json_t *spec, struct zc_diag *dg);
 /* One pattern whose matches are pieces, then bytes to characters: what tiktoken does. */
 int zt_pre_init_pattern(struct zt_pre *pre, const char *pattern, size_t len, struct zc_diag *dg);
+/* Whether the beginning of the whole text is cut in a way of its own: Metaspace "first". */
+bool zt_pre_has_first(const struct zt_pre *pre);
 void zt_pre_release(struct zt_pre *pre);
 
 /* max: bytes of any text that a step writes. */

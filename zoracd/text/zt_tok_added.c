@@ -45,6 +45,11 @@ static int make_pattern(struct zt_tok *tok, struct zt_added_token *t, struct zc_
     if (r >= 0 && out.buf.len > ZT_TOK_MAX_CONTENT)
         r = zc_diag(dg, ZC_ELIMIT, "a token of %zu bytes when normalized, at most %d are allowed",
                     out.buf.len, ZT_TOK_MAX_CONTENT);
+    if (r >= 0 && out.buf.len == 0)
+        r = zc_diag(dg, ZC_EUNSUPPORTED,
+                    "added token '%.60s': nothing is left of it when normalized, which is not "
+                    "supported",
+                    t->content);
     if (r >= 0) {
         t->pattern = zc_xstrndup(zc_buf_str(&out.buf), out.buf.len);
         t->n_pattern = out.buf.len;

@@ -377,6 +377,11 @@ static int read_parts(struct zt_tok *tok, const struct parts *parts, struct zc_d
         (r = zt_decoder_init(&tok->decoder, json_object_get(top, "decoder"), dg)) < 0 ||
         (r = read_added(tok, json_object_get(top, "added_tokens"), dg)) < 0)
         return r;
+    /* The reference asks where a character stood before it was normalized. */
+    if (zt_norm_can_cut_start(&tok->norm) && zt_pre_has_first(&tok->pre))
+        return zc_diag(dg, ZC_EUNSUPPORTED,
+                       "Metaspace 'first' after a normalizer that takes characters away is not "
+                       "supported");
     return read_post(tok, json_object_get(top, "post_processor"), 0, dg);
 }
 
