@@ -15,9 +15,8 @@
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
 
-#define SCHEMA_VERSION 1
-
-static const char schema[] =
+/* What each version of the schema added to the one before. */
+static const char *const schemas[] = {
     "CREATE TABLE conversation ("
     "  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, updated INTEGER NOT NULL);"
     "CREATE TABLE message ("
@@ -26,7 +25,20 @@ static const char schema[] =
     "  role TEXT NOT NULL, content TEXT NOT NULL,"
     "  finish TEXT," /* of a reply: NULL while it is being written */
     "  created INTEGER NOT NULL);"
-    "CREATE INDEX message_by_conversation ON message(conversation, id);";
+    "CREATE INDEX message_by_conversation ON message(conversation, id);",
+    /* What came of a reply that has not ended, a row each: a longer content would be written anew
+     * with every piece. */
+    "CREATE TABLE piece ("
+    "  id INTEGER PRIMARY KEY,"
+    "  message INTEGER NOT NULL REFERENCES message(id) ON DELETE CASCADE,"
+    "  text TEXT NOT NULL);"
+    "CREATE INDEX piece_by_message ON piece(message, id);"
+    "CREATE VIEW whole AS SELECT id, conversation, role, content ||"
+    "  coalesce((SELECT group_concat(text, '') FROM"
+    "    (SELECT text FROM piece WHERE message = m.id ORDER BY id)), '') AS content"
+    "  FROM message m;",
+};
+#define SCHEMA_VERSION (int)(sizeof schemas / sizeof *schemas)
 
 struct zcli_store {
     sqlite3 *db;
@@ -113,10 +125,14 @@ static int set_up(struct zcli_store *s, struct zc_diag *dg)
      */
     if ((r = exec(s, "BEGIN IMMEDIATE", dg)) < 0 || (r = get_version(s, &version, dg)) < 0)
         return r;
-    if (version == 0 &&
-        ((r = exec(s, schema, dg)) < 0 || (r = exec(s, "PRAGMA user_version=1", dg)) < 0))
-        return r;
-    return exec(s, "COMMIT", dg);
+    while (r == ZC_OK && version < SCHEMA_VERSION) {
+        char sql[64];
+        r = exec(s, schemas[version++], dg);
+        snprintf(sql, sizeof sql, "PRAGMA user_version=%d", version);
+        if (r == ZC_OK)
+            r = exec(s, sql, dg);
+    }
+    return r < 0 ? r : exec(s, "COMMIT", dg);
 }
 
 int zcli_store_open(struct zcli_store **ret_s, const char *path, struct zc_diag *dg)
@@ -353,10 +369,10 @@ int zcli_store_messages(struct zcli_store *s, int64_t conv, json_t **ret_message
 {
     sqlite3_stmt *st;
     int r = prepare(s, &st, dg,
-                    "SELECT role, content FROM message m WHERE conversation = ?1 "
+                    "SELECT role, content FROM whole m WHERE conversation = ?1 "
                     "AND NOT (role = 'assistant' AND content = '') "
                     "AND NOT (role = 'user' AND coalesce((SELECT role = 'assistant' AND "
-                    "content = '' FROM message n WHERE n.conversation = ?1 AND n.id > m.id "
+                    "content = '' FROM whole n WHERE n.conversation = ?1 AND n.id > m.id "
                     "ORDER BY n.id LIMIT 1), 1)) ORDER BY id",
                     "i", conv);
     return r < 0 ? r : collect(s, st, ret_messages, dg);
@@ -398,8 +414,8 @@ int zcli_store_turn_append(struct zcli_store *s, int64_t reply, const char *piec
                            struct zc_diag *dg)
 {
     sqlite3_stmt *st;
-    int r = prepare(s, &st, dg, "UPDATE message SET content = content || ? WHERE id = ?", "bi",
-                    piece, n, reply);
+    int r =
+        prepare(s, &st, dg, "INSERT INTO piece(message, text) VALUES(?, ?)", "ib", reply, piece, n);
     return r < 0 ? r : finish(s, st, dg);
 }
 
@@ -407,8 +423,17 @@ int zcli_store_turn_end(struct zcli_store *s, int64_t reply, const char *text, c
                         struct zc_diag *dg)
 {
     sqlite3_stmt *st;
-    int r = prepare(s, &st, dg,
-                    "UPDATE message SET content = coalesce(?, content), finish = ? WHERE id = ?",
-                    "ssi", text, end, reply);
-    return r < 0 ? r : finish(s, st, dg);
+    int r;
+
+    if ((r = exec(s, "BEGIN IMMEDIATE", dg)) < 0)
+        return r;
+    if ((r = prepare(s, &st, dg,
+                     "UPDATE message SET content = coalesce(?, (SELECT content FROM whole "
+                     "WHERE whole.id = message.id)), finish = ? WHERE id = ?",
+                     "ssi", text, end, reply)) < 0 ||
+        (r = finish(s, st, dg)) < 0 ||
+        (r = prepare(s, &st, dg, "DELETE FROM piece WHERE message = ?", "i", reply)) < 0 ||
+        (r = finish(s, st, dg)) < 0 || (r = exec(s, "COMMIT", dg)) < 0)
+        exec(s, "ROLLBACK", NULL);
+    return r;
 }

@@ -153,6 +153,81 @@ START_TEST(partial_reply_survives_kill)
 }
 END_TEST
 
+/* Bytes that this process has written so far; -1 where the system does not say. */
+static long long written(void)
+{
+    char line[128];
+    long long n = -1;
+    FILE *f = fopen("/proc/self/io", "re");
+
+    while (f && fgets(line, sizeof line, f))
+        sscanf(line, "wchar: %lld", &n);
+    if (f)
+        fclose(f);
+    return n;
+}
+
+/* Twice as long a reply may not cost four times as much. */
+START_TEST(pieces_cost_the_same_however_long_the_reply_is)
+{
+    enum { N = 3000 };
+    static const char piece[] = "a piece of a reply of some length, as there are many; ";
+    struct zcli_conv c;
+    int64_t reply;
+
+    t_assert_err(zcli_store_create(s, "long", NULL, &c, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_turn_begin(s, c.id, "go on", &reply, &dg), ZC_OK, &dg);
+    long long before = written();
+    for (int i = 0; i < N; i++)
+        t_assert_err(zcli_store_turn_append(s, reply, piece, sizeof piece - 1, &dg), ZC_OK, &dg);
+    if (before >= 0)
+        ck_assert_int_lt(written() - before, N * 20000LL);
+    for (int ended = 0; ended < 2; ended++) {
+        json_t *m;
+        t_assert_err(zcli_store_messages(s, c.id, &m, &dg), ZC_OK, &dg);
+        const char *text = json_string_value(json_object_get(json_array_get(m, 1), "content"));
+        ck_assert_uint_eq(strlen(text), N * (sizeof piece - 1));
+        ck_assert(memcmp(text + 7 * (sizeof piece - 1), piece, sizeof piece - 1) == 0);
+        json_decref(m);
+        t_assert_err(zcli_store_turn_end(s, reply, NULL, "lost", &dg), ZC_OK, &dg);
+    }
+}
+END_TEST
+
+/* A store of the first version, with a reply that a kill cut off. */
+START_TEST(an_older_store_is_taken_over)
+{
+    sqlite3 *old;
+    json_t *m;
+    struct zcli_conv c;
+
+    zcli_store_close(s);
+    remove(db);
+    ck_assert_int_eq(sqlite3_open(db, &old), SQLITE_OK);
+    ck_assert_int_eq(
+        sqlite3_exec(
+            old,
+            "CREATE TABLE conversation (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+            " updated INTEGER NOT NULL); CREATE TABLE message (id INTEGER PRIMARY KEY,"
+            " conversation INTEGER NOT NULL REFERENCES conversation(id) ON DELETE CASCADE,"
+            " role TEXT NOT NULL, content TEXT NOT NULL, finish TEXT, created INTEGER NOT NULL);"
+            "CREATE INDEX message_by_conversation ON message(conversation, id);"
+            "INSERT INTO conversation VALUES(1, 'old', 0);"
+            "INSERT INTO message VALUES(1, 1, 'user', 'hi', NULL, 0);"
+            "INSERT INTO message VALUES(2, 1, 'assistant', 'he', NULL, 0);"
+            "PRAGMA user_version=1",
+            NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(old);
+    t_assert_err(zcli_store_open(&s, NULL, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_find(s, "old", &c, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_turn_append(s, 2, "llo", 3, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_messages(s, c.id, &m, &dg), ZC_OK, &dg);
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(m, 1), "content")), "hello");
+    json_decref(m);
+}
+END_TEST
+
 START_TEST(names_change_and_go)
 {
     struct zcli_conv c;
@@ -232,6 +307,8 @@ int main(void)
     tcase_add_test(tc, last_used_conversation_is_found);
     tcase_add_test(tc, unanswered_prompts_stay_out_of_the_transcript);
     tcase_add_test(tc, partial_reply_survives_kill);
+    tcase_add_test(tc, pieces_cost_the_same_however_long_the_reply_is);
+    tcase_add_test(tc, an_older_store_is_taken_over);
     tcase_add_test(tc, names_change_and_go);
     tcase_add_test(tc, newer_and_broken_files_are_refused);
     suite_add_tcase(suite, tc);
