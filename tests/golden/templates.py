@@ -234,6 +234,19 @@ y
 {{ [1,2,3]|sum ~ 'x' }} {{ ('a','b')|join }} {{ (l|length) + 1 }} {{ l|length + 1 }} {{ 1 + l|length }} {{ 'a' ~ l|length }}
 {{ l is sameas l }} {{ [] is sameas [] }} {{ 'a' is sameas 'a' }} {{ 1.0 is sameas 1 }} {{ d is sameas(d) }}
 {{ 'a'.encode('utf-8') }} {{ 'é'.encode() }} {{ 1.5 is odd }} {{ 3.0 is odd }} {{ 'Ab'.swapcase() }} {{ 'ab cd'.title() }} {{ 'aB'.casefold() }} {{ 'a\tb'.expandtabs() }} {{ 'Ab Cd'.istitle() }} {{ 'straße'.casefold() }}
+{{ objs|pprint }} {{ d|pprint }} {{ msgs|pprint }} {{ {'k': range(30)|list, 'b': [('x' * 30, 'y' * 30)]}|pprint }} {{ 'a'|pprint }} {{ (('z' * 90,),)|pprint|length }}
+{{ '{0[a]} {0.b} {1[0]}'.format({'a': 1, 'b': 2}, [3]) }} {{ '{:{}}|{:>{w}}'.format('a', 5, 'b', w=4) }} {{ '{:>06b}|{:#x}|{:c}|{:_}'.format(5, 255, 65, 1234567) }} {{ '{:010}|{:+.3}|{:g}'.format(2.5, 3.0, 1e10) }} {{ '{:5}|{!s:>7}'.format(true, none) }}
+{{ '{:.2}'.format(5) }}
+{{ '{:5}'.format(none) }}
+{{ '%5.0d|%.0f|%-8.3e|%+05d' % (0, 2.5, 12345.678, 7) }} {{ '%c%c' % (65, 'b') }} {{ '%(a)5s|%(b).2f' % {'a': 1, 'b': 2} }} {{ '%-*d|' % (5, 42) }}
+{{ 'ǅ'.swapcase() }} {{ 'ΑΣ ΑΣ. ΑΣΑ'.lower() }} {{ '²③'.isdigit() }} {{ '²'.isdecimal() }} {{ 'ª'.islower() }} {{ 'Ⓐ'.isupper() }} {{ 'ﬁ'.upper() }}
+{{ d[1:] }}
+{{ 'abc'.partition('') }}
+{{ 1 is filter }} {{ [1]|sum(start=2) }} {{ 10000000000 // 3 }} {{ 7.5 // -2 }} {{ -7 % 2.5 }} {{ 1e308 * 10 }} {{ 5 // 0.3 }} {{ -1 // 1e400 }}
+{{ ['x']|sum(start='') }}
+{% autoescape true %}{% set inner = 1 %}{% endautoescape %}{{ inner }}
+{{ l|map('string')|map('upper')|join }} {{ [[1,2],[3]]|map('first')|list }} {{ [[1,2],[3]]|map(attribute=0)|list }} {{ objs|map(attribute='n')|unique|list }} {{ objs|selectattr('v', '>', 1)|map(attribute='v')|sum }}
+{{ 'a b c'.split(none, -1) }} {{ ' a  b '.rsplit(none, 0) }} {{ 'a,b'.split(',', 0) }} {{ 'aXbXc'.rsplit('X', 1) }} {{ ' '.split(' ') }}
 '''
 OTHERS = [
     "a\n{% if true %}\nb\n{% endif %}\nc\n",

@@ -160,7 +160,7 @@ static void bind_extras(struct zt_env *e, const struct zt_node *n, struct zt_sco
     else if (rest->n)
         zt_fail(e, "the macro takes no argument '%s'", zt_utf8(e, rest->e[0].k));
     if (n->uses & 1u << ZT_ID_VARARGS)
-        set_name(e, s, ZT_ID_VARARGS, zt_tuple(e, a->v + a->n - more, (size_t)more));
+        set_name(e, s, ZT_ID_VARARGS, zt_tuple(e, more ? &a->v[n_params] : NULL, (size_t)more));
     else if (more)
         zt_fail(e, "the macro takes no more than %d arguments", n_params);
 }

@@ -18,12 +18,6 @@ static struct zt_val self(struct zt_env *e, const struct zt_args *a)
     return zt_to_str(e, a->self);
 }
 
-/* A part of this may be of its own line, a word, a number; "" for those without a text. */
-static struct zt_val empty(struct zt_env *e)
-{
-    return zt_text(e, "", true);
-}
-
 /* ---- attributes, keys, sorting -------------------------------------------------------------- */
 
 /* The part of s before the next sep, which is taken from *s; false if there is none. */
@@ -498,7 +492,7 @@ static struct zt_val f_wordwrap(struct zt_env *e, const struct zt_args *a)
         size_t before = lines->n;
         wrap(e, paragraphs->v[i], (size_t)a->v[0].u.i, a->v[1].u.b, a->v[3].u.b, lines);
         if (lines->n == before)
-            zt_push(e, lines, empty(e));
+            zt_push(e, lines, zt_text(e, "", true));
     }
     return zt_joined(e, lines,
                      ZT_IS_GIVEN(a->v[2]) ? zt_need_str(e, a->v[2]) : zt_text(e, "\n", true));
@@ -741,7 +735,7 @@ static struct zt_val f_default(struct zt_env *e, const struct zt_args *a)
 {
     if (a->self.kind != ZT_UNDEF && (!a->v[1].u.b || zt_is_true(a->self)))
         return a->self;
-    return ZT_IS_GIVEN(a->v[0]) ? a->v[0] : empty(e);
+    return ZT_IS_GIVEN(a->v[0]) ? a->v[0] : zt_text(e, "", true);
 }
 
 static ZT_FN(f_attr, zt_get_attr(e, a->self, a->v[0], false));

@@ -638,7 +638,7 @@ static struct zt_val field_value(struct zt_env *e, struct braces *f, struct zt_v
         end = name_end(name, i + 1, item ? "]" : ".[");
         digits = (struct spec){.fmt = zt_sub(name, i + 1, end)};
         if (!item)
-            value = zt_get_attr(e, value, digits.fmt, false);
+            value = zt_get_attr(e, value, digits.fmt, true);
         else if (is_digits(digits.fmt))
             value = zt_get_item(e, value, zt_int(take_number(e, &digits), true));
         else
