@@ -147,12 +147,6 @@ double zc_rpc_get_num(const msgpack_object *o, const char *key, double otherwise
     return v && zc_rpc_num(v, &d) == ZC_OK ? d : otherwise;
 }
 
-bool zc_rpc_has_true(const msgpack_object *o, const char *key)
-{
-    const msgpack_object *v = zc_rpc_get(o, key);
-    return v && v->type == MSGPACK_OBJECT_BOOLEAN && v->via.boolean;
-}
-
 const char *zc_rpc_get_str(const msgpack_object *o, const char *key, size_t *ret_len)
 {
     const msgpack_object *v = zc_rpc_get(o, key);

@@ -46,7 +46,6 @@ const msgpack_object *zc_rpc_get(const msgpack_object *o, const char *key);
 /* The same where it is of the type; otherwise the default. */
 int64_t zc_rpc_get_int(const msgpack_object *o, const char *key, int64_t otherwise);
 double zc_rpc_get_num(const msgpack_object *o, const char *key, double otherwise);
-bool zc_rpc_has_true(const msgpack_object *o, const char *key);
 /* A string of ret_len bytes, not terminated; NULL if there is none. */
 const char *zc_rpc_get_str(const msgpack_object *o, const char *key, size_t *ret_len);
 /* Whether o (NULL allowed) is exactly the string s. */

@@ -251,12 +251,7 @@ static enum zcli_exit cmd_raw(const struct zcli_opts *o, int argc, char **argv)
             break;
         if (m.id == id) {
             ended = !m.event;
-            json_t *line = m.code[0] ? json_pack("{s:{s:s, s:s}}", "error", "code", m.code,
-                                                 "message", m.message)
-                                     : json_pack("{s:O}", m.event ? m.event : "result", m.body);
-            print_json(line, JSON_COMPACT);
-            fflush(stdout);
-            json_decref(line);
+            zcli_reply_print_json(&m);
             if (m.code[0])
                 status = zcli_exit_of_code(m.code);
         }

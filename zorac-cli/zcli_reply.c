@@ -37,8 +37,7 @@ enum zcli_exit zcli_exit_of_error(int err)
     }
 }
 
-/* One line of --json: the event or the response with its kind. */
-static void print_json(const struct zcli_msg *m)
+void zcli_reply_print_json(const struct zcli_msg *m)
 {
     json_t *line;
 
@@ -138,7 +137,7 @@ int zcli_reply_run(struct zcli_conn *c, const struct zcli_opts *o, json_t *param
             break;
         if (m.id == id) {
             if (o->json)
-                print_json(&m);
+                zcli_reply_print_json(&m);
             ended = !m.event;
             if (ended)
                 r = take_end(o, &m, keep, &out, dg);

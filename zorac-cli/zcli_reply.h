@@ -51,6 +51,9 @@ struct zcli_outcome {
 int zcli_reply_run(struct zcli_conn *c, const struct zcli_opts *o, json_t *params,
                    const struct zcli_keep *keep, struct zcli_outcome *ret_o, struct zc_diag *dg);
 
+/* One line of JSON: {"delta": ...}, {"result": ...} or {"error": ...}; sent out at once. */
+void zcli_reply_print_json(const struct zcli_msg *m);
+
 /* The exit status of an error code from the daemon, and of an error of ours. */
 enum zcli_exit zcli_exit_of_code(const char *code);
 enum zcli_exit zcli_exit_of_error(int err);

@@ -46,7 +46,7 @@ expect 2 "memory-limit is a size as 6GiB, not 'lots'" --memory-limit lots
 expect 2 'threads is a number from 0 to 1024' --threads -1
 expect 2 'log-level is one of' --log-level loud
 expect 2 'caps: "nonsense" is none of' --caps nonsense
-expect 2 'does not exist' -c "$dir/nowhere.conf"
+expect 2 'nowhere.conf: no such file' -c "$dir/nowhere.conf"
 expect 1 'no such file' --check -m "$dir/nowhere"
 expect 0 'the model can be served' --check -c "$conf"
 expect 1 'the model does not fit' --check -c "$conf" --memory-limit 1MiB

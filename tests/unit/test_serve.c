@@ -280,7 +280,7 @@ START_TEST(reload_takes_what_is_live_and_names_the_rest)
     struct zc_buf ignored;
 
     zs_config_init(&a);
-    zs_config_copy(&b, &a);
+    zs_config_init(&b);
     b.stop_timeout = 3;
     b.context = 77;
     b.model = zc_xstrdup("/other");

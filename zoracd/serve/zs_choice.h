@@ -41,7 +41,7 @@ struct zs_choice {
     size_t n_sampled, reserved, limit; /* tokens of the sequence: pages for, end at */
     size_t safe, emitted;              /* bytes of reply->text */
     size_t lp_emitted, n_lp_emitted;
-    zc_usec progress_at;
+    zs_usec progress_at;
 };
 
 /* What the choices of all jobs share. */

@@ -67,7 +67,7 @@ int zs_cmd_session_list(struct zs_conn *c, int64_t id, const struct zc_wire_args
 {
     struct zs_session *s;
     msgpack_packer pk;
-    zc_usec now = zs_now();
+    zs_usec now = zs_now();
 
     zc_rpc_packer(&pk, zs_conn_out(c));
     zc_rpc_result(&pk, id, 1);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/zc_err.h"
+#include "common/zc_file.h"
 #include "common/zc_mem.h"
 
 enum key_type { KEY_STR, KEY_NUM, KEY_SIZE, KEY_MODE, KEY_BOOL, KEY_LEVEL };
@@ -107,14 +108,6 @@ void zs_config_release(struct zs_config *c)
         if (keys[i].type == KEY_STR)
             zc_free(*str_at(c, &keys[i]));
     *c = (struct zs_config){0};
-}
-
-void zs_config_copy(struct zs_config *ret_c, const struct zs_config *c)
-{
-    *ret_c = *c;
-    for (size_t i = 0; i < N_KEYS; i++)
-        if (keys[i].type == KEY_STR && *str_at(c, &keys[i]))
-            *str_at(ret_c, &keys[i]) = zc_xstrdup(*str_at(c, &keys[i]));
 }
 
 /* ---- values ------------------------------------------------------------------------------- */
@@ -214,6 +207,7 @@ struct parse {
     bool seen[N_KEYS];
 };
 
+#define MAX_FILE (1u << 20)
 #define MAX_LINE 198 /* of inih's 200 the line end and the NUL go off */
 
 /* inih's handler: 0 makes it remember the line and go on; the first sentence is kept. */
@@ -294,26 +288,14 @@ int zs_config_parse(struct zs_config *c, const char *name, const char *text, siz
 
 int zs_config_read(struct zs_config *c, const char *path, struct zc_diag *dg)
 {
-    struct zc_buf b;
-    char chunk[4096];
-    size_t n;
-    FILE *f = fopen(path, "re");
+    char *text;
+    size_t len;
 
-    if (!f)
-        return errno == ENOENT ? zc_diag(dg, ZC_ENOTFOUND, "%s does not exist", path)
-                               : zc_diag_sys(dg, "can't read %s", path);
-    zc_buf_init(&b, 1 << 20);
-    int r = ZC_OK;
-    while (r == ZC_OK && (n = fread(chunk, 1, sizeof chunk, f)) > 0)
-        r = zc_buf_add(&b, chunk, n);
+    int r = zc_file_read(&text, &len, path, MAX_FILE, dg);
     if (r < 0)
-        zc_diag(dg, r, "%s is over a megabyte", path);
-    else if (ferror(f))
-        r = zc_diag_sys(dg, "can't read %s", path);
-    else
-        r = zs_config_parse(c, path, zc_buf_str(&b), b.len, dg);
-    fclose(f);
-    zc_buf_release(&b);
+        return r;
+    r = zs_config_parse(c, path, text, len, dg);
+    zc_free(text);
     return r;
 }
 

@@ -30,8 +30,6 @@ struct zs_config {
 /* Our defaults. */
 void zs_config_init(struct zs_config *c);
 void zs_config_release(struct zs_config *c);
-/* A deep copy. */
-void zs_config_copy(struct zs_config *ret_c, const struct zs_config *c);
 
 /* Reads a file. ZC_ENOTFOUND: it does not exist. ZC_EINVAL names file, line and key. */
 int zs_config_read(struct zs_config *c, const char *path, struct zc_diag *dg);

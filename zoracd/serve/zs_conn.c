@@ -398,7 +398,7 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 
 /* ---- time --------------------------------------------------------------------------------- */
 
-void zs_conn_check(struct zs_conn *c, zc_usec now)
+void zs_conn_check(struct zs_conn *c, zs_usec now)
 {
     if (unsent(c) && now - c->sent_at > c->front->config->stall_timeout * 1000000) {
         zc_log(ZC_LOG_NOTICE, "connection %llu of uid %d cut off: it has read nothing for %zu s",

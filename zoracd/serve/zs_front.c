@@ -225,7 +225,7 @@ static bool is_all_sent(const struct zs_front *f)
     return f->n_jobs == 0 && !f->loader;
 }
 
-static void check_stopping(struct zs_front *f, zc_usec now)
+static void check_stopping(struct zs_front *f, zs_usec now)
 {
     if (f->state == ZS_FAILED && f->stop_at == 0)
         f->stop_at = now + GRACE_US;
@@ -329,7 +329,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct zs_front *f = arg;
     struct zs_conn *c, *next;
-    zc_usec now = zs_now();
+    zs_usec now = zs_now();
 
     for (c = TAILQ_FIRST(&f->conns); c; c = next) {
         next = TAILQ_NEXT(c, link);

@@ -43,7 +43,7 @@ struct zs_conn {
     struct zc_buf out;
     size_t sent;        /* of out */
     size_t out_counted; /* of what is unsent, in the account of the user */
-    zc_usec sent_at;    /* when the peer last took something, or owed nothing */
+    zs_usec sent_at;    /* when the peer last took something, or owed nothing */
     bool is_dirty, is_paused, half_closed;
     struct zs_job *jobs;
     size_t n_jobs;
@@ -63,7 +63,7 @@ struct zs_front {
     struct zs_config *config;
     const struct zs_front_opts *opts;
     enum zs_state state;
-    zc_usec started_at;
+    zs_usec started_at;
     struct zs_conn_list conns, closed;
     struct zs_dirty_list dirty;
     size_t n_conns;
@@ -81,7 +81,7 @@ struct zs_front {
     struct event *listen_ev, *accept_timer, *tick, *loader_ev, *sched_ev;
     struct event *text_ev[ZS_TEXT_THREADS];
     struct event *signals[4];
-    zc_usec stop_at; /* deadline while STOPPING */
+    zs_usec stop_at; /* deadline while STOPPING */
     bool jobs_were_canceled;
     int exit_status;
     bool done;
@@ -114,7 +114,7 @@ void zs_conn_close(struct zs_conn *c);
 void zs_conn_drain(struct zs_conn *c);
 void zs_conn_free_closed(struct zs_front *f);
 /* Every quarter of a second: stalled and half-closed peers. */
-void zs_conn_check(struct zs_conn *c, zc_usec now);
+void zs_conn_check(struct zs_conn *c, zs_usec now);
 
 /* ---- zs_dispatch.c ------------------------------------------------------------------------- */
 

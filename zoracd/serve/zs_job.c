@@ -14,12 +14,12 @@ struct zs_job_sync {
     atomic_int credit;
 };
 
-zc_usec zs_now(void)
+zs_usec zs_now(void)
 {
     struct timespec ts;
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (zc_usec)ts.tv_sec * 1000000 + (zc_usec)ts.tv_nsec / 1000;
+    return (zs_usec)ts.tv_sec * 1000000 + (zs_usec)ts.tv_nsec / 1000;
 }
 
 const char *zs_finish_name(enum zs_finish f)

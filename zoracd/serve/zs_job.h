@@ -26,8 +26,8 @@ struct zs_user;
 struct zs_job_sync;
 
 /* Microseconds of a clock that only goes forward. */
-typedef uint64_t zc_usec;
-zc_usec zs_now(void);
+typedef uint64_t zs_usec;
+zs_usec zs_now(void);
 
 enum zs_finish {
     ZS_FINISH_NONE,
@@ -79,7 +79,7 @@ struct zs_job {
     struct zc_buf out;        /* tokenize, detokenize, render: the whole packed response */
     struct zs_reply *replies; /* [params.n] */
     size_t cached_tokens, context, max_tokens;
-    zc_usec created, admitted, prefilled, finished;
+    zs_usec created, admitted, prefilled, finished;
 
     struct zs_job_sync *sync; /* private: the two things that cross */
 };

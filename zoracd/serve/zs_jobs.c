@@ -124,7 +124,7 @@ void zs_jobs_drop(struct zs_job *job, void *front)
 
 /* ---- answers ------------------------------------------------------------------------------ */
 
-static double ms_between(zc_usec from, zc_usec to)
+static double ms_between(zs_usec from, zs_usec to)
 {
     return from && to > from ? (double)(to - from) / 1000.0 : 0;
 }

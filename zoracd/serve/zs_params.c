@@ -71,7 +71,6 @@ static int read_seed(struct zs_params *p, const msgpack_object *v, struct zc_dia
 
     if (v) {
         p->s.seed = (uint64_t)zc_wire_int(v, 0);
-        p->given |= ZS_GIVEN_SEED;
         return ZC_OK;
     }
     if (getrandom(&seed, sizeof seed, 0) != sizeof seed)

@@ -35,7 +35,6 @@ enum zs_given {
     ZS_GIVEN_MIN_P = 1 << 3,
     ZS_GIVEN_TYPICAL_P = 1 << 4,
     ZS_GIVEN_REPETITION = 1 << 5,
-    ZS_GIVEN_SEED = 1 << 6,
 };
 
 /* Reads the checked arguments of generate; draws a seed if none is given. Release afterwards, also

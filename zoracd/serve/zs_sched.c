@@ -460,7 +460,7 @@ static int add_prefill(struct zs_sched *s, int n)
     return n;
 }
 
-static void tell_progress(struct zs_sched *s, struct zs_choice *c, zc_usec now)
+static void tell_progress(struct zs_sched *s, struct zs_choice *c, zs_usec now)
 {
     if (c->index != 0 || now - c->progress_at < PROGRESS_US || !c->job->params.stream ||
         zs_job_take_credit(c->job) < 0)
@@ -477,7 +477,7 @@ static void tell_progress(struct zs_sched *s, struct zs_choice *c, zc_usec now)
 static void take_result(struct zs_sched *s, struct zs_choice *c, const struct ze_work *w)
 {
     struct zc_diag dg;
-    zc_usec now = zs_now();
+    zs_usec now = zs_now();
 
     if (!w->want_logits) {
         tell_progress(s, c, now);
@@ -538,7 +538,7 @@ static int step(struct zs_sched *s)
     for (int i = 0; i < n; i++)
         if (i >= n_decode)
             prefill_rows += (uint64_t)s->works[i].n_rows;
-    zc_usec t0 = zs_now();
+    zs_usec t0 = zs_now();
     run_works(s, 0, n);
     uint64_t us = zs_now() - t0;
     for (int i = 0; i < n; i++)

@@ -25,7 +25,7 @@ struct zs_session {
     char name[ZS_SESSION_NAME + 1];
     struct zs_transcript *transcript; /* NULL: lent, the session is busy */
     size_t n_messages, bytes;         /* as they were when it was last at home */
-    zc_usec used_at;
+    zs_usec used_at;
 };
 
 /* The user's session of that name. ZC_ENOTFOUND names it. */
