@@ -861,6 +861,20 @@ START_TEST(a_long_added_token_is_refused)
 }
 END_TEST
 
+START_TEST(a_long_tekken_token_is_refused)
+{
+    char json[3000];
+
+    snprintf(
+        json, sizeof json,
+        "{\"config\":{\"pattern\":\"a\",\"default_vocab_size\":3,"
+        "\"default_num_special_tokens\":2},\"vocab\":[{\"rank\":0,\"token_bytes\":\"%01400d\"}]}",
+        0);
+    t_assert_err(try_load(true, json, strlen(json)), ZC_ELIMIT, &dg);
+    ck_assert_ptr_nonnull(strstr(dg.text, "more than 1024 bytes"));
+}
+END_TEST
+
 START_TEST(deep_nesting_is_refused)
 {
     char json[4000];
@@ -1030,6 +1044,7 @@ int main(void)
     tcase_add_test(tc, a_bad_tekken_is_explained);
     tcase_add_test(tc, the_file_of_a_directory_is_chosen);
     tcase_add_test(tc, a_long_added_token_is_refused);
+    tcase_add_test(tc, a_long_tekken_token_is_refused);
     tcase_add_test(tc, deep_nesting_is_refused);
     tcase_add_loop_test(tc, a_file_cut_anywhere_is_an_error, 0, 3);
     tcase_add_loop_test(tc, a_file_with_a_bit_turned_is_read_or_refused, 0, 3);

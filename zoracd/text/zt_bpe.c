@@ -134,8 +134,9 @@ static int32_t find_joined(const struct zt_bpe *b, const char *left, size_t n_le
 int zt_bpe_pair(struct zt_bpe *b, int32_t left, int32_t right, uint32_t rank, int32_t into,
                 struct zc_diag *dg)
 {
+    if (b->n_pairs == ZT_BPE_MAX_PAIRS)
+        return zc_diag(dg, ZC_ELIMIT, "more than %d merges", ZT_BPE_MAX_PAIRS);
     int r = grow_pairs(b);
-
     if (r < 0)
         return zc_diag(dg, r, "no memory for the merges");
     *slot_of(b, left, right) = (struct zt_bpe_pair){left, right, rank, into};

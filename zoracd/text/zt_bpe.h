@@ -19,6 +19,7 @@ struct zc_diag;
 #define ZT_BPE_HIDDEN 0x80
 
 #define ZT_BPE_MAX_SUFFIX 32 /* bytes */
+#define ZT_BPE_MAX_PAIRS  (1 << 24)
 
 struct zt_bpe {
     struct zt_vocab vocab;
@@ -55,7 +56,8 @@ void zt_bpe_release(struct zt_bpe *b);
  * both together are no tokens. A pair that comes again takes the later rank. */
 int zt_bpe_merge(struct zt_bpe *b, const char *left, size_t n_left, const char *right,
                  size_t n_right, struct zc_diag *dg);
-/* The same for ids, with its rank: all pairs that make one token may have the same. ZC_ENOMEM. */
+/* The same for ids, with its rank: all pairs that make one token may have the same. ZC_ENOMEM,
+ * ZC_ELIMIT for more than ZT_BPE_MAX_PAIRS. */
 int zt_bpe_pair(struct zt_bpe *b, int32_t left, int32_t right, uint32_t rank, int32_t into,
                 struct zc_diag *dg);
 /* After the last merge: fills the tables that follow from vocabulary and merges. */

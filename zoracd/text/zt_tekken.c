@@ -13,7 +13,8 @@
 #include "common/zc_utf8.h"
 
 #define MAX_SPECIALS 65536
-#define MAX_BYTES    ((size_t)1 << 20) /* of a token in base64 */
+#define MAX_BYTES    ((size_t)1 << 20) /* of a string in the file */
+#define MAX_TOKEN    1024              /* bytes: looking for its pairs takes their square */
 
 /* What the first versions of the format had without saying so, by id. */
 static const char *const first_specials[] = {
@@ -132,6 +133,8 @@ static int decode_token(struct tekken *t, const struct zc_buf *in, struct zc_buf
     char utf8[4];
 
     zc_buf_clear(out);
+    if (n > (MAX_TOKEN + 2) / 3 * 4)
+        return zc_diag(t->dg, ZC_ELIMIT, "token_bytes: more than %d bytes", MAX_TOKEN);
     while (n > 0 && in->data[n - 1] == '=')
         n--;
     for (size_t i = 0; i < n; i++) {
