@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # docs/protocol.md and the page zorac-protocol.7 are committed; their tables come from the code.
-EXTRA_DIST += %D%/performance.md %D%/protocol.md
+EXTRA_DIST += %D%/admin.md %D%/security.md %D%/performance.md %D%/protocol.md
 check_PROGRAMS += %D%/mkprotocol
 %C%_mkprotocol_SOURCES = %D%/mkprotocol.c
 %C%_mkprotocol_CFLAGS = $(AM_CFLAGS) $(MSGPACK_CFLAGS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
 # Units, users and packages.
-service_scripts = %D%/journal.sh %D%/units.sh
+service_scripts = %D%/cage.sh %D%/journal.sh %D%/two-users.sh %D%/units.sh
 dist_check_SCRIPTS += $(service_scripts)
 TESTS += $(service_scripts)

@@ -65,7 +65,7 @@ calls_of() {
 }
 # the calls of a whole life: start, load, a reply, a reload, the end
 if command -v strace >/dev/null && strace -o "$tmp/x" true 2>/dev/null; then
-    allowed=$(calls_of @default; calls_of @system-service)
+    allowed=$(calls_of @default; calls_of @system-service; echo seccomp)
     denied=$({ calls_of @privileged; calls_of @resources; } |
         grep -vxE 'sched_setaffinity|mbind|set_mempolicy')
     export ZORAC_DEMO_MODEL="${ZORAC_DEMO_MODEL:-$src/zoracd/demo/model}"

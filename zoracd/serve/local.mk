@@ -5,6 +5,7 @@ noinst_LIBRARIES += %D%/libserve.a
 %C%_libserve_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(MSGPACK_CFLAGS) $(JANSSON_CFLAGS) \
   $(INIH_CFLAGS) $(SYSTEMD_CFLAGS)
 %C%_libserve_a_SOURCES = \
+  %D%/zs_cage.c %D%/zs_cage.h \
   %D%/zs_choice.c %D%/zs_choice.h \
   %D%/zs_cmd_admin.c \
   %D%/zs_cmd_generate.c \

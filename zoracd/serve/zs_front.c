@@ -17,6 +17,7 @@
 
 #include "common/zc_log.h"
 #include "common/zc_mem.h"
+#include "zoracd/serve/zs_cage.h"
 #include "zoracd/serve/zs_internal.h"
 #include "zoracd/serve/zs_sd.h"
 
@@ -166,6 +167,8 @@ static void on_loaded(evutil_socket_t fd, short what, void *arg)
         f->exit_status = ZS_EXIT_FAILED;
     } else {
         set_state(f, ZS_SERVING);
+        if (zs_cage_close(&dg) < 0) /* everything is open, every thread runs */
+            zc_log(ZC_LOG_WARNING, "%s", dg.text);
         say_ready(f);
     }
     zs_jobs_release_waiting(f, r, &dg);

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+# make deb, make rpm: from the tarball of make dist, in folders of their own; what comes out is in
+# ./packages. zoracd-cuda is built where configure found nvcc.
+EXTRA_DIST += %D%/debian/changelog %D%/debian/control %D%/debian/copyright %D%/debian/rules \
+  %D%/debian/source/format %D%/debian/zorac-cli.install %D%/debian/zoracd-cuda.install \
+  %D%/debian/zorac-cli.lintian-overrides %D%/debian/zoracd-cuda.lintian-overrides \
+  %D%/debian/zoracd-cuda.postinst %D%/debian/zoracd.lintian-overrides %D%/debian/zoracd.postinst \
+  %D%/debian/zoracd.prerm %D%/debian/zoracd.docs %D%/debian/zoracd.install %D%/debian/zoracd.postrm \
+  %D%/rpm/rpmlint.toml %D%/rpm/zorac.spec.in
+if HAVE_CUDA
+deb_profiles = nocheck pkg.zorac.cuda
+rpm_switches = --with cuda
+else
+deb_profiles = nocheck
+rpm_switches =
+endif
+
+.PHONY: deb rpm
+deb: dist
+	rm -rf deb-build && $(MKDIR_P) deb-build packages
+	tar -C deb-build -xf $(distdir).tar.xz
+	cp $(distdir).tar.xz deb-build/$(PACKAGE)_$(VERSION).orig.tar.xz
+	cp -R deb-build/$(distdir)/packaging/debian deb-build/$(distdir)/debian
+	cd deb-build/$(distdir) && unset MAKEFLAGS MAKELEVEL; DEB_BUILD_OPTIONS="nocheck parallel=2" \
+	  DEB_BUILD_PROFILES="$(deb_profiles)" dpkg-buildpackage -b -us -uc
+	cp deb-build/*.deb packages
+rpm: dist
+	rm -rf rpm-build && $(MKDIR_P) rpm-build/SOURCES packages
+	cp $(distdir).tar.xz rpm-build/SOURCES
+	sed 's/@VERSION[@]/$(VERSION)/' $(srcdir)/packaging/rpm/zorac.spec.in >rpm-build/zorac.spec
+	unset MAKEFLAGS MAKELEVEL; rpmbuild -bb --nodeps $(rpm_switches) \
+	  --define "_topdir $(abs_builddir)/rpm-build" rpm-build/zorac.spec
+	cp rpm-build/RPMS/*/*.rpm packages
+mostlyclean-local:
+	rm -rf deb-build rpm-build packages
