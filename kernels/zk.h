@@ -231,6 +231,14 @@ struct zk_ops {
     void (*unpin)(struct zk_dev *dev, void *p);
     /* Free and all device memory; 0 and 0 where it is the host's. */
     void (*memory)(struct zk_dev *dev, uint64_t *ret_free, uint64_t *ret_total);
+    /* Probes, what zorac-bench compares with. Bytes per second at which the whole device reads
+     * `bytes` of memory (taken with alloc and freed again; choose it well over the caches), best of
+     * `runs`; 0 if the memory is not there. And multiply-adds per second of the whole device in the
+     * operation that the product of these activations is built of, on registers alone: the peak
+     * that a prefill can reach; 0 for a kind that it does not eat. About `ms` milliseconds. The
+     * reference has nothing to measure: 0. */
+    double (*probe_read)(struct zk_dev *dev, size_t bytes, int runs);
+    double (*probe_peak)(struct zk_dev *dev, enum zk_act_kind kind, int ms);
     /* Waits for everything that was asked; reports the first failure since the last sync. */
     int (*sync)(struct zk_dev *dev, struct zc_diag *dg);
     void (*close)(struct zk_dev *dev);
@@ -297,18 +305,6 @@ struct zk_cuda_opts {
  * the installation's own folder. ZC_ENOTFOUND: no plug-in, driver or device, as dg says; ZC_EBUSY,
  * ZC_EUNSUPPORTED (driver too old, plug-in of another version), ZC_EDEVICE. */
 int zk_cuda_open(struct zk_dev **ret_dev, const struct zk_cuda_opts *opts, struct zc_diag *dg);
-
-/* ---- probes: what zorac-bench compares with ---------------------------------------------- */
-
-/* Bytes per second at which all threads of the device together read `bytes` of memory (taken with
- * alloc and freed again; choose it well over the caches) with plain vector loads, best of `runs`
- * passes. 0 if the memory is not there, and for the reference. CPU devices only. */
-double zk_probe_read(struct zk_dev *dev, size_t bytes, int runs);
-
-/* Multiply-adds per second of all threads together in the operation that the matrix product of
- * this activation kind is built of, on registers alone: the peak that a prefill can reach. About
- * `ms` milliseconds. CPU devices only. */
-double zk_probe_peak(struct zk_dev *dev, enum zk_act_kind kind, int ms);
 
 /* ---- conversions, host ------------------------------------------------------------------- */
 

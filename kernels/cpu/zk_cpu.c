@@ -378,7 +378,7 @@ static void cpu_close(struct zk_dev *dev)
         .rope_store = zk_cpu_rope_store, .attn = zk_cpu_attn, .gather = cpu_gather,                \
         .alloc = cpu_alloc, .free = cpu_free, .upload = cpu_copy, .download = cpu_copy,            \
         .pin = cpu_pin, .unpin = cpu_unpin, .memory = cpu_memory, .sync = cpu_sync,                \
-        .close = cpu_close,                                                                        \
+        .probe_read = zk_cpu_probe_read, .probe_peak = zk_cpu_probe_peak, .close = cpu_close,      \
     }
 
 static const struct {

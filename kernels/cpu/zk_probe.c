@@ -15,12 +15,6 @@ struct probe_job {
     _Atomic double total;
 };
 
-/* The reference has no pool, and nothing to measure. */
-static bool is_cpu(const struct zk_dev *dev)
-{
-    return dev->ops->matmul == zk_cpu_matmul;
-}
-
 static double now(void)
 {
     struct timespec ts;
@@ -50,13 +44,13 @@ static void fill_task(void *arg, int th, int nth)
     memset((uint8_t *)(uintptr_t)j->p + (size_t)th * each, 0x11, each);
 }
 
-double zk_probe_read(struct zk_dev *dev, size_t bytes, int runs)
+double zk_cpu_probe_read(struct zk_dev *dev, size_t bytes, int runs)
 {
     struct probe_job j = {.c = zk_cpu_of(dev), .bytes = bytes};
     double best = 0;
     void *p;
 
-    if (!is_cpu(dev) || dev->ops->alloc(dev, &p, bytes, NULL) < 0)
+    if (dev->ops->alloc(dev, &p, bytes, NULL) < 0)
         return 0;
     j.p = p;
     zk_pool_run(j.c->pool, fill_task, &j);
@@ -77,12 +71,12 @@ static void peak_task(void *arg, int th, int nth)
     add(j, j->c->isa->probe_peak(j->kind, j->n));
 }
 
-double zk_probe_peak(struct zk_dev *dev, enum zk_act_kind kind, int ms)
+double zk_cpu_probe_peak(struct zk_dev *dev, enum zk_act_kind kind, int ms)
 {
     struct probe_job j = {.c = zk_cpu_of(dev), .kind = kind, .n = 1000};
     double end = now() + ms * 1e-3, best = 0;
 
-    while (is_cpu(dev) && now() < end) {
+    while (now() < end) {
         double t = now();
         atomic_store(&j.total, 0);
         zk_pool_run(j.c->pool, peak_task, &j);

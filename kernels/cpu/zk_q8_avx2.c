@@ -14,7 +14,7 @@
  * over the group's blocks and S that of d_b * sum_b; both ways do just that.
  *
  * Limit: two multiplications a cycle, 4-bit; memory, one row. Measured (EPYC 9004 at 3.4 GHz, one
- * core, its neighbour busy, 2026-11): 124 Gmac/s with 192 rows, 70 % of zk_probe_peak; one row
+ * core, its neighbour busy, 2026-11): 124 Gmac/s with 192 rows, 70 % of probe_peak; one row
  * takes 40 GB/s of 4-bit codes from the second-level cache. */
 #include "kernels/cpu/zk_isa.h"
 

@@ -130,6 +130,10 @@ int zkc_gather(struct zk_dev *dev, float *y, const float *x, const int32_t *rows
 int zkc_rope_table(struct zk_dev *dev, float *cs, const int32_t *pos, int rows,
                    const float *inv_freq, int rot_dim, float mscale);
 
+/* zkc_probe.cu */
+double zkc_probe_read(struct zk_dev *dev, size_t bytes, int runs);
+double zkc_probe_peak(struct zk_dev *dev, enum zk_act_kind kind, int ms);
+
 /* zkc_attn.cu */
 size_t zkc_kv_page_bytes(const struct zk_dev *dev, enum zk_kv_type type, int kv_heads,
                          int head_dim);

@@ -282,6 +282,8 @@ static const struct zk_ops cuda_ops = {
     .pin = cuda_pin,
     .unpin = cuda_unpin,
     .memory = cuda_memory,
+    .probe_read = zkc_probe_read,
+    .probe_peak = zkc_probe_peak,
     .sync = cuda_sync,
     .close = cuda_close,
 };

@@ -402,6 +402,16 @@ static void ref_memory(struct zk_dev *dev, uint64_t *ret_free, uint64_t *ret_tot
     *ret_free = *ret_total = 0;
 }
 
+static double ref_probe_read(struct zk_dev *dev, size_t bytes, int runs)
+{
+    return 0;
+}
+
+static double ref_probe_peak(struct zk_dev *dev, enum zk_act_kind kind, int ms)
+{
+    return 0;
+}
+
 static int ref_sync(struct zk_dev *dev, struct zc_diag *dg)
 {
     struct ref_dev *rd = (struct ref_dev *)dev;
@@ -451,6 +461,8 @@ static const struct zk_ops ref_ops = {
     .pin = ref_pin,
     .unpin = ref_unpin,
     .memory = ref_memory,
+    .probe_read = ref_probe_read,
+    .probe_peak = ref_probe_peak,
     .sync = ref_sync,
     .close = ref_close,
 };
