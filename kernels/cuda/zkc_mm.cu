@@ -35,13 +35,13 @@ struct source {
 static struct source source_of(const struct zk_canon *c)
 {
     const size_t k = (size_t)c->k, size = zk_type_size(c->type);
-    const size_t groups = c->group < c->k ? (k + (size_t)c->group - 1) / (size_t)c->group : 1;
     struct source s = {};
     if (c->form == ZK_W16) {
         s.at[0] = (const uint8_t *)c->w;
         s.row[0] = k * size;
         return s;
     }
+    const size_t groups = c->group < c->k ? (k + (size_t)c->group - 1) / (size_t)c->group : 1;
     s.at[0] = c->q;
     s.row[0] = c->form == ZK_W4A ? (k + 1) / 2 : k;
     s.at[1] = (const uint8_t *)c->scale;

@@ -128,7 +128,7 @@ int zkc_mm_repack(struct zkc_dev *d, const struct zkc_mm_layout *lo, int group, 
     p.sets = lo->sets;
     p.scale_size = lo->scale_size;
     p.group = group;
-    p.groups = group < lo->k ? (lo->k + group - 1) / group : 1;
+    p.groups = lo->sets > 0 && group < lo->k ? (lo->k + group - 1) / group : 1;
     switch (lo->form) {
     case ZK_W4A:
         return launch<ZK_W4A>(d, p, r);

@@ -103,7 +103,7 @@ struct Matrix {
         c.k = d.k;
         c.group = d.group;
         c.type = d.type;
-        size_t groups = d.group < d.k ? (d.k + d.group - 1) / d.group : 1,
+        size_t groups = d.group > 0 && d.group < d.k ? (d.k + d.group - 1) / d.group : 1,
                size = zk_type_size(d.type);
         if (d.form == ZK_W16) {
             w[i].resize((size_t)n * d.k * 2);
@@ -416,8 +416,8 @@ int main(int argc, char **argv)
                                            : turn % 5 == 0 ? ZK_F32
                                            : turn % 2      ? ZK_BF16
                                                            : ZK_F16;
-                    Matrix m((zk_form)form, pairs ? s.n + s.n % 2 : s.n, s.k, s.group, stored,
-                             zeros, pairs);
+                    Matrix m((zk_form)form, pairs ? s.n + s.n % 2 : s.n, s.k,
+                             form == ZK_W16 ? 0 : s.group, stored, zeros, pairs);
                     check_pack(m);
                     int some = rows[turn % 8];
                     if (s.n > 1000 && some > 16)
