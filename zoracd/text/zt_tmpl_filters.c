@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/zc_utf8.h"
+
 /* What a filter works on, as a string. */
 static struct zt_val self(struct zt_env *e, const struct zt_args *a)
 {
@@ -280,24 +282,22 @@ static struct zt_val f_map(struct zt_env *e, const struct zt_args *a)
 
 /* ---- sequences ------------------------------------------------------------------------------ */
 
-static ZT_FN(f_length, zt_int((int64_t)zt_length(e, a->self),
-                              true)) static ZT_FN(f_list, zt_of_list(ZT_LIST, zt_items(e, a->self)))
+static ZT_FN(f_length, zt_int((int64_t)zt_length(e, a->self), true));
+static ZT_FN(f_list, zt_of_list(ZT_LIST, zt_items(e, a->self)));
 
-    static struct zt_val f_first(struct zt_env *e, const struct zt_args *a)
+/* first and (x) last */
+static struct zt_val f_end(struct zt_env *e, const struct zt_args *a)
 {
-    if (a->self.kind == ZT_ITER && a->self.u.l->pos < a->self.u.l->n)
+    bool lazy = a->self.kind == ZT_ITER;
+
+    if (lazy && a->x)
+        zt_fail(e, "a generator has no last item");
+    if (lazy && a->self.u.l->pos < a->self.u.l->n)
         return a->self.u.l->v[a->self.u.l->pos++];
     struct zt_list *l = zt_items(e, a->self);
-    return l->n ? l->v[0] : zt_undef(a->self.kind, zt_text(e, "0", true));
-}
-
-static struct zt_val f_last(struct zt_env *e, const struct zt_args *a)
-{
-    struct zt_list *l = zt_items(e, a->self);
-
-    if (a->self.kind == ZT_ITER)
-        zt_fail(e, "a generator has no last item");
-    return l->n ? l->v[l->n - 1] : zt_undef(a->self.kind, zt_text(e, "-1", true));
+    if (l->n == 0)
+        return zt_undef(a->self.kind, zt_text(e, a->x ? "-1" : "0", true));
+    return l->v[a->x ? l->n - 1 : 0];
 }
 
 static struct zt_val f_items(struct zt_env *e, const struct zt_args *a)
@@ -371,11 +371,12 @@ static struct zt_val f_slice(struct zt_env *e, const struct zt_args *a)
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
-static ZT_FN(f_string, self(e, a)) static ZT_FN(f_safe, zt_markup(self(e, a), true)) static ZT_FN(
-    f_escape, zt_escape(e, self(e, a))) static ZT_FN(f_forceescape,
-                                                     zt_escape(e, zt_markup(self(e, a), false)))
+static ZT_FN(f_string, self(e, a));
+static ZT_FN(f_safe, zt_markup(self(e, a), true));
+static ZT_FN(f_escape, zt_escape(e, self(e, a)));
+static ZT_FN(f_forceescape, zt_escape(e, zt_markup(self(e, a), false)));
 
-    static struct zt_val f_replace(struct zt_env *e, const struct zt_args *a)
+static struct zt_val f_replace(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_args plain = *a;
 
@@ -383,19 +384,23 @@ static ZT_FN(f_string, self(e, a)) static ZT_FN(f_safe, zt_markup(self(e, a), tr
     return zt_m_replace(e, &plain);
 }
 
-/* Words begin after white space and some brackets. */
+static bool is_before_word(uint32_t c)
+{
+    return zt_is_space(c) || zt_is_one_of(c, "-({[<");
+}
+
 static struct zt_val f_title(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = self(e, a);
+    struct zt_val s = zt_markup(self(e, a), false);
     struct zt_sb b = {.e = e};
-    bool in_word = false;
 
-    for (size_t i = 0; i < s.n; i++) {
-        uint32_t c = zt_char(s, i);
-        bool letter = !zt_is_space(c) && !(c && c < 0x80 && strchr("-({[<", (int)c));
-        struct zt_val one = zt_markup(zt_sub(s, i, i + 1), false);
-        zt_add(&b, letter ? zt_in_case(e, one, in_word ? ZT_LOWER : ZT_UPPER) : one);
-        in_word = letter;
+    for (size_t i = 0, end; i < s.n; i = end) {
+        bool word = !is_before_word(zt_char(s, i));
+        end = i + 1;
+        while (word && end < s.n && !is_before_word(zt_char(s, end)))
+            end++;
+        zt_add(&b, zt_in_case(e, zt_sub(s, i, i + 1), word ? ZT_UPPER : ZT_LOWER));
+        zt_add(&b, zt_in_case(e, zt_sub(s, i + 1, end), ZT_LOWER));
     }
     return zt_take(&b);
 }
@@ -536,14 +541,15 @@ static void add_url(struct zt_sb *b, struct zt_val s, bool query)
     for (size_t i = 0; i < s.n; i++) {
         uint32_t c = zt_char(s, i);
         bool trusted = zt_is_trusted(s, i);
-        if (c && c < 0x80 && (isalnum((int)c) || strchr(query ? "_.-~" : "_.-~/", (int)c)))
+        char utf8[4];
+        int n = zc_utf8_put(utf8, c);
+        if (c < 0x80 && (isalnum((int)c) || zt_is_one_of(c, query ? "_.-~" : "_.-~/")))
             zt_add_char(b, s.u.s[i]);
         else if (query && c == ' ')
             zt_add_ascii(b, "+", trusted);
         else
-            for (const char *p = zt_utf8(b->e, zt_sub(s, i, i + 1)), *end = p + (c ? strlen(p) : 1);
-                 p < end; p++)
-                zt_addf(b, trusted, "%%%02X", (unsigned char)*p);
+            for (int k = 0; k < n; k++)
+                zt_addf(b, trusted, "%%%02X", (unsigned char)utf8[k]);
     }
 }
 
@@ -552,7 +558,7 @@ static struct zt_val f_urlencode(struct zt_env *e, const struct zt_args *a)
     struct zt_sb b = {.e = e};
     struct zt_list *pairs;
 
-    if (a->self.kind == ZT_STR || a->self.kind < ZT_STR) {
+    if (a->self.kind <= ZT_STR) {
         add_url(&b, self(e, a), false);
         return zt_take(&b);
     }
@@ -721,7 +727,7 @@ static struct zt_val f_filesizeformat(struct zt_env *e, const struct zt_args *a)
     for (; f >= unit && i < 7; i++)
         unit *= base;
     if (f < base)
-        zt_addf(&b, a->self.trusted, "%.0f Byte%s", trunc(f), f == 1 ? "" : "s");
+        zt_addf(&b, a->self.trusted, "%.0f Byte%s", trunc(f) + 0.0, f == 1 ? "" : "s");
     else
         zt_addf(&b, a->self.trusted, "%.1f %c%sB", base * f / unit,
                 binary && i == 0 ? 'K' : units[i], binary ? "i" : "");
@@ -753,7 +759,7 @@ static const struct zt_builtin filters[] = {
     {"e", "", f_escape, 0},
     {"escape", "", f_escape, 0},
     {"filesizeformat", "binary:b", f_filesizeformat, 0},
-    {"first", "", f_first, 0},
+    {"first", "", f_end, false},
     {"float", "default!", f_float, 0},
     {"forceescape", "", f_forceescape, 0},
     {"format", NULL, f_format, 0},
@@ -762,7 +768,7 @@ static const struct zt_builtin filters[] = {
     {"int", "default! base:i=10", f_int, 0},
     {"items", "", f_items, 0},
     {"join", "d:t= attribute?", f_join, 0},
-    {"last", "", f_last, 0},
+    {"last", "", f_end, true},
     {"length", "", f_length, 0},
     {"list", "", f_list, 0},
     {"lower", "", zt_m_case, ZT_LOWER},

@@ -180,7 +180,8 @@ static void add_object(struct zt_sb *b, struct zt_val v, const struct style *st,
         zt_add_ascii(b, " ", false);
         add_container(b, zt_of_dict(ZT_DICT, v.u.d), st, depth);
     } else if (v.kind == ZT_LOOP) {
-        zt_addf(b, false, " %zu/%zu", v.u.loop->i + 1, zt_length(b->e, v));
+        size_t n = zt_length(b->e, v), i = v.u.loop->i + 1;
+        zt_addf(b, false, " %zu/%zu", i < n ? i : n, n);
     } else if (v.kind == ZT_MACRO && v.u.macro->node->val.kind == ZT_STR) {
         zt_add_ascii(b, " ", false);
         add_quoted(b, v.u.macro->node->val, false, false);
@@ -383,10 +384,23 @@ static void write_int(char *text, size_t cap, int64_t i, uint32_t type, int prec
     }
 }
 
+/* With an exponent and without zeros at the end of the fraction. */
+static void write_exponent(char *text, size_t cap, double f, int decimals)
+{
+    snprintf(text, cap, "%.*e", decimals, f);
+    char *exp = strchr(text, 'e'), *end = exp;
+
+    while (decimals > 0 && end[-1] == '0')
+        end--;
+    end -= decimals > 0 && end[-1] == '.';
+    memmove(end, exp, strlen(exp) + 1);
+}
+
 /* The digits of a float that is not negative. */
 static void write_fixed(char *text, size_t cap, double f, const struct spec *sp)
 {
     bool percent = sp->type == '%', plain = !sp->type;
+    int precision = (int)(sp->precision < 0 ? 6 : sp->precision);
     char fmt[8] = {'%', '.', '*', plain ? 'g' : percent ? 'f' : (char)sp->type, '\0'};
 
     if (plain && sp->precision < 0) {
@@ -395,10 +409,13 @@ static void write_fixed(char *text, size_t cap, double f, const struct spec *sp)
     }
     if (sp->alternate)
         memcpy(fmt, (char[]){'%', '#', '.', '*', fmt[3]}, 5);
-    snprintf(text, cap - 3, fmt, (int)(sp->precision < 0 ? 6 : sp->precision),
-             percent ? f * 100 : f);
-    if (plain && !strpbrk(text, ".en"))
-        strcat(text, ".0");
+    snprintf(text, cap - 3, fmt, precision, percent ? f * 100 : f);
+    if (plain && !strpbrk(text, ".en")) { /* it must have a point or an exponent */
+        if (precision < 1 || strlen(text) == (size_t)precision)
+            write_exponent(text, cap, f, precision > 1 ? precision - 1 : 0);
+        else
+            strcat(text, ".0");
+    }
     if (percent)
         strcat(text, "%");
 }
@@ -420,11 +437,15 @@ static void add_number(struct zt_sb *b, const struct spec *sp, struct zt_val v)
     zt_add_ascii(&out, negative ? "-" : (char[]){(char)sp->sign, '\0'}, v.trusted);
     if (sp->alternate && zt_is_one_of(type, "xXob"))
         zt_addf(&out, v.trusted, "0%c", (char)type);
-    size_t lead = out.n, whole = strcspn(text, ".e%"), every = zt_is_one_of(type, "xXob") ? 4 : 3;
-    for (size_t i = 0; text[i]; i++) {
-        if (sp->group && i && i < whole && (whole - i) % every == 0)
+    size_t lead = out.n, len = strlen(text), every = zt_is_one_of(type, "xXob") ? 4 : 3;
+    size_t whole = strcspn(text, ".eE%"), zeros = 0; /* that are grouped too */
+    bool grouped_fill = sp->group && sp->fill == '0' && sp->align == '=';
+    while (grouped_fill && lead + len + zeros + (whole + zeros - 1) / every < (size_t)sp->width)
+        zeros++;
+    for (size_t i = 0; i < zeros + len; i++) {
+        if (sp->group && i && i < zeros + whole && (zeros + whole - i) % every == 0)
             zt_add_ascii(&out, (char[]){(char)sp->group, '\0'}, v.trusted);
-        zt_add_ascii(&out, (char[]){text[i], '\0'}, v.trusted);
+        zt_add_ascii(&out, (char[]){i < zeros ? '0' : text[i - zeros], '\0'}, v.trusted);
     }
     add_padded(b, sp, zt_take(&out), lead, sp->align ? sp->align : '>');
 }

@@ -115,28 +115,22 @@ static bool is_title(struct zt_val s)
     return found;
 }
 
-/* x: what all characters must be */
-enum { ALPHA, ALNUM, DIGIT, DECIMAL, NUMERIC, SPACE, ASCII, PRINTABLE, UPPER, LOWER, TITLE };
+/* x: the categories that all characters must be of, or one of these. */
+enum { SPACE = -9, ASCII, PRINTABLE, DIGIT, UPPER, LOWER, TITLE };
 
 static bool is_of(uint32_t c, int class)
 {
     switch (class) {
-    case ALPHA:
-        return category(c) & LETTERS;
-    case ALNUM:
-        return zt_is_alnum(c);
-    case DIGIT:
-        return is_digit(c);
-    case DECIMAL:
-        return category(c) == CATEGORY(ND);
-    case NUMERIC:
-        return category(c) & NUMERALS;
     case SPACE:
         return zt_is_space(c);
     case ASCII:
         return c < 0x80;
-    default:
+    case PRINTABLE:
         return zt_is_printable(c);
+    case DIGIT:
+        return is_digit(c);
+    default:
+        return category(c) & (unsigned)class;
     }
 }
 
@@ -147,7 +141,7 @@ static struct zt_val m_is(struct zt_env *e, const struct zt_args *a)
 
     if (a->x == TITLE)
         return zt_bool(is_title(s));
-    if (a->x >= UPPER)
+    if (a->x == UPPER || a->x == LOWER)
         return zt_bool(zt_str_is_case(s, a->x == UPPER));
     while (i < s.n && is_of(zt_char(s, i), a->x))
         i++;
@@ -639,11 +633,11 @@ static const struct zt_builtin str_methods[] = {
     {"ljust", "width:i fillchar:s=_", zt_m_pad, ZT_LEFT},
     {"rjust", "width:i fillchar:s=_", zt_m_pad, ZT_RIGHT},
     {"zfill", "width:i", m_zfill, 0},
-    {"isalpha", "", m_is, ALPHA},
-    {"isalnum", "", m_is, ALNUM},
+    {"isalpha", "", m_is, LETTERS},
+    {"isalnum", "", m_is, LETTERS | NUMERALS},
     {"isdigit", "", m_is, DIGIT},
-    {"isdecimal", "", m_is, DECIMAL},
-    {"isnumeric", "", m_is, NUMERIC},
+    {"isdecimal", "", m_is, CATEGORY(ND)},
+    {"isnumeric", "", m_is, NUMERALS},
     {"isspace", "", m_is, SPACE},
     {"isascii", "", m_is, ASCII},
     {"isprintable", "", m_is, PRINTABLE},
