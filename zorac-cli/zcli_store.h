@@ -40,9 +40,9 @@ int zcli_store_messages(struct zcli_store *s, int64_t conv, json_t **ret_message
 int zcli_store_list(struct zcli_store *s, json_t **ret_list, struct zc_diag *dg);
 
 /* A turn: the prompt and an empty reply are stored at once; pieces are appended as they come,
- * each a row of its own; the end puts the whole text in their place (NULL: what they say). finish: "stop", "length",
- * "canceled", "error", "lost". A prompt whose reply stayed empty is kept in the record, and left
- * out of zcli_store_messages: templates want an answer to every prompt. */
+ * each a row of its own; the end puts the whole text in their place (NULL: what they say). finish:
+ * "stop", "length", "canceled", "error", "lost". A prompt whose reply stayed empty is kept in the
+ * record, and left out of zcli_store_messages: templates want an answer to every prompt. */
 int zcli_store_turn_begin(struct zcli_store *s, int64_t conv, const char *prompt,
                           int64_t *ret_reply, struct zc_diag *dg);
 int zcli_store_turn_append(struct zcli_store *s, int64_t reply, const char *piece, size_t n,
