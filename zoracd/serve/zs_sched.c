@@ -258,21 +258,45 @@ static uint64_t turns_until(uint64_t root, uint64_t last)
     return root - last - 1;
 }
 
-/* The next to admit: who lost pages first, then users in turn, each one's oldest. One whose reader
- * takes nothing is not in a hurry. */
+/* How many replies of a user are being computed. */
+static int n_running_of(const struct zs_sched *s, uint64_t root)
+{
+    int n = 0;
+
+    for (int i = 0; i < s->n_running; i++)
+        n += s->running[i]->job->root == root;
+    return n;
+}
+
+/* Of one user: who lost pages, and who belongs to a reply that has begun, before the others. */
+static bool is_hurried(const struct zs_choice *c)
+{
+    return c->was_preempted || c->index > 0;
+}
+
+/* The next to admit: of the user with the fewest replies in work, users in turn where that is
+ * equal. One whose reader takes nothing is not in a hurry. */
 static struct zs_choice *next_queued(const struct zs_sched *s)
 {
     struct zs_choice *c, *best = NULL;
+    uint64_t root = 0;
+    int n = -1, best_n = 0;
 
     TAILQ_FOREACH(c, &s->queue, link)
     {
         if (c->resting)
             continue;
-        if (c->was_preempted || c->index > 0)
-            return c;
-        if (!best ||
-            turns_until(c->job->root, s->queue_turn) < turns_until(best->job->root, s->queue_turn))
+        if (n < 0 || c->job->root != root)
+            n = n_running_of(s, root = c->job->root);
+        bool better = !best || n < best_n;
+        if (best && root == best->job->root)
+            better = is_hurried(c) && !is_hurried(best);
+        else if (best && n == best_n)
+            better = turns_until(root, s->queue_turn) < turns_until(best->job->root, s->queue_turn);
+        if (better) {
             best = c;
+            best_n = n;
+        }
     }
     return best;
 }
@@ -322,6 +346,26 @@ static bool preempt_resting(struct zs_sched *s)
     return false;
 }
 
+/* Places and pages are shared out among users: whoever has over one reply more in work than the
+ * user of c gives up the youngest of them. Whether there was one. */
+static bool preempt_greedy(struct zs_sched *s, const struct zs_choice *c)
+{
+    struct zs_choice *young = NULL;
+    int most = n_running_of(s, c->job->root) + 1;
+
+    for (int i = 0; i < s->n_running; i++) {
+        struct zs_choice *r = s->running[i];
+        int n = n_running_of(s, r->job->root);
+        if (n > most || (young && n == most && r->order > young->order)) {
+            most = n;
+            young = r;
+        }
+    }
+    if (young)
+        preempt(s, young);
+    return young;
+}
+
 static void admit(struct zs_sched *s)
 {
     struct zc_diag dg;
@@ -330,7 +374,7 @@ static void admit(struct zs_sched *s)
     while ((c = next_queued(s))) {
         dg.text[0] = '\0';
         int r = s->n_running < s->max_running ? admit_choice(s, c, &dg) : ZC_EBUSY;
-        if (r == ZC_EBUSY && preempt_resting(s))
+        if (r == ZC_EBUSY && (preempt_resting(s) || preempt_greedy(s, c)))
             continue;
         /* With nothing running, nothing will ever be given back. */
         if (r == ZC_EBUSY && s->n_running > 0)
