@@ -34,6 +34,7 @@ static void *take(struct zt_env *e, size_t bytes)
 {
     size_t skip = -(uintptr_t)e->at & (_Alignof(max_align_t) - 1), left = (size_t)(e->end - e->at);
 
+    zt_step(e, bytes / 64); /* what is made of long texts is work too */
     if (skip <= left && bytes <= left - skip && e->at) {
         e->at += skip + bytes;
         return e->at - bytes;
@@ -280,6 +281,7 @@ static uint32_t *reserve(struct zt_sb *b, size_t n)
     if (b->p && n <= b->cap - b->n)
         return b->p + b->n;
     if (b->p && (char *)(b->p + b->cap) == e->at && more <= (size_t)(e->end - e->at)) {
+        zt_step(e, more / 64);
         e->at += more;
     } else {
         uint32_t *p = take(e, cap * sizeof *p);
@@ -418,8 +420,8 @@ static struct zt_pair *find(struct zt_env *e, const struct zt_dict *d, struct zt
         hash(e, k);
     for (size_t i = 0; i < d->n; i++) {
         struct zt_val x = d->e[i].k;
-        if (x.kind != ZT_STR || k.kind != ZT_STR ? zt_is_equal(e, x, k)
-                                                 : x.n == k.n && zt_compare(x, k) == 0)
+        bool strings = x.kind == ZT_STR && k.kind == ZT_STR; /* nearly always */
+        if (strings ? x.n == k.n && zt_compare(x, k) == 0 : zt_is_equal(e, x, k))
             return &d->e[i];
     }
     return NULL;
