@@ -14,7 +14,8 @@
  * waits), allocates nothing, and gives the same bits for the same inputs and capabilities.
  *
  * Batch invariance: the bits of a row's result depend on that row (and, in attention, on its own
- * sequence) only: not on the other rows, not on the number of rows, not on the thread count.
+ * sequence) only: not on the other rows, not on the number of rows, not on the thread count. The
+ * one exception is a prefill pass of a device that says so (zk_phase).
  *
  * Thread: the engine thread, except mat_pack and upload (see there). */
 #ifndef KERNELS_ZK_H
@@ -113,6 +114,11 @@ struct zk_act {
 /* fp32 keys and values serve --exact. */
 enum zk_kv_type { ZK_KV_F16, ZK_KV_F32, ZK_N_KV_TYPES };
 
+/* What the rows of a pass are. On a device with `prefill_alone` a prefill pass may be computed in
+ * another way, faster for many rows, which depends on their number: it holds one sequence's rows
+ * alone, so that nothing depends on company. */
+enum zk_phase { ZK_DECODE, ZK_PREFILL };
+
 /* A run of rows of one sequence, at consecutive positions. */
 struct zk_seq {
     const int32_t *pages; /* page numbers of the sequence, ceil((pos0 + n_rows) / ZK_PAGE) valid */
@@ -125,6 +131,7 @@ struct zk_seq {
 struct zk_batch {
     int rows; /* B */
     int n_seqs;
+    int last_pos;              /* no row's position is greater */
     const int32_t *pos;        /* [B] */
     const struct zk_seq *seqs; /* [n_seqs], rows in order, no gaps */
 };
@@ -168,6 +175,9 @@ struct zk_ops {
     /* The inverse, for tests: row i of the packed matrix as floats (q - zero times scale, rounded
      * once), w[k] in the order of x (a perm is undone). PAIRS: row i < n/2 is the first part's. */
     int (*mat_unpack_row)(const struct zk_dev *dev, const struct zk_mat *m, int row, float *w);
+
+    /* What follows belongs to a pass of this phase. Before the first: decode. */
+    int (*begin)(struct zk_dev *dev, enum zk_phase phase);
 
     /* y[r] = table[ids[r]] for rows of C, table of type [V][C], into float. EXACT. An id outside
      * the table is ZC_EINVAL, from here or from the next sync. */
@@ -248,7 +258,8 @@ struct zk_ops {
  * dev->ops->X(dev, ...) on one device from one thread at a time, mat_pack and upload excepted. */
 struct zk_dev {
     const struct zk_ops *ops;
-    bool exact;      /* float activations everywhere */
+    bool exact;         /* float activations everywhere */
+    bool prefill_alone; /* see zk_phase */
     bool is_host;    /* device memory is host memory: what it holds after sync can be read there */
     char label[128]; /* for status: "cpu avx2, 8 threads" */
 };
@@ -299,6 +310,7 @@ struct zk_cuda_opts {
     const char
         *device; /* UUID, index or name (or part of it); NULL or "": the one with most memory */
     bool exact;
+    bool strict; /* prefill as decode does: cached and recomputed tokens have the same bits */
 };
 
 /* Opens a GPU through the plug-in libzorac-cuda.so, which is looked for in $ZORAC_PLUGINS, else in

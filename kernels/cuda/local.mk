@@ -2,11 +2,36 @@
 # The CUDA plug-in: the .cu files by nvcc, the few C files of ours that it needs once more as
 # position-independent code, one shared object that exports zk_cuda_plugin. tests/cudasim builds
 # the same sources without nvcc.
-cuda_names = zkc_attn zkc_blas zkc_mat zkc_mm zkc_mm_blas zkc_mm_repack zkc_mm_tile zkc_mm_w16 \
-  zkc_mm_w4a zkc_mm_w8a zkc_open zkc_plain zkc_probe zkc_row
-cuda_headers = %D%/zkc.cuh %D%/zkc_blas.cuh %D%/zkc_dev.cuh %D%/zkc_gpu.cuh \
-  %D%/zkc_mm.h %D%/zkc_mm_block.cuh %D%/zkc_mm_call.cuh %D%/zkc_mm_decode.cuh \
-  %D%/zkc_mm_operand.cuh %D%/zkc_ptx.cuh
+cuda_names = \
+  zkc_attn \
+  zkc_attn_decode \
+  zkc_attn_prefill \
+  zkc_blas \
+  zkc_mat \
+  zkc_mm \
+  zkc_mm_blas \
+  zkc_mm_repack \
+  zkc_mm_tile \
+  zkc_mm_w16 \
+  zkc_mm_w4a \
+  zkc_mm_w8a \
+  zkc_open \
+  zkc_plain \
+  zkc_probe \
+  zkc_row
+cuda_headers = \
+  %D%/zkc.cuh \
+  %D%/zkc_attn.cuh \
+  %D%/zkc_attn_call.cuh \
+  %D%/zkc_blas.cuh \
+  %D%/zkc_dev.cuh \
+  %D%/zkc_gpu.cuh \
+  %D%/zkc_mm.h \
+  %D%/zkc_mm_block.cuh \
+  %D%/zkc_mm_call.cuh \
+  %D%/zkc_mm_decode.cuh \
+  %D%/zkc_mm_operand.cuh \
+  %D%/zkc_ptx.cuh
 EXTRA_DIST += $(cuda_headers) $(cuda_names:%=%D%/%.cu)
 
 cuda_libs =

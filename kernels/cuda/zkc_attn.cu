@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Positions and attention: rotating and storing keys and values, then softmax over the pages. */
-#include "kernels/cuda/zkc_dev.cuh"
+#include "kernels/cuda/zkc_attn.cuh"
+
+#include "kernels/cuda/zkc_attn_call.cuh"
 
 #define ROPE_THREADS 128
 #define TILE         32 /* positions that a warp scores at once */
@@ -12,18 +14,10 @@ size_t zkc_kv_page_bytes(const struct zk_dev *dev, enum zk_kv_type type, int kv_
     return (bytes + 255) / 256 * 256;
 }
 
-/* What the kernels know of a pass. */
-struct geometry {
-    int H, K, D, rot, window, kv_type, n_seqs;
-    float scale, eps;
-    size_t page_bytes;
-    const float *q_norm, *k_norm;
-};
-
-static struct geometry geometry_of(const struct zk_dev *dev, const struct zk_batch *b,
-                                   const struct zk_attn *a)
+static struct zkc_geometry geometry_of(const struct zk_dev *dev, const struct zk_batch *b,
+                                       const struct zk_attn *a)
 {
-    struct geometry g = {};
+    struct zkc_geometry g = {};
     g.H = a->heads, g.K = a->kv_heads, g.D = a->head_dim, g.rot = a->rot_dim;
     g.window = a->window, g.kv_type = a->kv_type, g.n_seqs = b->n_seqs;
     g.scale = a->scale, g.eps = a->norm_eps;
@@ -38,23 +32,9 @@ static bool is_sound(const struct zk_attn *a)
            a->rot_dim <= a->head_dim && a->kv_heads >= 1 && a->heads % a->kv_heads == 0;
 }
 
-/* The sequence that a row belongs to. */
-ZKC_DEV const struct zk_seq *seq_of(const struct zk_seq *seqs, int n_seqs, int row)
-{
-    int low = 0, high = n_seqs - 1;
-    while (low < high) {
-        int mid = (low + high + 1) / 2;
-        if (seqs[mid].first_row <= row)
-            low = mid;
-        else
-            high = mid - 1;
-    }
-    return &seqs[low];
-}
-
 /* Element 0 of position pos of a kv head: keys (which = 0) or values (1), in elements. */
-ZKC_DEV char *kv_at(void *base, const struct geometry *g, const int32_t *pages, int pos, int which,
-                    int head)
+ZKC_DEV char *kv_at(void *base, const struct zkc_geometry *g, const int32_t *pages, int pos,
+                    int which, int head)
 {
     const size_t size = g->kv_type == ZK_KV_F16 ? 2 : 4;
     const size_t slot = ((size_t)(which * g->K + head) * ZK_PAGE + pos % ZK_PAGE) * g->D;
@@ -64,7 +44,7 @@ ZKC_DEV char *kv_at(void *base, const struct geometry *g, const int32_t *pages, 
 /* ---- rotation and storing ------------------------------------------------------------------ */
 
 /* One head of a row: norm if there is one, rotation; into y. x and y may be the same. */
-ZKC_DEV void rope_head(float *y, const float *x, const float *cs, const struct geometry *g,
+ZKC_DEV void rope_head(float *y, const float *x, const float *cs, const struct zkc_geometry *g,
                        const float *norm, float *part, float *head)
 {
     const int D = g->D, h = g->rot / 2;
@@ -105,7 +85,7 @@ ZKC_DEV void kv_put(char *to, int type, int i, float v, uint32_t *status)
 /* Grid: rows x (H + 2K) heads; a block is one head of one row. q and k are normalized and rotated
  * in place, k and v go to their slots. */
 __global__ void __launch_bounds__(ROPE_THREADS)
-    rope_store_kernel(float *qkv, const float *cs, const struct zk_seq *seqs, struct geometry g,
+    rope_store_kernel(float *qkv, const float *cs, const struct zk_seq *seqs, struct zkc_geometry g,
                       void *base, uint32_t *status)
 {
     ZKC_SHARED(float, part, [ROPE_THREADS / 32]);
@@ -116,7 +96,7 @@ __global__ void __launch_bounds__(ROPE_THREADS)
         rope_head(x, x, cs + (size_t)row * g.rot, &g, at < g.H ? g.q_norm : g.k_norm, part, head);
     if (at < g.H)
         return;
-    const struct zk_seq *s = seq_of(seqs, g.n_seqs, row);
+    const struct zk_seq *s = zkc_seq_of(seqs, g.n_seqs, row);
     const int which = at >= g.H + g.K, h = at - g.H - which * g.K;
     char *to = kv_at(base, &g, s->pages, s->pos0 + row - s->first_row, which, h);
     for (int i = threadIdx.x; i < g.D; i += ROPE_THREADS)
@@ -144,9 +124,9 @@ ZKC_DEV float kv_get(const char *from, int type, int i)
 /* o[r][h] = softmax(scale q k) v. Grid: rows x ceil(H / ATTN_WARPS); a warp is one head of one row.
  * It walks over tiles of 32 positions that begin at multiples of 32: each lane scores one position,
  * then each lane adds up its dimensions over them. Shared: a head's query and the tile's weights.
- * Simple; it serves the shapes and types that the kernels of zkc_decode.cu do not. */
+ * Simple; it serves the shapes and types that zkc_attn_decode and zkc_attn_prefill do not take. */
 __global__ void __launch_bounds__(ATTN_WARPS * 32)
-    attn_kernel(float *o, const float *qkv, const struct zk_seq *seqs, struct geometry g,
+    attn_kernel(float *o, const float *qkv, const struct zk_seq *seqs, struct zkc_geometry g,
                 void *base)
 {
     ZKC_SHARED(float, query, [ATTN_WARPS][ZK_MAX_HEAD_DIM]);
@@ -155,9 +135,9 @@ __global__ void __launch_bounds__(ATTN_WARPS * 32)
     const int row = blockIdx.x, h = blockIdx.y * ATTN_WARPS + warp;
     if (h >= g.H)
         return;
-    const struct zk_seq *s = seq_of(seqs, g.n_seqs, row);
+    const struct zk_seq *s = zkc_seq_of(seqs, g.n_seqs, row);
     const int pos = s->pos0 + row - s->first_row, kh = h / (g.H / g.K);
-    const int first = g.window > 0 && pos >= g.window ? pos - g.window + 1 : 0;
+    const int first = zkc_first_seen(&g, pos);
     const float *q = qkv + ((size_t)row * (g.H + 2 * g.K) + h) * g.D;
     float acc[ZK_MAX_HEAD_DIM / 32] = {}, max = -INFINITY, sum = 0;
     for (int i = lane; i < g.D; i += 32)
@@ -203,8 +183,12 @@ int zkc_attn(struct zk_dev *dev, float *o, const float *qkv, const struct zk_bat
     struct zkc_dev *d = zkc_of(dev);
     if (!is_sound(a))
         return ZC_EINVAL;
-    return zkc_check(d, zkc_launch(attn_kernel,
-                                   dim3(b->rows, (a->heads + ATTN_WARPS - 1) / ATTN_WARPS),
-                                   dim3(ATTN_WARPS * 32), 0, d->stream, o, qkv, b->seqs,
-                                   geometry_of(dev, b, a), kv->base));
+    const struct zkc_geometry g = geometry_of(dev, b, a);
+    if (d->is_prefill && zkc_attn_prefill_takes(&g))
+        return zkc_attn_prefill(d, o, qkv, b, &g, kv);
+    if (zkc_attn_decode_takes(&g))
+        return zkc_attn_decode(d, o, qkv, b, &g, kv);
+    return zkc_check(
+        d, zkc_launch(attn_kernel, dim3(b->rows, (a->heads + ATTN_WARPS - 1) / ATTN_WARPS),
+                      dim3(ATTN_WARPS * 32), 0, d->stream, o, qkv, b->seqs, g, kv->base));
 }

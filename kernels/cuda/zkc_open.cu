@@ -208,6 +208,15 @@ static void cuda_memory(struct zk_dev *dev, uint64_t *ret_free, uint64_t *ret_to
     *ret_total = total;
 }
 
+/* The phase, and the device for the thread that computes. */
+static int cuda_begin(struct zk_dev *dev, enum zk_phase phase)
+{
+    struct zkc_dev *d = zkc_of(dev);
+    enter(d);
+    d->is_prefill = phase == ZK_PREFILL && dev->prefill_alone;
+    return ZC_OK;
+}
+
 /* ---- waiting ------------------------------------------------------------------------------- */
 
 static int report(struct zkc_dev *d, struct zc_diag *dg)
@@ -265,6 +274,7 @@ static const struct zk_ops cuda_ops = {
     .act_kind = zkc_act_kind,
     .mat_pack = zkc_mat_pack,
     .mat_unpack_row = zkc_mat_unpack_row,
+    .begin = cuda_begin,
     .embed = zkc_embed,
     .rms_norm = zkc_rms_norm,
     .to_act = zkc_to_act,
@@ -343,6 +353,7 @@ static int cuda_open(struct zk_dev **ret_dev, const struct zk_cuda_opts *opts, s
     struct zkc_dev *d = (struct zkc_dev *)p;
     d->dev.ops = &cuda_ops;
     d->dev.exact = opts->exact;
+    d->dev.prefill_alone = !opts->strict && !opts->exact;
     d->ordinal = index;
     pthread_mutex_init(&d->pack_lock, NULL);
     if ((r = set_up(d, dg)) < 0) {

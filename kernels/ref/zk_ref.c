@@ -135,6 +135,11 @@ static void put_act(struct zk_dev *dev, struct zk_act *y, int r, const float *x,
     }
 }
 
+static int ref_begin(struct zk_dev *dev, enum zk_phase phase)
+{
+    return ZC_OK;
+}
+
 static int ref_embed(struct zk_dev *dev, float *y, const void *table, enum zk_type type, int V,
                      int C, const int32_t *ids, int rows)
 {
@@ -444,6 +449,7 @@ static const struct zk_ops ref_ops = {
     .act_kind = ref_act_kind,
     .mat_pack = ref_mat_pack,
     .mat_unpack_row = ref_mat_unpack_row,
+    .begin = ref_begin,
     .embed = ref_embed,
     .rms_norm = ref_rms_norm,
     .to_act = ref_to_act,

@@ -144,6 +144,7 @@ static int in_pieces(struct zk_dev *dev, float *o, const struct chunk_case *c, i
         s[0] = (struct zk_seq){other, 0, m, friend_pos};
         s[1] = (struct zk_seq){pages, m, n, pos};
         struct zk_batch b = {.rows = m + n, .n_seqs = m ? 2 : 1, .seqs = m ? s : s + 1};
+        b.last_pos = c->T - 1;
         if ((r = dev->ops->rope_store(dev, qkv, cs, &b, a, &kv)) < 0 ||
             (r = dev->ops->attn(dev, out, qkv, &b, a, &kv)) < 0 ||
             (r = dev->ops->sync(dev, NULL)) < 0)
@@ -205,12 +206,12 @@ static bool long_check(void *arg)
     kc_fill(qkv, STEP * row, KC_RANDOM);
     for (int pos = 0; pos < T && r == ZC_OK; pos += STEP) { /* the same rows again and again */
         *s = (struct zk_seq){pages, 0, T - pos < STEP ? T - pos : STEP, pos};
-        struct zk_batch b = {.rows = s->n_rows, .n_seqs = 1, .seqs = s};
+        struct zk_batch b = {.rows = s->n_rows, .n_seqs = 1, .last_pos = T - 1, .seqs = s};
         qkv[(size_t)H * D] = (float)(pos % 977);
         r = kc_result(dev[0], dev[0]->ops->rope_store(dev[0], qkv, o[0], &b, &a, &kv));
     }
     *s = (struct zk_seq){pages, 0, 1, T - 1};
-    struct zk_batch b = {.rows = 1, .n_seqs = 1, .seqs = s};
+    struct zk_batch b = {.rows = 1, .n_seqs = 1, .last_pos = T - 1, .seqs = s};
     for (int i = 0; i < 2; i++) {
         if (r == ZC_OK)
             r = kc_result(dev[i], dev[i]->ops->attn(dev[i], o[i], qkv, &b, &a, &kv));

@@ -43,7 +43,7 @@ void ze_batch_init(struct ze_batch *b, const struct ze_limits *max, char *host, 
 
 void ze_batch_clear(struct ze_batch *b)
 {
-    b->n_rows = b->n_seqs = b->n_out = b->n_pages = 0;
+    b->n_rows = b->n_seqs = b->n_out = b->n_pages = b->last_pos = 0;
 }
 
 void ze_batch_add(struct ze_batch *b, const int32_t *ids, const int32_t *pages, int first, int n,
@@ -60,6 +60,8 @@ void ze_batch_add(struct ze_batch *b, const int32_t *ids, const int32_t *pages, 
         .n_rows = n,
         .pos0 = first,
     };
+    if (first + n - 1 > b->last_pos)
+        b->last_pos = first + n - 1;
     for (int i = 0; i < n_pages; i++)
         b->pages[b->n_pages++] = pages[i];
     for (int i = out_first; i < n; i++)
@@ -84,6 +86,7 @@ int ze_batch_send(struct ze_batch *b, struct zk_dev *dev, struct ze_pass *ret_p)
             {
                 .rows = b->n_rows,
                 .n_seqs = b->n_seqs,
+                .last_pos = b->last_pos,
                 .pos = (const int32_t *)(const void *)(meta + o.pos),
                 .seqs = (const struct zk_seq *)(const void *)(meta + o.seqs),
             },

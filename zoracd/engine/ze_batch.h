@@ -31,7 +31,7 @@ struct ze_batch {
     int32_t *ids, *pos, *out_rows; /* parts of host */
     struct zk_seq *seqs;
     int32_t *pages;
-    int n_rows, n_seqs, n_out, n_pages;
+    int n_rows, n_seqs, n_out, n_pages, last_pos;
 };
 
 /* Bytes of the block that tells a pass everything. */

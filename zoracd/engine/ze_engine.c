@@ -269,7 +269,7 @@ static int check_works(const struct ze_engine *e, struct ze_work *works, int n, 
 }
 
 /* Runs what the batch holds; its logits follow those that were there before. */
-static int flush(struct ze_engine *e, struct zc_diag *dg)
+static int flush(struct ze_engine *e, enum zk_phase phase, struct zc_diag *dg)
 {
     const size_t V = (size_t)e->m->c.V;
     float *from = e->scratch.logits + (size_t)e->n_logits * V;
@@ -279,7 +279,8 @@ static int flush(struct ze_engine *e, struct zc_diag *dg)
 
     if (e->batch.n_rows == 0)
         return ZC_OK;
-    if ((r = ze_batch_send(&e->batch, e->dev, &pass)) < 0 ||
+    if ((r = e->dev->ops->begin(e->dev, phase)) < 0 ||
+        (r = ze_batch_send(&e->batch, e->dev, &pass)) < 0 ||
         (r = ze_forward(e->m, &e->scratch, &pass, from)) < 0)
         return zc_diag(dg, r, "a pass of %d rows could not be started", e->batch.n_rows);
     if (to != from && pass.n_out > 0 &&
@@ -293,13 +294,13 @@ static int flush(struct ze_engine *e, struct zc_diag *dg)
 
 /* Rows first .. first + n of a work, which are within one pass. */
 static int add_rows(struct ze_engine *e, const struct ze_work *w, int first, int n,
-                    struct zc_diag *dg)
+                    enum zk_phase phase, struct zc_diag *dg)
 {
     const struct ze_seq *s = w->seq;
     int end = (int)s->computed + w->n_rows, out_first = n;
     int r;
 
-    if (e->batch.n_rows + n > e->batch.max.rows && (r = flush(e, dg)) < 0)
+    if (e->batch.n_rows + n > e->batch.max.rows && (r = flush(e, phase, dg)) < 0)
         return r;
     if (w->want_all)
         out_first = 0;
@@ -318,12 +319,12 @@ static int add_prefill(struct ze_engine *e, const struct ze_work *w, struct zc_d
     while (at < end) {
         int stop = (at / chunk + 1) * chunk;
         stop = stop < end ? stop : end;
-        int r = add_rows(e, w, at, stop - at, dg);
+        int r = add_rows(e, w, at, stop - at, ZK_PREFILL, dg);
         if (r < 0)
             return r;
         at = stop;
         /* two pieces of one sequence can't be in one pass: the second reads what the first wrote */
-        if (at < end && (r = flush(e, dg)) < 0)
+        if ((at < end || e->dev->prefill_alone) && (r = flush(e, ZK_PREFILL, dg)) < 0)
             return r;
     }
     return ZC_OK;
@@ -342,9 +343,10 @@ static int run_kind(struct ze_engine *e, struct ze_work *works, int n, bool is_d
         if (n_out(w) > 0)
             w->logits = e->logits + (size_t)row * (size_t)e->m->c.V;
         row += n_out(w);
-        r = is_decode ? add_rows(e, w, (int)w->seq->computed, 1, dg) : add_prefill(e, w, dg);
+        r = is_decode ? add_rows(e, w, (int)w->seq->computed, 1, ZK_DECODE, dg)
+                      : add_prefill(e, w, dg);
     }
-    return r < 0 ? r : flush(e, dg);
+    return r < 0 ? r : flush(e, is_decode ? ZK_DECODE : ZK_PREFILL, dg);
 }
 
 int ze_step(struct ze_engine *e, struct ze_work *works, int n_works, struct zc_diag *dg)

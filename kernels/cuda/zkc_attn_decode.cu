@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* Attention of single rows over fp16 pages, limited by reading the pages once.
+ *
+ * A sequence is cut at multiples of ZKC_SPLIT positions, whatever the batch is; a block computes
+ * one split for the query heads of one kv head (at most 16, the rows of the tensor cores' tile), a
+ * second kernel joins the splits in their order. So a row's bits depend on its sequence alone.
+ *
+ * A block has four warps; each takes every fourth page of the split and keeps its own softmax, fed
+ * by its own ring of STAGES pages (keys and values), so that no warp waits for another until the
+ * end. Queries and weights are split into two fp16 numbers each, which keeps what fp32 would give:
+ * the tensor cores are idle anyway.
+ *
+ * Limit: memory. A warp has (STAGES - 1) pages of 4 D bytes x 16 in flight: at D = 128 a block 24
+ * or 48 KiB of them. Not measured on a device yet. */
+#include "kernels/cuda/zkc_attn.cuh"
+
+#include "kernels/cuda/zkc_attn_call.cuh"
+
+#define WARPS       4
+#define STAGES      3
+#define SPLIT_PAGES (ZKC_SPLIT / ZK_PAGE)
+
+namespace
+{
+struct decode_args {
+    const float *qkv;
+    const struct zk_seq *seqs;
+    struct zkc_geometry g;
+    const void *base;
+    float *part; /* [units][splits][G][D], unnormalized */
+    float *ml;   /* [units][splits][G][2]: largest score (times log2 e), sum */
+    uint32_t *status;
+    int unit0; /* unit = row * K + kv head: the first of this launch */
+};
+
+template <int D> struct decode_smem {
+    static constexpr int page = 16 * D * 2;
+    static constexpr int ring = STAGES * 2 * page; /* of a warp */
+    static constexpr int sums = WARPS * 16 * D * 4;
+    static constexpr int bytes = WARPS * ring > sums ? WARPS *ring : sums;
+};
+
+/* The softmax that a warp has so far; two rows of the tile a lane. */
+template <int D> struct running {
+    float o[D / 8][4], max[2], sum[2];
+};
+
+/* Adds a page whose scores are s. */
+template <int D> ZKC_DEV void take_page(struct running<D> *r, float (&s)[2][4], zkc_smem values)
+{
+    uint32_t high[4], low[4];
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+        float top = fmaxf(fmaxf(s[0][2 * h], s[0][2 * h + 1]), fmaxf(s[1][2 * h], s[1][2 * h + 1]));
+        top = fmaxf(r->max[h], zkc_quad_max(top));
+        const float shrink = zkc_ex2(r->max[h] - top);
+        r->max[h] = top;
+        r->sum[h] *= shrink;
+#pragma unroll
+        for (int t = 0; t < D / 8; t++) {
+            r->o[t][2 * h] *= shrink;
+            r->o[t][2 * h + 1] *= shrink;
+        }
+#pragma unroll
+        for (int t = 0; t < 2; t++) {
+            const float p0 = zkc_ex2(s[t][2 * h] - top), p1 = zkc_ex2(s[t][2 * h + 1] - top);
+            r->sum[h] += p0 + p1;
+            high[2 * t + h] = zkc_pack_f16(p0, p1);
+            low[2 * t + h] = zkc_pack_rest(p0, p1);
+        }
+    }
+    zkc_page_values<D>(r->o, high, values);
+    zkc_page_values<D>(r->o, low, values);
+}
+
+/* Queries of the group, scaled so that 2^score is the weight, in two halves. */
+template <int D>
+ZKC_DEV void load_queries(uint32_t (&high)[D / 16][4], uint32_t (&low)[D / 16][4], const float *q,
+                          int G, float scale, uint32_t *status)
+{
+    const int lane = threadIdx.x % 32;
+#pragma unroll
+    for (int k = 0; k < D / 16; k++)
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            const int head = lane / 4 + 8 * (i & 1), at = 16 * k + 2 * (lane % 4) + 8 * (i >> 1);
+            const float x = head < G ? q[head * D + at] * scale : 0.0f;
+            const float y = head < G ? q[head * D + at + 1] * scale : 0.0f;
+            if (!(fmaxf(fabsf(x), fabsf(y)) < 65504.0f))
+                zkc_fault(status, ZKC_STATUS_ACT);
+            high[k][i] = zkc_pack_f16(x, y);
+            low[k][i] = zkc_pack_rest(x, y);
+        }
+}
+
+/* The warps' results, one after the other, into the split's part. */
+template <int D>
+ZKC_DEV void join_warps(const struct decode_args *a, const struct running<D> *r, float *sums,
+                        float (*ml)[WARPS][16], int split, int G)
+{
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+        const int row = lane / 4 + 8 * h;
+        const float sum = zkc_quad_sum(r->sum[h]);
+        if (lane % 4 == 0) {
+            ml[0][warp][row] = r->max[h];
+            ml[1][warp][row] = sum;
+        }
+#pragma unroll
+        for (int t = 0; t < D / 8; t++)
+#pragma unroll
+            for (int i = 0; i < 2; i++)
+                sums[(warp * 16 + row) * D + 8 * t + 2 * (lane % 4) + i] = r->o[t][2 * h + i];
+    }
+    __syncthreads();
+    const size_t slot = ((size_t)blockIdx.y * gridDim.x + split) * G;
+    for (int i = threadIdx.x; i < G * D; i += WARPS * 32) {
+        const int row = i / D;
+        float max = -INFINITY, sum = 0, o = 0;
+#pragma unroll
+        for (int w = 0; w < WARPS; w++)
+            max = fmaxf(max, ml[0][w][row]);
+#pragma unroll
+        for (int w = 0; w < WARPS; w++) {
+            const float weight = zkc_ex2(ml[0][w][row] - max); /* 0 for a warp that had no page */
+            sum += weight * ml[1][w][row];
+            o += weight * sums[(w * 16 + row) * D + i % D];
+        }
+        a->part[slot * D + i] = o;
+        if (i % D == 0) {
+            a->ml[(slot + row) * 2] = max;
+            a->ml[(slot + row) * 2 + 1] = sum;
+        }
+    }
+}
+
+/* Grid: splits x units. Shared: a ring of pages for each warp, then their results. */
+template <int D> __global__ void __launch_bounds__(WARPS * 32) decode_kernel(const decode_args a)
+{
+    ZKC_SHARED_DYN(char, smem);
+    ZKC_SHARED(float, ml, [2][WARPS][16]);
+    const struct zkc_geometry *g = &a.g;
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, G = g->H / g->K;
+    const int row = (a.unit0 + blockIdx.y) / g->K, head = (a.unit0 + blockIdx.y) % g->K;
+    const struct zk_seq *s = zkc_seq_of(a.seqs, g->n_seqs, row);
+    const int pos = s->pos0 + row - s->first_row, first = zkc_first_seen(g, pos);
+    const int split = blockIdx.x, end = pos / ZK_PAGE;
+    const int from = max(split * SPLIT_PAGES, first / ZK_PAGE);
+    const int to = min(split * SPLIT_PAGES + SPLIT_PAGES - 1, end);
+    if (from > to)
+        return;
+
+    const zkc_smem ring = zkc_smem_addr(smem) + warp * decode_smem<D>::ring;
+    constexpr int page = decode_smem<D>::page;
+    const auto fetch = [&](int p, int stage) {
+        if (p <= to) {
+            const int number = s->pages[p];
+            zkc_page_copy<D>(ring + stage * 2 * page, zkc_page16(a.base, g, number, 0, head));
+            zkc_page_copy<D>(ring + (stage * 2 + 1) * page, zkc_page16(a.base, g, number, 1, head));
+        }
+        zkc_cp_async_commit();
+    };
+    /* page p belongs to warp p % 4: the same warp wherever a window begins */
+    const int mine = from + (warp - from % WARPS + WARPS) % WARPS;
+#pragma unroll
+    for (int i = 0; i < STAGES - 1; i++)
+        fetch(mine + i * WARPS, i);
+
+    uint32_t high[D / 16][4], low[D / 16][4];
+    struct running<D> r = {
+    };
+    r.max[0] = r.max[1] = -1e30f; /* less than any score, and no NaN in differences */
+    load_queries<D>(high, low, a.qkv + ((size_t)row * (g->H + 2 * g->K) + head * G) * D, G,
+                    g->scale * 1.4426950408889634f, a.status);
+    for (int p = mine, stage = 0; p <= to; p += WARPS, stage = (stage + 1) % STAGES) {
+        zkc_cp_async_wait<STAGES - 2>();
+        __syncwarp();
+        fetch(p + (STAGES - 1) * WARPS, (stage + STAGES - 1) % STAGES);
+        float score[2][4] = {};
+        zkc_page_scores<D>(score, high, ring + stage * 2 * page);
+        zkc_page_scores<D>(score, low, ring + stage * 2 * page);
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            const int j = p * ZK_PAGE + 8 * (i / 4) + 2 * (lane % 4) + (i & 1);
+            if (j < first || j > pos)
+                score[i / 4][i % 4] = -INFINITY;
+        }
+        take_page<D>(&r, score, ring + (stage * 2 + 1) * page);
+    }
+    zkc_cp_async_wait<0>();
+    __syncthreads();
+    join_warps<D>(&a, &r, (float *)smem, ml, split, G);
+}
+
+/* o[row][head] = the splits of a row joined in their order. Grid: units; a thread is a dimension of
+ * one head after the other. */
+__global__ void __launch_bounds__(128) join_kernel(float *o, const decode_args a, int splits)
+{
+    const struct zkc_geometry *g = &a.g;
+    const int unit = a.unit0 + blockIdx.x, G = g->H / g->K;
+    const int row = unit / g->K, head = unit % g->K;
+    const struct zk_seq *s = zkc_seq_of(a.seqs, g->n_seqs, row);
+    const int pos = s->pos0 + row - s->first_row;
+    const int from = zkc_first_seen(g, pos) / ZKC_SPLIT, to = pos / ZKC_SPLIT;
+    for (int i = threadIdx.x; i < G * g->D; i += 128) {
+        const size_t slot = (size_t)blockIdx.x * splits * G + i / g->D;
+        float top = -INFINITY, sum = 0, out = 0;
+        for (int t = from; t <= to; t++)
+            top = fmaxf(top, a.ml[(slot + (size_t)t * G) * 2]);
+        for (int t = from; t <= to; t++) {
+            const size_t at = slot + (size_t)t * G;
+            const float weight = zkc_ex2(a.ml[at * 2] - top);
+            sum += weight * a.ml[at * 2 + 1];
+            out += weight * a.part[at * g->D + i % g->D];
+        }
+        o[((size_t)row * g->H + head * G) * g->D + i] = out / sum;
+    }
+}
+
+} /* namespace */
+
+/* ---- launching ----------------------------------------------------------------------------- */
+
+bool zkc_attn_decode_takes(const struct zkc_geometry *g)
+{
+    return g->kv_type == ZK_KV_F16 && (g->D == 64 || g->D == 128) && g->H / g->K <= 16;
+}
+
+int zkc_attn_decode(struct zkc_dev *d, float *o, const float *qkv, const struct zk_batch *b,
+                    const struct zkc_geometry *g, const struct zk_kv *kv)
+{
+    const int splits = b->last_pos / ZKC_SPLIT + 1, units = b->rows * g->K, G = g->H / g->K;
+    const size_t each = (size_t)splits * G * (g->D + 2) * sizeof(float);
+    const int most = (int)min(d->work_bytes / each, (size_t)32768);
+    if (most < 1)
+        return ZC_EINTERNAL;
+    struct decode_args a = {};
+    a.qkv = qkv, a.seqs = b->seqs, a.g = *g, a.base = kv->base, a.status = d->status;
+    a.part = (float *)d->work;
+    for (a.unit0 = 0; a.unit0 < units; a.unit0 += most) {
+        const int n = min(most, units - a.unit0);
+        const dim3 grid(splits, n), block(WARPS * 32);
+        a.ml = a.part + (size_t)n * splits * G * g->D;
+        cudaError_t e = g->D == 64 ? zkc_launch(decode_kernel<64>, grid, block,
+                                                decode_smem<64>::bytes, d->stream, a)
+                                   : zkc_launch(decode_kernel<128>, grid, block,
+                                                decode_smem<128>::bytes, d->stream, a);
+        if (e == cudaSuccess)
+            e = zkc_launch(join_kernel, dim3(n), dim3(128), 0, d->stream, o, a, splits);
+        if (e != cudaSuccess)
+            return zkc_check(d, e);
+    }
+    return ZC_OK;
+}
