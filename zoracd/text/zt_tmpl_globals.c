@@ -254,18 +254,14 @@ static struct zt_val g_dict(struct zt_env *e, const struct zt_args *a)
     return zt_of_dict((enum zt_kind)a->x, d);
 }
 
-/* x: the kind: a cycler has its values, a joiner its separator */
 static struct zt_val g_cycler(struct zt_env *e, const struct zt_args *a)
 {
     if (a->n == 0)
         zt_fail(e, "a cycler needs values");
-    return zt_of_list((enum zt_kind)a->x, zt_tuple(e, a->v, (size_t)a->n).u.l);
+    return zt_of_list(ZT_CYCLER, zt_tuple(e, a->v, (size_t)a->n).u.l);
 }
 
-static struct zt_val g_joiner(struct zt_env *e, const struct zt_args *a)
-{
-    return zt_of_list(ZT_JOINER, zt_tuple(e, a->v, 1).u.l);
-}
+static ZT_FN(g_joiner, zt_of_list(ZT_JOINER, zt_tuple(e, a->v, 1).u.l));
 
 static struct zt_val g_raise_exception(struct zt_env *e, const struct zt_args *a)
 {
@@ -309,7 +305,7 @@ static const struct zt_builtin globals[] = {
     {"range", "start:i stop? step:i=1", g_range, 0},
     {"dict", NULL, g_dict, ZT_DICT},
     {"namespace", NULL, g_dict, ZT_NAMESPACE},
-    {"cycler", NULL, g_cycler, ZT_CYCLER},
+    {"cycler", NULL, g_cycler, 0},
     {"joiner", "sep:s=,_", g_joiner, 0},
     {"raise_exception", "message:t", g_raise_exception, 0},
     {"strftime_now", "format:s", g_strftime_now, 0},

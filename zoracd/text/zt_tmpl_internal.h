@@ -243,7 +243,7 @@ struct zt_env {
     struct zt_scope root, *scope;
     struct zt_text *text; /* where the text goes */
     struct zt_sb *out;    /* or where it is captured, NULL if it is not */
-    struct zt_val block; /* what the filter of a filter or set block works on */
+    struct zt_val block;  /* what the filter of a filter or set block works on */
     bool autoescape;
     int64_t now;
 };
@@ -342,7 +342,7 @@ static inline struct zt_val zt_markup(struct zt_val s, bool markup)
     return s;
 }
 
-/* A string of a C string, which is ASCII, and of valid UTF-8. */
+/* A string of a C string that is ASCII; of valid UTF-8. */
 struct zt_val zt_text(struct zt_env *e, const char *ascii, bool trusted);
 struct zt_val zt_decode(struct zt_env *e, const char *p, size_t len, bool trusted);
 /* A string as UTF-8 with a NUL at its end. */
@@ -452,9 +452,9 @@ struct zt_val zt_m_strip(struct zt_env *e, const struct zt_args *a);
 struct zt_val zt_m_pad(struct zt_env *e, const struct zt_args *a);
 struct zt_val zt_m_replace(struct zt_env *e, const struct zt_args *a);
 struct zt_val zt_m_dict_view(struct zt_env *e, const struct zt_args *a);
+struct zt_val zt_in_case(struct zt_env *e, struct zt_val s, enum zt_case to);
 /* s without the characters of set (ZT_UNSET: white space) at its sides; its words; its lines, with
  * their ends if keep; the strings of l with sep between them. */
-struct zt_val zt_in_case(struct zt_env *e, struct zt_val s, enum zt_case to);
 struct zt_val zt_strip(struct zt_val s, struct zt_val set, enum zt_side sides);
 struct zt_list *zt_words(struct zt_env *e, struct zt_val s);
 struct zt_list *zt_lines(struct zt_env *e, struct zt_val s, bool keep);

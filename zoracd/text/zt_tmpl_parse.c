@@ -479,6 +479,16 @@ static struct zt_node *parse_block_of(struct parser *p, const char *end)
     return body;
 }
 
+/* At the end of a body that may have an else: the statements after that, NULL if it has none. */
+static struct zt_node *parse_else(struct parser *p, const char *end)
+{
+    if (took(p, "else"))
+        return parse_block_of(p, end);
+    next(p);
+    expect(p, "%}");
+    return NULL;
+}
+
 static void parse_if(struct parser *p, struct zt_node *n)
 {
     const struct zt_node *unknown = p->unknown;
@@ -492,11 +502,8 @@ static void parse_if(struct parser *p, struct zt_node *n)
         next(p);
         parse_if(p, n->c);
         zt_leave(p->e);
-    } else if (took(p, "else")) {
-        n->c = parse_block_of(p, "endif");
     } else {
-        next(p);
-        expect(p, "%}");
+        n->c = parse_else(p, "endif");
     }
     p->unknown = unknown;
 }
@@ -513,12 +520,7 @@ static void parse_for(struct parser *p, struct zt_node *n)
     p->loops++;
     n->d = parse_body(p, (const char *const[]){"endfor", "else", NULL});
     p->loops--;
-    if (took(p, "else")) {
-        n->f = parse_block_of(p, "endfor");
-    } else {
-        next(p);
-        expect(p, "%}");
-    }
+    n->f = parse_else(p, "endfor");
 }
 
 static void parse_set(struct parser *p, struct zt_node *n)

@@ -553,20 +553,20 @@ static ZT_FN(m_copy, a->self) /* nothing can change a value */
     return v ? *v : ZT_IS_GIVEN(a->v[1]) ? a->v[1] : ZT_NONE_VALUE;
 }
 
-static struct zt_val m_list_index(struct zt_env *e, const struct zt_args *a)
-{
-    for (size_t i = 0; i < a->self.u.l->n; i++)
-        if (zt_is_equal(e, a->self.u.l->v[i], a->v[0]))
-            return zt_int((int64_t)i, false);
-    zt_fail(e, "the value is not in the list");
-}
-
-static struct zt_val m_list_count(struct zt_env *e, const struct zt_args *a)
+/* index and (x) count */
+static struct zt_val m_list_find(struct zt_env *e, const struct zt_args *a)
 {
     int64_t n = 0;
 
-    for (size_t i = 0; i < a->self.u.l->n; i++)
-        n += zt_is_equal(e, a->self.u.l->v[i], a->v[0]);
+    for (size_t i = 0; i < a->self.u.l->n; i++) {
+        if (!zt_is_equal(e, a->self.u.l->v[i], a->v[0]))
+            continue;
+        if (!a->x)
+            return zt_int((int64_t)i, false);
+        n++;
+    }
+    if (!a->x)
+        zt_fail(e, "the value is not in the list");
     return zt_int(n, false);
 }
 
@@ -586,21 +586,15 @@ static struct zt_val m_loop_changed(struct zt_env *e, const struct zt_args *a)
     return zt_bool(!ZT_IS_GIVEN(before) || !zt_is_equal(e, before, loop->changed));
 }
 
-static struct zt_val m_cycler_next(struct zt_env *e, const struct zt_args *a)
+/* next and (x) reset */
+static struct zt_val m_cycler(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_list *l = a->self.u.l;
-    struct zt_val v = l->v[l->pos];
+    struct zt_val v = a->x ? ZT_NONE_VALUE : l->v[l->pos];
 
     (void)e;
-    l->pos = (l->pos + 1) % l->n;
+    l->pos = a->x ? 0 : (l->pos + 1) % l->n;
     return v;
-}
-
-static struct zt_val m_cycler_reset(struct zt_env *e, const struct zt_args *a)
-{
-    (void)e;
-    a->self.u.l->pos = 0;
-    return ZT_NONE_VALUE;
 }
 
 static const struct zt_builtin str_methods[] = {
@@ -666,8 +660,8 @@ static const struct zt_builtin dict_methods[] = {
 };
 
 static const struct zt_builtin list_methods[] = {
-    {"index", "value", m_list_index, 0},
-    {"count", "value", m_list_count, 0},
+    {"index", "value", m_list_find, false},
+    {"count", "value", m_list_find, true},
     {"copy", "", m_copy, 0},
     {.name = "append"},
     {.name = "extend"},
@@ -681,8 +675,8 @@ static const struct zt_builtin list_methods[] = {
 };
 
 static const struct zt_builtin tuple_methods[] = {
-    {"index", "value", m_list_index, 0},
-    {"count", "value", m_list_count, 0},
+    {"index", "value", m_list_find, false},
+    {"count", "value", m_list_find, true},
     {0},
 };
 
@@ -693,8 +687,8 @@ static const struct zt_builtin loop_methods[] = {
 };
 
 static const struct zt_builtin cycler_methods[] = {
-    {"next", "", m_cycler_next, 0},
-    {"reset", "", m_cycler_reset, 0},
+    {"next", "", m_cycler, false},
+    {"reset", "", m_cycler, true},
     {0},
 };
 
