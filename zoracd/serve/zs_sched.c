@@ -22,7 +22,8 @@
 
 #define RESERVE_STEP    256    /* tokens reserved at a time where max_tokens is not given */
 #define PREFILL_GRAIN   32     /* rows: a prompt is cut at multiples of it */
-#define PREFILL_US      100000 /* what a prompt may take of a step that others wait for */
+#define PREFILL_US      100000 /* what a prompt may take of a step that others wait for, */
+#define ALONE_US        500000 /* and of one that only newcomers, cancel and stop wait for */
 #define PROGRESS_US     200000 /* between two progress events of one prompt */
 #define EVENT_RING_SIZE 16384
 _Static_assert(EVENT_RING_SIZE >= ZS_MAX_JOBS * (ZS_JOB_CREDIT + 2),
@@ -54,7 +55,7 @@ struct zs_sched {
     struct ze_work *works;                    /* [max_running] */
     struct zs_choice **work_choices;          /* [max_running] */
     uint64_t order, queue_turn, prefill_turn; /* the user who was served last */
-    double us_per_row;                        /* of prefill, as measured; 0: not yet */
+    double us_per_row, decode_us; /* a row of prefill; a step of decode; 0: not yet measured */
     bool stop;
     struct zs_sched_stats now; /* the thread's own copy */
     _Atomic uint64_t shown[sizeof(struct zs_sched_stats) / sizeof(uint64_t)];
@@ -454,15 +455,13 @@ static int add_decode(struct zs_sched *s)
     return n;
 }
 
-/* Rows of prompts in this step: a whole chunk where nobody waits for the step, otherwise what takes
- * about PREFILL_US. */
+/* Rows of prompts in this step: what takes about as long as those who wait for it can bear, at
+ * most a chunk. */
 static int prefill_budget(const struct zs_sched *s, int n_decode)
 {
-    if (n_decode == 0)
-        return s->chunk;
     if (s->us_per_row <= 0)
         return PREFILL_GRAIN;
-    double rows = PREFILL_US / s->us_per_row;
+    double rows = (n_decode > 0 ? PREFILL_US : ALONE_US) / s->us_per_row;
     if (rows >= s->chunk)
         return s->chunk;
     int grains = (int)rows / PREFILL_GRAIN;
@@ -570,6 +569,23 @@ static void run_works(struct zs_sched *s, int from, int to)
     }
 }
 
+static double smooth(double old, double us)
+{
+    return old > 0 ? 0.7 * old + 0.3 * us : us;
+}
+
+/* Learns from a step how long steps take. */
+static void learn(struct zs_sched *s, double us, int n_decode, uint64_t prefill_rows)
+{
+    if (prefill_rows == 0)
+        s->decode_us = smooth(s->decode_us, us);
+    if (prefill_rows < PREFILL_GRAIN)
+        return;
+    if (n_decode > 0) /* never all of it: the estimate may be of other sequences */
+        us = us > 2 * s->decode_us ? us - s->decode_us : us / 2;
+    s->us_per_row = smooth(s->us_per_row, us / (double)prefill_rows);
+}
+
 static int step(struct zs_sched *s)
 {
     int n_decode = add_decode(s);
@@ -591,10 +607,7 @@ static int step(struct zs_sched *s)
     s->now.busy_us += us;
     s->now.decode_rows += (uint64_t)n_decode;
     s->now.prefill_rows += prefill_rows;
-    if (prefill_rows >= PREFILL_GRAIN) {
-        double per_row = (double)us / (double)prefill_rows;
-        s->us_per_row = s->us_per_row > 0 ? 0.7 * s->us_per_row + 0.3 * per_row : per_row;
-    }
+    learn(s, (double)us, n_decode, prefill_rows);
     return n;
 }
 
