@@ -14,12 +14,6 @@
 
 #include "common/zc_utf8.h"
 
-/* What a filter works on, as a string. */
-static struct zt_val self(struct zt_env *e, const struct zt_args *a)
-{
-    return zt_to_str(e, a->self);
-}
-
 /* ---- attributes, keys, sorting -------------------------------------------------------------- */
 
 /* The part of s before the next sep, which is taken from *s; false if there is none. */
@@ -371,16 +365,16 @@ static struct zt_val f_slice(struct zt_env *e, const struct zt_args *a)
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
-static ZT_FN(f_string, self(e, a));
-static ZT_FN(f_safe, zt_markup(self(e, a), true));
-static ZT_FN(f_escape, zt_escape(e, self(e, a)));
-static ZT_FN(f_forceescape, zt_escape(e, zt_markup(self(e, a), false)));
+static ZT_FN(f_string, zt_self(e, a));
+static ZT_FN(f_safe, zt_markup(zt_self(e, a), true));
+static ZT_FN(f_escape, zt_escape(e, zt_self(e, a)));
+static ZT_FN(f_forceescape, zt_escape(e, zt_markup(zt_self(e, a), false)));
 
 static struct zt_val f_replace(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_args plain = *a;
 
-    plain.self = zt_markup(self(e, a), e->autoescape && self(e, a).markup);
+    plain.self = zt_markup(zt_self(e, a), e->autoescape && zt_self(e, a).markup);
     return zt_m_replace(e, &plain);
 }
 
@@ -391,7 +385,7 @@ static bool is_before_word(uint32_t c)
 
 static struct zt_val f_title(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = zt_markup(self(e, a), false);
+    struct zt_val s = zt_markup(zt_self(e, a), false);
     struct zt_sb b = {.e = e};
 
     for (size_t i = 0, end; i < s.n; i = end) {
@@ -412,8 +406,7 @@ static struct zt_val f_indent(struct zt_env *e, const struct zt_args *a)
     struct zt_sb b = {.e = e};
 
     if (by.kind != ZT_STR) {
-        int64_t width = ZT_IS_GIVEN(by) ? zt_need_int(e, by) : 4;
-        zt_add_times(&b, zt_text(e, " ", true), width);
+        zt_add_times(&b, zt_text(e, " ", true), ZT_IS_GIVEN(by) ? zt_need_int(e, by) : 4);
         by = zt_take(&b);
     }
     /* so that a last line break has an empty line after it */
@@ -424,11 +417,9 @@ static struct zt_val f_indent(struct zt_env *e, const struct zt_args *a)
     return zt_markup(zt_joined(e, lines, newline), s.markup);
 }
 
-static struct zt_val f_format(struct zt_env *e, const struct zt_args *a)
-{
-    return zt_format_percent(e, self(e, a),
-                             a->kw ? zt_of_dict(ZT_DICT, a->kw) : zt_tuple(e, a->v, (size_t)a->n));
-}
+static ZT_FN(f_format, zt_format_percent(e, zt_self(e, a),
+                                         a->kw ? zt_of_dict(ZT_DICT, a->kw)
+                                               : zt_tuple(e, a->v, (size_t)a->n)));
 
 /* length, killwords, end, leeway */
 static struct zt_val f_truncate(struct zt_env *e, const struct zt_args *a)
@@ -505,7 +496,7 @@ static struct zt_val f_wordwrap(struct zt_env *e, const struct zt_args *a)
 
 static struct zt_val f_wordcount(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = self(e, a);
+    struct zt_val s = zt_self(e, a);
     bool in_word = false;
     int64_t words = 0;
 
@@ -519,7 +510,7 @@ static struct zt_val f_wordcount(struct zt_env *e, const struct zt_args *a)
 
 static struct zt_val f_striptags(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = self(e, a);
+    struct zt_val s = zt_self(e, a);
     struct zt_sb b = {.e = e};
 
     for (size_t i = 0; i < s.n; i++) {
@@ -559,7 +550,7 @@ static struct zt_val f_urlencode(struct zt_env *e, const struct zt_args *a)
     struct zt_list *pairs;
 
     if (a->self.kind <= ZT_STR) {
-        add_url(&b, self(e, a), false);
+        add_url(&b, zt_self(e, a), false);
         return zt_take(&b);
     }
     pairs = a->self.kind == ZT_DICT ? f_items(e, a).u.l : zt_items(e, a->self);

@@ -416,6 +416,11 @@ struct zt_val zt_reversed(struct zt_env *e, struct zt_val v);
 /* str(v), as printed, and repr(v). */
 struct zt_val zt_to_str(struct zt_env *e, struct zt_val v);
 struct zt_val zt_repr(struct zt_env *e, struct zt_val v);
+/* What a filter or method works on, as a string. */
+static inline struct zt_val zt_self(struct zt_env *e, const struct zt_args *a)
+{
+    return zt_to_str(e, a->self);
+}
 bool zt_is_printable(uint32_t c);
 /* "..." % args and "...".format(args), tojson, pprint. */
 struct zt_val zt_format_percent(struct zt_env *e, struct zt_val fmt, struct zt_val args);

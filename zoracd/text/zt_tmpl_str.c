@@ -11,12 +11,6 @@
 
 #include "common/zc_utf8.h"
 
-/* What a filter or method works on, as a string. */
-static struct zt_val self(struct zt_env *e, const struct zt_args *a)
-{
-    return zt_to_str(e, a->self);
-}
-
 /* ---- classes of characters ------------------------------------------------------------------ */
 
 static unsigned category(uint32_t c)
@@ -136,7 +130,7 @@ static bool is_of(uint32_t c, int class)
 
 static struct zt_val m_is(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = self(e, a);
+    struct zt_val s = zt_self(e, a);
     size_t i = 0;
 
     if (a->x == TITLE)
@@ -236,7 +230,7 @@ struct zt_val zt_in_case(struct zt_env *e, struct zt_val s, enum zt_case to)
     return zt_markup(zt_take(&b), s.markup);
 }
 
-ZT_FN(zt_m_case, zt_in_case(e, self(e, a), (enum zt_case)a->x));
+ZT_FN(zt_m_case, zt_in_case(e, zt_self(e, a), (enum zt_case)a->x));
 
 /* ---- strip, split and join ------------------------------------------------------------------ */
 
@@ -259,7 +253,7 @@ struct zt_val zt_strip(struct zt_val s, struct zt_val set, enum zt_side sides)
     return zt_sub(s, from, to);
 }
 
-ZT_FN(zt_m_strip, zt_strip(self(e, a), a->v[0], (enum zt_side)a->x));
+ZT_FN(zt_m_strip, zt_strip(zt_self(e, a), a->v[0], (enum zt_side)a->x));
 
 /* The next separator of s, first or last (right): an empty sep means a run of white space. */
 static bool next_sep(struct zt_env *e, struct zt_val s, struct zt_val sep, bool right,
@@ -313,7 +307,7 @@ struct zt_list *zt_words(struct zt_env *e, struct zt_val s)
     return split(e, s, ZT_NO_VALUE, -1, false);
 }
 
-static ZT_FN(m_split, zt_of_list(ZT_LIST, split(e, self(e, a), a->v[0], a->v[1].u.i, a->x)));
+static ZT_FN(m_split, zt_of_list(ZT_LIST, split(e, zt_self(e, a), a->v[0], a->v[1].u.i, a->x)));
 
 struct zt_list *zt_lines(struct zt_env *e, struct zt_val s, bool keep)
 {
@@ -335,12 +329,12 @@ struct zt_list *zt_lines(struct zt_env *e, struct zt_val s, bool keep)
     return l;
 }
 
-static ZT_FN(m_splitlines, zt_of_list(ZT_LIST, zt_lines(e, self(e, a), a->v[0].u.b)));
+static ZT_FN(m_splitlines, zt_of_list(ZT_LIST, zt_lines(e, zt_self(e, a), a->v[0].u.b)));
 
 /* x: the last separator */
 static struct zt_val m_partition(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = self(e, a);
+    struct zt_val s = zt_self(e, a);
     size_t at = zt_find(e, s, 0, s.n, a->v[0], a->x), end = at + a->v[0].n;
 
     if (!a->v[0].n)
@@ -353,7 +347,7 @@ static struct zt_val m_partition(struct zt_env *e, const struct zt_args *a)
 
 struct zt_val zt_m_replace(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = self(e, a), old = a->v[0], by = a->v[1];
+    struct zt_val s = zt_self(e, a), old = a->v[0], by = a->v[1];
     int64_t count = a->v[2].u.i;
     struct zt_sb b = {.e = e};
     size_t from = 0, at;
@@ -391,7 +385,7 @@ struct zt_val zt_joined(struct zt_env *e, const struct zt_list *l, struct zt_val
 
 static struct zt_val m_join(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = self(e, a);
+    struct zt_val s = zt_self(e, a);
     struct zt_list *l = zt_items(e, a->v[0]), *out = zt_list_new(e, l->n);
 
     for (size_t i = 0; i < l->n; i++)
@@ -417,7 +411,7 @@ static void part_of(struct zt_env *e, const struct zt_args *a, size_t n, size_t 
 /* x: find, rfind, index, rindex */
 static struct zt_val m_find(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = self(e, a);
+    struct zt_val s = zt_self(e, a);
     size_t from, to;
 
     part_of(e, a, s.n, &from, &to);
@@ -429,7 +423,7 @@ static struct zt_val m_find(struct zt_env *e, const struct zt_args *a)
 
 static struct zt_val m_count(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = self(e, a), sub = a->v[0];
+    struct zt_val s = zt_self(e, a), sub = a->v[0];
     size_t from, to;
     int64_t n = 0;
 
@@ -449,7 +443,7 @@ static bool has_affix(struct zt_env *e, struct zt_val s, struct zt_val affix, bo
 /* startswith and (x) endswith, of one or any of a tuple. */
 static struct zt_val m_affix(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = self(e, a), x = a->v[0].kind == ZT_TUPLE ? a->v[0] : zt_tuple(e, a->v, 1);
+    struct zt_val s = zt_self(e, a), x = a->v[0].kind == ZT_TUPLE ? a->v[0] : zt_tuple(e, a->v, 1);
     bool is = false;
     size_t from, to;
 
@@ -462,7 +456,7 @@ static struct zt_val m_affix(struct zt_env *e, const struct zt_args *a)
 /* removeprefix and (x) removesuffix */
 static struct zt_val m_remove_affix(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = self(e, a);
+    struct zt_val s = zt_self(e, a);
     size_t n = has_affix(e, s, a->v[0], a->x) ? a->v[0].n : 0;
 
     return a->x ? zt_sub(s, 0, s.n - n) : zt_sub(s, n, s.n);
@@ -473,7 +467,7 @@ static struct zt_val m_remove_affix(struct zt_env *e, const struct zt_args *a)
 /* x: where the text goes */
 struct zt_val zt_m_pad(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = self(e, a), fill = a->v[1];
+    struct zt_val s = zt_self(e, a), fill = a->v[1];
     int64_t width = a->v[0].u.i, n = width > s.n ? width - s.n : 0;
     int64_t half = n / 2 + (n & width & 1); /* where Python's center puts the odd one */
     int64_t left = a->x == ZT_LEFT ? 0 : a->x == ZT_RIGHT ? n : half;
@@ -489,7 +483,7 @@ struct zt_val zt_m_pad(struct zt_env *e, const struct zt_args *a)
 
 static struct zt_val m_zfill(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = self(e, a);
+    struct zt_val s = zt_self(e, a);
     size_t sign = s.n && (zt_char(s, 0) == '-' || zt_char(s, 0) == '+');
     struct zt_sb b = {.e = e};
 
@@ -501,7 +495,7 @@ static struct zt_val m_zfill(struct zt_env *e, const struct zt_args *a)
 
 static struct zt_val m_expandtabs(struct zt_env *e, const struct zt_args *a)
 {
-    struct zt_val s = self(e, a);
+    struct zt_val s = zt_self(e, a);
     int64_t size = a->v[0].u.i, column = 0;
     struct zt_sb b = {.e = e};
 
@@ -523,7 +517,7 @@ static struct zt_val m_encode(struct zt_env *e, const struct zt_args *a)
 {
     struct zt_sb b = {.e = e};
 
-    for (const char *p = zt_utf8(e, self(e, a)); *p; p++)
+    for (const char *p = zt_utf8(e, zt_self(e, a)); *p; p++)
         zt_add_char(&b, (unsigned char)*p);
     struct zt_val s = zt_take(&b);
     s.bytes = true;
