@@ -98,6 +98,9 @@ status 1 "$build/zoracd/zoracd" --check -m "$dir/broken"
 says 'the eos_token <end>'
 
 # ---- text
+status 0 "$inspect" speed "$model" "$model/tokenizer.json"
+grep -q '{"bytes":[1-9][0-9]*,"tokens":[1-9][0-9]*,"load_s":[0-9.e-]*,"encode_s":[0-9.e-]*}' "$dir/out" ||
+    fail "$(cat "$dir/out")"
 feed '{"text":"Hello, world! \u00fc\u0000"}' 0 "$inspect" tokenize "$model"
 feed "$(cat "$dir/out")" 0 "$inspect" detokenize "$model"
 line '{"text":"Hello, world! ü\u0000"}'

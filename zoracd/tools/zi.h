@@ -31,6 +31,7 @@ int zi_doctor(const struct zi_options *o);
 int zi_tokenize(const struct zi_options *o);
 int zi_detokenize(const struct zi_options *o);
 int zi_render(const struct zi_options *o);
+int zi_speed(const struct zi_options *o);
 int zi_logits(const struct zi_options *o);
 int zi_perplexity(const struct zi_options *o);
 

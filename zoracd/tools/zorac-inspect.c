@@ -23,12 +23,13 @@ static const char usage[] =
     "  detokenize DIR|FILE      the reverse\n"
     "  render MODEL             a template's variables per line to {\"text\": ..., \"ids\": ...}\n"
     "  render --template FILE   the same with a template by itself\n"
+    "  speed DIR|FILE TEXT      processor time of loading the tokenizer and of encoding that file\n"
     "  logits MODEL             {\"ids\": [...]} per line to {\"logits\": [...]} after the last\n"
     "  perplexity MODEL FILE    of a text: {\"tokens\": ..., \"nll\": ..., \"perplexity\": ...}\n"
     "  doctor [MODEL]           whether this machine, and the model, are fit to serve\n"
     "\n"
-    "  --add-special            tokenize: with what stands around a text (BOS)\n"
-    "  --parse-special          tokenize: special tokens match in the text\n"
+    "  --add-special            tokenize, speed: with what stands around a text (BOS)\n"
+    "  --parse-special          tokenize, speed: special tokens match in the text\n"
     "  --skip-special           detokenize: leaves them out\n"
     "  --template FILE, --now YYYY-MM-DDTHH:MM:SS\n"
     "                           render: the template; the local time it is told (now)\n"
@@ -51,6 +52,7 @@ static const struct {
     {"tokenize", zi_tokenize, 1, 1},
     {"detokenize", zi_detokenize, 1, 1},
     {"render", zi_render, 0, 1},
+    {"speed", zi_speed, 2, 2},
     {"logits", zi_logits, 1, 1},
     {"perplexity", zi_perplexity, 2, 2},
     {"doctor", zi_doctor, 0, 1},
