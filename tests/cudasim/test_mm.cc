@@ -243,8 +243,12 @@ static bool launch(Result &out, const Matrix &m, zk_type type, const std::vector
     Dev<int32_t> inv(inverse);
     Dev<uint32_t> status(std::vector<uint32_t>(ZKC_N_STATUS, 0));
     Dev<uint32_t> locks(std::vector<uint32_t>(ZKC_N_LOCKS, 0));
-    /* for cuBLAS so little that it takes several slices */
-    const size_t work_bytes = run.way == BLAS ? 120 * 1024 : zkc_mm_work_bytes(SMS);
+    /* for cuBLAS so little that it takes several slices, for many rows that they take turns */
+    size_t work_bytes = zkc_mm_work_bytes(SMS);
+    if (run.way == BLAS)
+        work_bytes = (m.d.k > 1000 ? 400 : 120) * 1024;
+    else if (run.way == DECODE && rows == 40)
+        work_bytes = 420 * 1024;
     Dev<float> work(std::vector<float>(work_bytes / 4, NAN));
 
     zkc_dev dev = {};
@@ -399,9 +403,9 @@ int main(int argc, char **argv)
     struct Shape {
         int n, k, group;
     };
-    static const Shape shapes[] = {{64, 128, 128}, {1, 32, 32},     {100, 160, 32},
-                                   {130, 320, 64}, {70, 300, 128},  {33, 129, 1000},
-                                   {257, 512, 96}, {1100, 640, 128}};
+    static const Shape shapes[] = {{64, 128, 128}, {1, 32, 32},    {100, 160, 32},
+                                   {130, 320, 64}, {70, 300, 128}, {33, 129, 1000},
+                                   {257, 512, 96}, {40, 2100, 64}, {1100, 640, 128}};
     static const int rows[] = {1, 2, 8, 9, 16, 17, 32, 40};
     int turn = 0;
     for (const Shape &s : shapes)
