@@ -26,11 +26,15 @@ static size_t mm_bytes(const struct zk_mat_desc *desc)
 
 /* ---- packing ----------------------------------------------------------------------------- */
 
+namespace
+{
 /* The arrays of a part, and how many bytes of each make a row. */
 struct source {
     const uint8_t *at[3]; /* codes or weights, scales, zeros; NULL: none */
     size_t row[3];
 };
+
+} /* namespace */
 
 static struct source source_of(const struct zk_canon *c)
 {

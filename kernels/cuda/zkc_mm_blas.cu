@@ -16,6 +16,8 @@
 #define THREADS     (WARPS * 32)
 #define SLICE_BYTES ((size_t)32 << 20) /* of weights at most: half of an L2 of 64 MiB */
 
+namespace
+{
 /* Two numbers of 16 bits times a scale, rounded once; W16 has none. */
 template <int FORM, int TYPE> ZKC_DEV uint32_t scaled(uint32_t v, float scale)
 {
@@ -169,6 +171,8 @@ static int slice(struct zkc_dev *d, const zkc_mm_args &a, const struct zkc_mm_ca
     return zkc_check(d, zkc_launch(pairs_kernel, dim3(groups(f1 - f0, THREADS), (unsigned)a.rows),
                                    dim3(THREADS), 0, d->stream, a, (const float *)sums, n, f0, f1));
 }
+
+} /* namespace */
 
 int zkc_mm_blas(struct zkc_dev *d, const struct zkc_mm_call *c)
 {

@@ -36,6 +36,9 @@
 
 #define WARPS_ON_SM 8
 
+namespace
+{
+
 /* ---- the partition ----------------------------------------------------------------------- */
 
 /* All units (panels side by side, block) in one line, in `workers` stretches. */
@@ -184,7 +187,7 @@ ZKC_DEV bool join(const decode_args &p, zkc_mm_sums<FORM, NT> &total, int worker
 /* ---- the kernel -------------------------------------------------------------------------- */
 
 template <int FORM, int TYPE, int NT, bool ONE_SET>
-__global__ void __launch_bounds__(128, WARPS_ON_SM / 4) decode_kernel(const decode_args p)
+__global__ void __launch_bounds__(128, WARPS_ON_SM / 4) mm_decode_kernel(const decode_args p)
 {
     ZKC_SHARED_DYN(uint8_t, shared);
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
@@ -275,9 +278,9 @@ template <int FORM, int TYPE, int NT> static int launch(struct zkc_dev *d, decod
     most = most < ZKC_N_LOCKS / locks ? most : ZKC_N_LOCKS / locks;
     if (most == 0)
         return ZC_EINTERNAL;
-    auto kernel = decode_kernel<FORM, TYPE, NT, true>;
+    auto kernel = mm_decode_kernel<FORM, TYPE, NT, true>;
     if (FORM != ZK_W16 && a.m.meta.mask != 3)
-        kernel = decode_kernel<FORM, TYPE, NT, FORM == ZK_W16>;
+        kernel = mm_decode_kernel<FORM, TYPE, NT, FORM == ZK_W16>;
     for (int row = 0; row < rows; row += a.m.rows) {
         a.m.rows = rows - row < most * block ? rows - row : most * block;
         dim3 grid((unsigned)((a.m.rows + block - 1) / block), (unsigned)a.s.workers);
@@ -302,6 +305,8 @@ template <int FORM, int TYPE> static int launch_rows(struct zkc_dev *d, const de
         return launch<FORM, TYPE, 2>(d, a);
     return launch<FORM, TYPE, 4>(d, a);
 }
+
+} /* namespace */
 
 /* zkc_mm_decode for a form: each is compiled by a file of its own, for make's sake. */
 template <int FORM> int zkc_mm_decode_form(struct zkc_dev *d, const struct zkc_mm_call *c)

@@ -9,6 +9,8 @@
 
 #define THREADS 128
 
+namespace
+{
 /* Where the rows of a piece go. */
 struct place_args {
     uint8_t *dst;
@@ -110,6 +112,8 @@ static int launch(struct zkc_dev *d, const place_args &p, const struct zkc_mm_ro
     return zkc_check(d, zkc_launch(meta_kernel<FORM>, dim3(m, (unsigned)r->n), dim3(THREADS), 0,
                                    d->stream, p, r->scales, r->zeros));
 }
+
+} /* namespace */
 
 int zkc_mm_repack(struct zkc_dev *d, const struct zkc_mm_layout *lo, int group, uint8_t *dst,
                   const struct zkc_mm_rows *r)

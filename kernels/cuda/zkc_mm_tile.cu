@@ -26,6 +26,8 @@
 #define NT          4
 #define X_BYTES     (TILE_ROWS * ZKC_MM_K * 2)
 
+namespace
+{
 struct tile_args {
     zkc_mm_args m;
     int slices;
@@ -114,7 +116,7 @@ ZKC_DEV bool join(const tile_args &p, zkc_mm_sums<FORM, NT> &total, int warp, in
 /* ---- the kernel -------------------------------------------------------------------------- */
 
 template <int FORM, int TYPE, bool ONE_SET>
-__global__ void __launch_bounds__(WARPS * 32, 1) tile_kernel(const tile_args p)
+__global__ void __launch_bounds__(WARPS * 32, 1) mm_tile_kernel(const tile_args p)
 {
     ZKC_SHARED_DYN(uint8_t, shared);
     const int thread = threadIdx.x, lane = thread % 32, warp = thread / 32;
@@ -178,9 +180,9 @@ template <int FORM, int TYPE> static int launch(struct zkc_dev *d, tile_args a)
     const int x = (a.m.rows + TILE_ROWS - 1) / TILE_ROWS;
     const int y = (a.m.panels + TILE_PANELS - 1) / TILE_PANELS;
     a.slices = slices_of(d, a.m, x * y, sums);
-    auto kernel = tile_kernel<FORM, TYPE, true>;
+    auto kernel = mm_tile_kernel<FORM, TYPE, true>;
     if (FORM != ZK_W16 && a.m.meta.mask != 3)
-        kernel = tile_kernel<FORM, TYPE, FORM == ZK_W16>;
+        kernel = mm_tile_kernel<FORM, TYPE, FORM == ZK_W16>;
     return zkc_check(d, zkc_launch(kernel, dim3((unsigned)x, (unsigned)y, (unsigned)a.slices),
                                    dim3(WARPS * 32), 2 * (X_BYTES + weights), d->stream, a));
 }
@@ -189,6 +191,8 @@ template <int FORM> static int launch_type(struct zkc_dev *d, enum zk_type type,
 {
     return type == ZK_F16 ? launch<FORM, ZK_F16>(d, a) : launch<FORM, ZK_BF16>(d, a);
 }
+
+} /* namespace */
 
 int zkc_mm_tile(struct zkc_dev *d, const struct zkc_mm_call *c)
 {

@@ -16,6 +16,8 @@ static double now(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
+namespace
+{
 /* Every byte once, 512 consecutive ones per warp and load. n: 16-byte pieces, a multiple of a
  * grid's AHEAD loads. out is written if all were zero, which they are not: so that they must be
  * read. */
@@ -68,6 +70,8 @@ template <int KIND> __global__ void __launch_bounds__(THREADS) peak_kernel(int n
     if (all == -1234.5f) /* never, but who knows */
         atomicAdd(out, all);
 }
+
+} /* namespace */
 
 /* Seconds of `times` passes over the memory, 0 if that fails. */
 static double time_reads(struct zkc_dev *d, const void *p, size_t n, int blocks, int times)

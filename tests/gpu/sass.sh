@@ -31,7 +31,7 @@ function number(key,   at) {
     return at ? substr($0, at + length(key) + 1) + 0 : 0
 }
 function kind(name) {
-    return name ~ /decode_kernel/ ? "decode" : name ~ /tile_kernel/ ? "tile" : "other"
+    return name ~ /mm_decode_kernel/ ? "decode" : name ~ /mm_tile_kernel/ ? "tile" : "other"
 }
 function bad(what) {
     print "FAIL " arch " " name ": " what
