@@ -5,6 +5,7 @@
 #include "common/zc_sock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,13 +80,13 @@ static int new_socket(const char *path, int flags, struct sockaddr_un *ret_addr,
 int zc_sock_connect(const char *path, int *ret_fd, struct zc_diag *dg)
 {
     struct sockaddr_un addr;
-    int fd, r = new_socket(path, 0, &addr, &fd, dg);
+    int fd, r = new_socket(path, SOCK_NONBLOCK, &addr, &fd, dg);
 
     if (r < 0)
         return r;
-    do
-        r = connect(fd, (struct sockaddr *)&addr, sizeof addr);
-    while (r < 0 && errno == EINTR);
+    r = connect(fd, (struct sockaddr *)&addr, sizeof addr);
+    if (r == 0)
+        r = fcntl(fd, F_SETFL, 0);
     if (r == 0) {
         *ret_fd = fd;
         return ZC_OK;
@@ -96,6 +97,8 @@ int zc_sock_connect(const char *path, int *ret_fd, struct zc_diag *dg)
         return zc_diag(dg, ZC_ENOTFOUND, "no daemon listens at %s", path);
     if (e == EACCES || e == EPERM)
         return zc_diag(dg, ZC_EPERM, "no permission to connect to %s", path);
+    if (e == EAGAIN)
+        return zc_diag(dg, ZC_EAGAIN, "too many clients wait at %s", path);
     errno = e;
     return zc_diag_sys(dg, "can't connect to %s", path);
 }

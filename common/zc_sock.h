@@ -23,7 +23,8 @@ int zc_sock_user_path(char ret[ZC_SOCK_MAX], struct zc_diag *dg);
 int zc_sock_daemon_path(char ret[ZC_SOCK_MAX], const char *given, struct zc_diag *dg);
 
 /* A blocking connection to the socket at path. ZC_ENOTFOUND: nobody listens there (no file, or
- * refused); ZC_EPERM: not allowed. */
+ * refused); ZC_EPERM: not allowed; ZC_EAGAIN: too many wait to be let in, try later (never waits
+ * itself). */
 int zc_sock_connect(const char *path, int *ret_fd, struct zc_diag *dg);
 
 /* Where a client goes: given (may be NULL), else ZORAC_SOCKET, else the user's daemon, else the

@@ -113,9 +113,14 @@ static char *read_line(void)
     char *line = NULL;
     size_t cap = 0;
 
-    if (editing)
-        return edit_line();
+    if (editing) {
+        line = edit_line();
+        zcli_conn_has_interrupt(); /* one at the prompt was for the line */
+        return line;
+    }
+    zcli_conn_default_interrupt();
     ssize_t n = getline(&line, &cap, stdin);
+    zcli_conn_catch_interrupt();
     if (n < 0) {
         free(line);
         return NULL;
@@ -224,6 +229,8 @@ static enum zcli_exit run_turn(struct zcli_turns *t, const char *line)
         zcli_term_error("the reply ends here: the token limit or the context is reached");
     if (r < 0)
         return zcli_exit_of_error(r);
+    if (out.interrupted)
+        return ZCLI_INTERRUPTED;
     return out.code[0] ? zcli_exit_of_code(out.code) : ZCLI_DONE;
 }
 
@@ -270,7 +277,7 @@ enum zcli_exit zcli_chat(const struct zcli_opts *o)
         }
         free(line);
         fflush(stdout);
-        if (r > 0)
+        if (r > 0 || (status == ZCLI_INTERRUPTED && !editing))
             break;
     }
     if (editing) {

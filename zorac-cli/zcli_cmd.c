@@ -73,7 +73,7 @@ static void print_leaves(json_t *v, const char *prefix)
                                         : json_dumps(x, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
             printf("%-22s ", path);
             fflush(stdout);
-            zcli_term_text(s, strlen(s));
+            zcli_term_text(s, strlen(s), NULL);
             zcli_term_end_line();
             zc_free(s);
         }
@@ -183,7 +183,7 @@ static int show_session(struct zcli_store *s, const struct zcli_opts *o, const c
                zcli_term_reset());
         fflush(stdout);
         json_t *content = json_object_get(m, "content");
-        zcli_term_text(json_string_value(content), json_string_length(content));
+        zcli_term_text(json_string_value(content), json_string_length(content), NULL);
         zcli_term_end_line();
     }
     json_decref(messages);
@@ -251,7 +251,7 @@ static enum zcli_exit cmd_raw(const struct zcli_opts *o, int argc, char **argv)
             break;
         if (m.id == id) {
             ended = !m.event;
-            zcli_reply_print_json(&m);
+            r = zcli_reply_print_json(&m, &dg);
             if (m.code[0])
                 status = zcli_exit_of_code(m.code);
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The client's end of the socket. SIGINT is blocked except inside ppoll, so that it is noticed
- * between two messages and never in the middle of one. */
+ * wherever we wait and nowhere else. */
 #include "config.h"
 
 #include "zorac-cli/zcli_conn.h"
@@ -63,6 +63,29 @@ void zcli_conn_release_interrupt(void)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+void zcli_conn_default_interrupt(void)
+{
+    signal(SIGINT, SIG_DFL);
+    zcli_conn_release_interrupt();
+}
+
+int zcli_conn_wait(int fd, short events, struct zc_diag *dg)
+{
+    static const struct timespec moment = {.tv_nsec = 50 * 1000 * 1000};
+    struct pollfd p = {.fd = fd, .events = events};
+    sigset_t open;
+
+    sigprocmask(SIG_BLOCK, NULL, &open);
+    sigdelset(&open, SIGINT);
+    while (!interrupted) {
+        if (ppoll(&p, 1, fd < 0 ? &moment : NULL, &open) >= 0)
+            return ZC_OK;
+        if (errno != EINTR)
+            return zc_diag_sys(dg, "cannot wait");
+    }
+    return zc_diag(dg, ZC_ECANCELED, "interrupted");
+}
+
 bool zcli_conn_has_interrupt(void)
 {
     /* One that arrived while blocked is still pending: let it in. */
@@ -95,8 +118,11 @@ int zcli_conn_open(struct zcli_conn **ret_c, const char *path, struct zc_diag *d
         .bytes = MAX_MESSAGE, .items = 1 << 24, .str = MAX_MESSAGE, .depth = ZC_SCAN_MAX_DEPTH};
     char found[ZC_SOCK_MAX];
     int fd;
-    int r = zc_sock_find(path, &fd, found, dg);
+    int r;
 
+    while ((r = zc_sock_find(path, &fd, found, dg)) == ZC_EAGAIN)
+        if ((r = zcli_conn_wait(-1, 0, dg)) < 0)
+            return r;
     if (r == ZC_ENOTFOUND)
         return zc_diag(dg, r, "no daemon listens at %s; start one with: zoracd", found);
     if (r < 0)
@@ -125,17 +151,19 @@ void zcli_conn_close(struct zcli_conn *c)
 static int flush(struct zcli_conn *c, struct zc_diag *dg)
 {
     size_t off = 0;
+    int r = ZC_OK;
 
-    while (off < c->out.len) {
-        ssize_t n = send(c->fd, c->out.data + off, c->out.len - off, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return zc_diag_sys(dg, "the connection to the daemon is gone");
-        off += (size_t)n;
+    while (r == ZC_OK && off < c->out.len) {
+        ssize_t n = send(c->fd, c->out.data + off, c->out.len - off, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n >= 0)
+            off += (size_t)n;
+        else if (errno == EAGAIN)
+            r = zcli_conn_wait(c->fd, POLLOUT, dg);
+        else if (errno != EINTR)
+            r = zc_diag_sys(dg, "the connection to the daemon is gone");
     }
-    zc_buf_clear(&c->out);
-    return ZC_OK;
+    zc_buf_drain(&c->out, off);
+    return r;
 }
 
 int zcli_conn_send(struct zcli_conn *c, const char *method, json_t *params, int64_t *ret_id,
@@ -171,27 +199,19 @@ int zcli_conn_send(struct zcli_conn *c, const char *method, json_t *params, int6
 /* Waits for bytes and appends them. */
 static int receive(struct zcli_conn *c, struct zc_diag *dg)
 {
-    sigset_t none;
-    struct pollfd p = {.fd = c->fd, .events = POLLIN};
     char bytes[65536];
+    int r = zcli_conn_wait(c->fd, POLLIN, dg);
 
-    if (interrupted)
-        return zc_diag(dg, ZC_ECANCELED, "interrupted");
-    sigprocmask(SIG_BLOCK, NULL, &none);
-    sigdelset(&none, SIGINT);
-    if (ppoll(&p, 1, NULL, &none) < 0) {
-        if (errno != EINTR)
-            return zc_diag_sys(dg, "cannot wait for the daemon");
-        return interrupted ? zc_diag(dg, ZC_ECANCELED, "interrupted") : ZC_OK;
-    }
-    ssize_t n = recv(c->fd, bytes, sizeof bytes, 0);
-    if (n < 0 && errno == EINTR)
+    if (r < 0)
+        return r;
+    ssize_t n = recv(c->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return ZC_OK;
     if (n < 0)
         return zc_diag_sys(dg, "the connection to the daemon is gone");
     if (n == 0)
         return zc_diag(dg, ZC_ESYS, "the daemon has closed the connection");
-    int r = zc_buf_add(&c->in, bytes, (size_t)n);
+    r = zc_buf_add(&c->in, bytes, (size_t)n);
     return r < 0 ? zc_diag(dg, r, "no room for the daemon's answer") : r;
 }
 

@@ -12,8 +12,9 @@
 struct zc_diag;
 struct zcli_conn;
 
-/* Connects. path NULL: ZORAC_SOCKET, else the user's own daemon, else the system's. ZC_ENOTFOUND
- * and a sentence that says what to do if there is none. */
+/* Connects. Like all that follows, ZC_ECANCELED if a caught SIGINT came. path NULL: ZORAC_SOCKET,
+ * else the user's own daemon, else the system's. ZC_ENOTFOUND and a sentence that says what to do
+ * if there is none. */
 int zcli_conn_open(struct zcli_conn **ret_c, const char *path, struct zc_diag *dg);
 void zcli_conn_close(struct zcli_conn *c);
 
@@ -40,11 +41,17 @@ int zcli_conn_next(struct zcli_conn *c, struct zcli_msg *ret_m, struct zc_diag *
 int zcli_conn_call(struct zcli_conn *c, const char *method, json_t *params, struct zcli_msg *ret_m,
                    struct zc_diag *dg);
 
-/* SIGINT from now on is noticed by zcli_conn_next instead of ending the process. */
+/* SIGINT from now on is noticed by zcli_conn_wait, and so by everything here that waits, instead of
+ * ending the process. */
 void zcli_conn_catch_interrupt(void);
+/* It ends the process again. */
+void zcli_conn_default_interrupt(void);
 /* Lets SIGINT through (to a line editor), still without ending the process. */
 void zcli_conn_release_interrupt(void);
 /* Whether one came since the last call. */
 bool zcli_conn_has_interrupt(void);
+/* Waits until fd can be read or written (events as poll's; fd < 0: for a moment). ZC_ECANCELED: an
+ * interrupt has come, before or meanwhile; it stays for zcli_conn_has_interrupt. */
+int zcli_conn_wait(int fd, short events, struct zc_diag *dg);
 
 #endif

@@ -32,12 +32,14 @@ enum zcli_exit zcli_exit_of_error(int err)
         return ZCLI_REFUSED;
     case ZC_EINVAL:
         return ZCLI_USAGE;
+    case ZC_ECANCELED:
+        return ZCLI_INTERRUPTED;
     default:
         return ZCLI_FAILED;
     }
 }
 
-void zcli_reply_print_json(const struct zcli_msg *m)
+int zcli_reply_print_json(const struct zcli_msg *m, struct zc_diag *dg)
 {
     json_t *line;
 
@@ -46,12 +48,10 @@ void zcli_reply_print_json(const struct zcli_msg *m)
     else
         line = json_pack("{s:O}", m->event ? m->event : "result", m->body);
     char *s = line ? json_dumps(line, JSON_COMPACT) : NULL;
-    if (s) {
-        puts(s);
-        fflush(stdout);
-    }
+    int r = s ? zcli_term_line(s, dg) : zc_diag(dg, ZC_EINTERNAL, "no JSON of the answer");
     zc_free(s);
     json_decref(line);
+    return r;
 }
 
 /* A delta: printed, and kept before anything else can go wrong. */
@@ -70,9 +70,9 @@ static int take_delta(const struct zcli_opts *o, const struct zcli_msg *m,
         if (r < 0)
             return r;
     }
-    if (!o->json && !o->no_stream && zcli_term_text(p, n) < 0)
-        return zc_diag_sys(dg, "cannot write the reply");
-    return ZC_OK;
+    if (o->json || o->no_stream || out->interrupted)
+        return ZC_OK;
+    return zcli_term_text(p, n, dg);
 }
 
 /* The response. Its text is the whole reply: it replaces the pieces in the store. */
@@ -88,17 +88,34 @@ static int take_end(const struct zcli_opts *o, const struct zcli_msg *m,
     }
     json_t *text = json_object_get(m->body, "text");
     const char *finish = json_string_value(json_object_get(m->body, "finish_reason"));
+    int r = ZC_OK;
+
     snprintf(out->finish, sizeof out->finish, "%s", finish ? finish : "");
-    if (!o->json && o->no_stream && json_is_string(text) &&
-        zcli_term_text(json_string_value(text), json_string_length(text)) < 0)
-        return zc_diag_sys(dg, "cannot write the reply");
-    if (!keep->store)
-        return ZC_OK;
-    return zcli_store_turn_end(keep->store, keep->reply, json_string_value(text), out->finish, dg);
+    if (keep->store)
+        r = zcli_store_turn_end(keep->store, keep->reply, json_string_value(text), out->finish, dg);
+    if (r == ZC_OK && !o->json && o->no_stream && !out->muted && json_is_string(text))
+        r = zcli_term_text(json_string_value(text), json_string_length(text), dg);
+    return r;
 }
 
-/* The first Ctrl-C asks the daemon to stop; it answers with what there is. A second one, while that
- * answer is awaited, gives up waiting. */
+/* A message about our request: kept, then printed. */
+static int take(const struct zcli_opts *o, const struct zcli_msg *m, const struct zcli_keep *keep,
+                struct zcli_outcome *out, struct zc_diag *dg)
+{
+    int r = ZC_OK;
+
+    if (!m->event)
+        r = take_end(o, m, keep, out, dg);
+    else if (strcmp(m->event, "delta") == 0)
+        r = take_delta(o, m, keep, out, dg);
+    if (r == ZC_OK && o->json && !out->muted)
+        r = zcli_reply_print_json(m, dg);
+    out->muted = out->muted || r == ZC_ECANCELED;
+    return r;
+}
+
+/* The first Ctrl-C asks the daemon to stop (id < 0: it has); it answers with what there is. A
+ * second one, while that answer is awaited, gives up waiting. */
 static int interrupt(struct zcli_conn *c, int64_t id, struct zcli_outcome *out, struct zc_diag *dg)
 {
     int64_t cancel_id;
@@ -106,6 +123,8 @@ static int interrupt(struct zcli_conn *c, int64_t id, struct zcli_outcome *out, 
     if (out->interrupted)
         return zc_diag(dg, ZC_ECANCELED, "interrupted");
     out->interrupted = true;
+    if (id < 0)
+        return ZC_OK;
     json_t *params = json_pack("{s:I}", "id", (json_int_t)id);
     int r = zcli_conn_send(c, "cancel", params, &cancel_id, dg);
     json_decref(params);
@@ -124,27 +143,17 @@ int zcli_reply_run(struct zcli_conn *c, const struct zcli_opts *o, json_t *param
     /* A store needs the pieces: a kill may come before the end. */
     if (o->no_stream && !o->json && !keep->store)
         json_object_set_new(params, "stream", json_false());
-    zcli_conn_has_interrupt();
     r = zcli_conn_send(c, "generate", params, &id, dg);
     while (r == ZC_OK && !ended) {
         struct zcli_msg m;
-        r = zcli_conn_next(c, &m, dg);
-        if (r == ZC_ECANCELED && zcli_conn_has_interrupt()) {
-            r = interrupt(c, id, &out, dg);
-            continue;
+        if ((r = zcli_conn_next(c, &m, dg)) == ZC_OK) {
+            ended = m.id == id && !m.event;
+            if (m.id == id)
+                r = take(o, &m, keep, &out, dg);
+            zcli_msg_release(&m);
         }
-        if (r < 0)
-            break;
-        if (m.id == id) {
-            if (o->json)
-                zcli_reply_print_json(&m);
-            ended = !m.event;
-            if (ended)
-                r = take_end(o, &m, keep, &out, dg);
-            else if (strcmp(m.event, "delta") == 0)
-                r = take_delta(o, &m, keep, &out, dg);
-        }
-        zcli_msg_release(&m);
+        if (r == ZC_ECANCELED && zcli_conn_has_interrupt())
+            r = interrupt(c, ended ? -1 : id, &out, dg);
     }
     if (!o->json)
         zcli_term_end_line();

@@ -43,6 +43,7 @@ struct zcli_outcome {
     char code[64];    /* error code of the daemon, "" for none */
     bool any_text;    /* at least one piece came */
     bool interrupted; /* by Ctrl-C */
+    bool muted;       /* by Ctrl-C while nobody read what was printed: nothing more is */
 };
 
 /* Sends params as a generate request and sees it through. ZC_OK also for an error that the daemon
@@ -52,7 +53,7 @@ int zcli_reply_run(struct zcli_conn *c, const struct zcli_opts *o, json_t *param
                    const struct zcli_keep *keep, struct zcli_outcome *ret_o, struct zc_diag *dg);
 
 /* One line of JSON: {"delta": ...}, {"result": ...} or {"error": ...}; sent out at once. */
-void zcli_reply_print_json(const struct zcli_msg *m);
+int zcli_reply_print_json(const struct zcli_msg *m, struct zc_diag *dg);
 
 /* The exit status of an error code from the daemon, and of an error of ours. */
 enum zcli_exit zcli_exit_of_code(const char *code);

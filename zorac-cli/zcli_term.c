@@ -3,6 +3,8 @@
 #include "zorac-cli/zcli_term.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +13,7 @@
 
 #include "common/zc_buf.h"
 #include "common/zc_err.h"
+#include "zorac-cli/zcli_conn.h"
 
 static bool tty, colours, line_open;
 
@@ -28,18 +31,24 @@ bool zcli_term_is_tty(void)
     return tty;
 }
 
-static int write_all(const char *p, size_t n)
+/* In parts that fit once the system says that there is room: Ctrl-C must be noticed, and write
+ * would wait for room for all. */
+static int write_all(const char *p, size_t n, struct zc_diag *dg)
 {
-    while (n > 0) {
-        ssize_t w = write(STDOUT_FILENO, p, n);
-        if (w < 0 && errno == EINTR)
-            continue;
-        if (w < 0)
-            return -1;
-        p += w;
-        n -= (size_t)w;
+    int r = ZC_OK;
+
+    while (r == ZC_OK && n > 0) {
+        if ((r = zcli_conn_wait(STDOUT_FILENO, POLLOUT, dg)) < 0)
+            break;
+        ssize_t w = write(STDOUT_FILENO, p, n < PIPE_BUF ? n : PIPE_BUF);
+        if (w >= 0) {
+            p += w;
+            n -= (size_t)w;
+        } else if (errno != EINTR && errno != EAGAIN) {
+            r = zc_diag_sys(dg, "cannot write to standard output");
+        }
     }
-    return 0;
+    return r;
 }
 
 /* Whether the character at p is one that a terminal obeys: C0 but newline and tab, DEL, and C1,
@@ -54,30 +63,41 @@ static bool is_control(const unsigned char *p, size_t n, size_t *ret_len)
     return (p[0] < 0x20 && p[0] != '\n' && p[0] != '\t') || p[0] == 0x7f;
 }
 
-int zcli_term_text(const char *p, size_t n)
+int zcli_term_text(const char *p, size_t n, struct zc_diag *dg)
 {
-    if (n == 0)
-        return 0;
-    line_open = p[n - 1] != '\n';
-    if (!tty)
-        return write_all(p, n);
     struct zc_buf b;
-    zc_buf_init(&b, 4 * n);
-    for (size_t i = 0, len; i < n; i += len) {
-        if (is_control((const unsigned char *)p + i, n - i, &len))
-            zc_buf_adds(&b, "\xef\xbf\xbd");
-        else
-            zc_buf_add(&b, p + i, len);
+    int r;
+
+    if (n == 0)
+        return ZC_OK;
+    if (tty) {
+        zc_buf_init(&b, 4 * n);
+        for (size_t i = 0, len; i < n; i += len) {
+            if (is_control((const unsigned char *)p + i, n - i, &len))
+                zc_buf_adds(&b, "\xef\xbf\xbd");
+            else
+                zc_buf_add(&b, p + i, len);
+        }
+        r = write_all(zc_buf_str(&b), b.len, dg);
+        zc_buf_release(&b);
+    } else {
+        r = write_all(p, n, dg);
     }
-    int r = write_all(zc_buf_str(&b), b.len);
-    zc_buf_release(&b);
+    line_open = r == ZC_OK && p[n - 1] != '\n';
     return r;
+}
+
+int zcli_term_line(const char *s, struct zc_diag *dg)
+{
+    int r = write_all(s, strlen(s), dg);
+
+    return r < 0 ? r : write_all("\n", 1, dg);
 }
 
 void zcli_term_end_line(void)
 {
     if (line_open)
-        write_all("\n", 1);
+        write_all("\n", 1, NULL);
     line_open = false;
 }
 

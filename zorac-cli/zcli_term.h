@@ -7,13 +7,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct zc_diag;
+
 /* Looks at standard output once; plain: no colours even on a terminal. */
 void zcli_term_init(bool plain);
 bool zcli_term_is_tty(void);
 
-/* Writes a piece of a reply: whole UTF-8 characters. Unbuffered. 0, or -1 if nobody reads any more.
- */
-int zcli_term_text(const char *p, size_t n);
+/* Writes a piece of a reply: whole UTF-8 characters. Unbuffered. ZC_ECANCELED: a caught Ctrl-C came
+ * while nobody read; ZC_ESYS: it cannot be written. */
+int zcli_term_text(const char *p, size_t n, struct zc_diag *dg);
+/* Writes a line as it is, and its end. As above. */
+int zcli_term_line(const char *s, struct zc_diag *dg);
 /* Ends the line if the last text did not. */
 void zcli_term_end_line(void);
 /* Escape sequences, "" where they are not wanted. */

@@ -77,11 +77,16 @@ void zcli_turns_close(struct zcli_turns *t)
     zc_free(t);
 }
 
-static int connect_again(struct zcli_turns *t, struct zc_diag *dg)
+static void drop(struct zcli_turns *t)
 {
     t->opened = false;
     zcli_conn_close(t->conn);
     t->conn = NULL;
+}
+
+static int connect_again(struct zcli_turns *t, struct zc_diag *dg)
+{
+    drop(t);
     return zcli_conn_open(&t->conn, t->o->socket, dg);
 }
 
@@ -124,6 +129,8 @@ static int prepare(struct zcli_turns *t, const char *name, struct zc_diag *dg)
     }
     if (r == ZC_ESYS && (r = connect_again(t, dg)) == ZC_OK)
         r = open_session(t, name, dg);
+    if (r == ZC_ECANCELED)
+        drop(t); /* half a request may be on its way */
     return r;
 }
 
@@ -152,9 +159,7 @@ int zcli_turns_run(struct zcli_turns *t, const char *prompt, struct zcli_outcome
     }
     if (r < 0) {
         /* The pieces that came are stored; the session's state is unknown. */
-        zcli_conn_close(t->conn);
-        t->conn = NULL;
-        t->opened = false;
+        drop(t);
         zcli_store_turn_end(t->store, keep.reply, NULL, "lost", NULL);
     } else if (ret_o->code[0]) {
         t->opened = false; /* what the daemon keeps of a failed turn is not relied on */

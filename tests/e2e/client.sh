@@ -151,3 +151,30 @@ printed=$(wc -c <"$dir/out")
 kept=$("$zorac" --json sessions show killed | tail -n 1 | sed 's/.*"content":"\(.*\)"}/\1/' | wc -c)
 [ "$kept" -ge "$printed" ] || fail "$printed bytes were printed and $kept are kept"
 until_true 40 is_idle
+
+# Ctrl-C with a pipe that nobody empties: it ends though not a byte more can be printed
+tell blocked
+kill -INT $client
+status=0
+wait $client || status=$?
+exec 4<&-
+[ $status = 130 ] || fail "status $status after Ctrl-C with a full pipe"
+until_true 40 is_idle
+
+# Ctrl-C with a daemon that stands still: before it has taken the prompt, and while it is waited for
+head -c 1000000 /dev/zero | tr '\0' 'x' >"$dir/long"
+catches_interrupt() {
+    grep -q '^SigCgt:.*[2367abef]$' "/proc/$1/status"
+}
+for session in "" "-s still"; do
+    kill -STOP "$pid"
+    # shellcheck disable=SC2086 # no word or two
+    "$zorac" $session <"$dir/long" >"$dir/out" 2>"$dir/err" &
+    client=$!
+    until_true 40 catches_interrupt $client
+    kill -INT $client
+    status=0
+    wait $client || status=$?
+    kill -CONT "$pid"
+    [ $status = 130 ] || fail "status $status after Ctrl-C with a daemon that stands still"
+done

@@ -278,7 +278,7 @@ START_TEST(pipes_get_the_bytes_unchanged)
     int saved = dup(STDOUT_FILENO);
     dup2(fds[1], STDOUT_FILENO);
     zcli_term_init(false);
-    int r = zcli_term_text(text, sizeof text - 1);
+    int r = zcli_term_text(text, sizeof text - 1, &dg);
     dup2(saved, STDOUT_FILENO);
     ck_assert_int_eq(r, 0);
     ck_assert_int_eq(read(fds[0], got, sizeof got), (int)sizeof text - 1);
