@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/libserve.a
   $(INIH_CFLAGS) $(SYSTEMD_CFLAGS)
 %C%_libserve_a_SOURCES = \
   %D%/zs_cage.c %D%/zs_cage.h \
+  %D%/zs_admit.c \
   %D%/zs_choice.c %D%/zs_choice.h \
   %D%/zs_cmd_admin.c \
   %D%/zs_cmd_generate.c \
@@ -24,7 +25,7 @@ noinst_LIBRARIES += %D%/libserve.a
   %D%/zs_model.c %D%/zs_model.h \
   %D%/zs_params.c %D%/zs_params.h \
   %D%/zs_prompt.c %D%/zs_prompt.h \
-  %D%/zs_sched.c %D%/zs_sched.h \
+  %D%/zs_sched.c %D%/zs_sched.h %D%/zs_sched_internal.h \
   %D%/zs_sd.h \
   %D%/zs_session.c %D%/zs_session.h \
   %D%/zs_stop.c %D%/zs_stop.h \

@@ -8,19 +8,13 @@
  * cut of a prompt, and random numbers are counted by (seed, token). */
 #include "config.h"
 
-#include "zoracd/serve/zs_sched.h"
+#include "zoracd/serve/zs_sched_internal.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "common/zc_mem.h"
-#include "zoracd/serve/zs_choice.h"
 #include "zoracd/serve/zs_limits.h"
-#include "zoracd/serve/zs_mailbox.h"
 
-#define RESERVE_STEP    256    /* tokens reserved at a time where max_tokens is not given */
 #define PREFILL_GRAIN   32     /* rows: a prompt is cut at multiples of it */
 #define PREFILL_US      100000 /* what a prompt may take of a step that others wait for, */
 #define ALONE_US        500000 /* and of one that only newcomers, cancel and stop wait for */
@@ -28,39 +22,6 @@
 #define EVENT_RING_SIZE 16384
 _Static_assert(EVENT_RING_SIZE >= ZS_MAX_JOBS * (ZS_JOB_CREDIT + 2),
                "credit, started and finished of every job fit");
-
-TAILQ_HEAD(choice_queue, zs_choice);
-
-/* A job and its choices while the engine thread owns it. */
-struct sched_job {
-    struct sched_job *next;
-    struct zs_job *job;
-    int n_live; /* choices that are not DONE */
-    bool queued_told;
-    struct zs_choice choices[];
-};
-
-struct zs_sched {
-    pthread_t thread;
-    const struct zs_model *m;
-    struct zs_mailbox *in;  /* struct zs_job *; NULL ends the thread */
-    struct zs_mailbox *out; /* struct zs_event */
-    struct zs_choice_env env;
-    int max_running, chunk;
-    size_t context;
-    struct sched_job *jobs;
-    struct choice_queue queue;
-    struct zs_choice **running; /* [max_running] */
-    int n_running;
-    struct ze_work *works;                    /* [max_running] */
-    struct zs_choice **work_choices;          /* [max_running] */
-    uint64_t order, queue_turn, prefill_turn; /* the user who was served last */
-    double us_per_row, decode_us; /* a row of prefill; a step of decode; 0: not yet measured */
-    bool stop;
-    struct zs_sched_stats now; /* the thread's own copy */
-    _Atomic uint64_t shown[sizeof(struct zs_sched_stats) / sizeof(uint64_t)];
-};
-_Static_assert(sizeof(struct zs_sched_stats) % sizeof(uint64_t) == 0, "counters only");
 
 /* ---- statistics --------------------------------------------------------------------------- */
 
@@ -106,7 +67,7 @@ void zs_sched_stats(const struct zs_sched *s, struct zs_sched_stats *ret)
 static void accept_job(struct zs_sched *s, struct zs_job *job)
 {
     size_t n = (size_t)job->params.n;
-    struct sched_job *sj = zc_xcalloc(1, sizeof *sj + n * sizeof *sj->choices);
+    struct zs_sched_job *sj = zc_xcalloc(1, sizeof *sj + n * sizeof *sj->choices);
 
     sj->job = job;
     sj->n_live = job->params.n;
@@ -136,7 +97,7 @@ static void queue_siblings(struct zs_sched *s, struct zs_choice *first)
     }
 }
 
-static void leave_running(struct zs_sched *s, struct zs_choice *c)
+void zs_sched_leave_running(struct zs_sched *s, struct zs_choice *c)
 {
     for (int i = 0; i < s->n_running; i++) {
         if (s->running[i] == c) {
@@ -154,238 +115,24 @@ static void end_choice(struct zs_sched *s, struct zs_choice *c, enum zs_finish f
     if (c->state == ZS_CH_QUEUED)
         TAILQ_REMOVE(&s->queue, c, link);
     else if (c->state == ZS_CH_PREFILL || c->state == ZS_CH_DECODE)
-        leave_running(s, c);
+        zs_sched_leave_running(s, c);
     zs_choice_end(c, finish);
 }
 
-static void end_job(struct zs_sched *s, struct sched_job *sj, enum zs_finish finish)
+static void end_job(struct zs_sched *s, struct zs_sched_job *sj, enum zs_finish finish)
 {
     for (int i = 0; i < sj->job->params.n; i++)
         end_choice(s, &sj->choices[i], finish);
 }
 
-/* Choices lie in their job, in order. */
-static struct sched_job *job_of(struct zs_choice *c)
-{
-    return (struct sched_job *)((char *)(c - c->index) - offsetof(struct sched_job, choices));
-}
-
 /* A failure of one choice is the failure of its request, and of nothing else. */
-static void fail_job(struct zs_sched *s, struct zs_choice *c, int err, const struct zc_diag *dg)
+void zs_sched_fail(struct zs_sched *s, struct zs_choice *c, int err, const struct zc_diag *dg)
 {
     if (c->job->error == ZC_OK) {
         c->job->error = err;
         c->job->dg = *dg;
     }
-    end_job(s, job_of(c), ZS_FINISH_ERROR);
-}
-
-/* ---- admission ---------------------------------------------------------------------------- */
-
-static void tell_started(struct zs_sched *s, struct zs_choice *c)
-{
-    struct zs_job *job = c->job;
-
-    if (c->index != 0 || c->was_preempted)
-        return;
-    job->admitted = zs_now();
-    job->cached_tokens = ze_seq_cached(c->seq);
-    job->max_tokens = c->limit - job->ids.len;
-    s->now.prompt_tokens += job->ids.len;
-    s->now.cached_tokens += job->cached_tokens;
-    zs_choice_push(&s->env, &(struct zs_event){.job = job,
-                                               .kind = ZS_EV_STARTED,
-                                               .done = job->cached_tokens,
-                                               .total = job->ids.len});
-}
-
-static int check_length(const struct zs_sched *s, const struct zs_job *job, struct zc_diag *dg)
-{
-    if (job->ids.len >= s->context)
-        return zc_diag(dg, ZC_ELIMIT,
-                       "the prompt has %zu tokens, and the context holds %zu with the reply",
-                       job->ids.len, s->context);
-    return ZC_OK;
-}
-
-/* Everything that the sequence computes: the prompt, and what was generated before it was preempted
- * (NULL where nothing was: the prompt's own list does). */
-static int32_t *all_ids(const struct zs_choice *c)
-{
-    const struct zt_ids *a = &c->job->ids, *b = &c->reply->ids;
-
-    if (b->len == 0)
-        return NULL;
-    int32_t *ids = zc_xmalloc((a->len + b->len) * sizeof *ids);
-    memcpy(ids, a->data, a->len * sizeof *ids);
-    memcpy(ids + a->len, b->data, b->len * sizeof *ids);
-    return ids;
-}
-
-/* Tries to give a queued choice its pages. ZC_EBUSY: not now. */
-static int admit_choice(struct zs_sched *s, struct zs_choice *c, struct zc_diag *dg)
-{
-    struct zs_job *job = c->job;
-    size_t n = job->ids.len + c->reply->ids.len;
-
-    int r = check_length(s, job, dg);
-    if (r == ZC_OK)
-        r = zs_choice_start(c, &s->env, dg);
-    if (r < 0)
-        return r;
-    c->limit = s->context;
-    if (job->params.max_tokens && job->params.max_tokens < s->context - job->ids.len)
-        c->limit = job->ids.len + job->params.max_tokens;
-    size_t reserve = c->limit - n;
-    if (!job->params.max_tokens && reserve > RESERVE_STEP)
-        reserve = RESERVE_STEP;
-    int32_t *ids = all_ids(c);
-    r = ze_seq_new(&c->seq, s->m->engine, job->root, ids ? ids : job->ids.data, n, reserve, dg);
-    zc_free(ids);
-    if (r < 0)
-        return r;
-    c->reserved = n + reserve;
-    c->order = s->order++;
-    c->state = ZS_CH_PREFILL;
-    TAILQ_REMOVE(&s->queue, c, link);
-    s->running[s->n_running++] = c;
-    tell_started(s, c);
-    return ZC_OK;
-}
-
-/* How far a user is behind the one who was served last: the smallest is next. */
-static uint64_t turns_until(uint64_t root, uint64_t last)
-{
-    return root - last - 1;
-}
-
-/* How many replies of a user are being computed. */
-static int n_running_of(const struct zs_sched *s, uint64_t root)
-{
-    int n = 0;
-
-    for (int i = 0; i < s->n_running; i++)
-        n += s->running[i]->job->root == root;
-    return n;
-}
-
-/* Of one user: who lost pages, and who belongs to a reply that has begun, before the others. */
-static bool is_hurried(const struct zs_choice *c)
-{
-    return c->was_preempted || c->index > 0;
-}
-
-/* The next to admit: of the user with the fewest replies in work, users in turn where that is
- * equal. One whose reader takes nothing is not in a hurry. */
-static struct zs_choice *next_queued(const struct zs_sched *s)
-{
-    struct zs_choice *c, *best = NULL;
-    uint64_t root = 0;
-    int n = -1, best_n = 0;
-
-    TAILQ_FOREACH(c, &s->queue, link)
-    {
-        if (c->resting)
-            continue;
-        if (n < 0 || c->job->root != root)
-            n = n_running_of(s, root = c->job->root);
-        bool better = !best || n < best_n;
-        if (best && root == best->job->root)
-            better = is_hurried(c) && !is_hurried(best);
-        else if (best && n == best_n)
-            better = turns_until(root, s->queue_turn) < turns_until(best->job->root, s->queue_turn);
-        if (better) {
-            best = c;
-            best_n = n;
-        }
-    }
-    return best;
-}
-
-/* Who has to wait is told so, once. */
-static void tell_queued(struct zs_sched *s)
-{
-    struct zs_choice *c;
-    uint64_t ahead = 0;
-
-    TAILQ_FOREACH(c, &s->queue, link)
-    {
-        struct sched_job *sj = job_of(c);
-        if (!sj->queued_told && c->index == 0 && c->job->params.stream &&
-            zs_job_take_credit(c->job) == ZC_OK)
-            zs_choice_push(&s->env, &(struct zs_event){.job = c->job,
-                                                       .kind = ZS_EV_PROGRESS,
-                                                       .phase = ZS_PHASE_QUEUE,
-                                                       .total = ahead});
-        sj->queued_told = true;
-        ahead++;
-    }
-}
-
-/* Takes the pages of a choice away; it goes to the head of the queue and is computed again. */
-static void preempt(struct zs_sched *s, struct zs_choice *c)
-{
-    leave_running(s, c);
-    ze_seq_free(c->seq);
-    c->seq = NULL;
-    c->state = ZS_CH_QUEUED;
-    c->was_preempted = true;
-    TAILQ_INSERT_HEAD(&s->queue, c, link);
-    s->now.preemptions++;
-}
-
-/* A reply that rests on its reader holds a place and pages: somebody who can use them gets them, or
- * a client that does not read would stall everybody. Whether there was one. */
-static bool preempt_resting(struct zs_sched *s)
-{
-    for (int i = s->n_running - 1; i >= 0; i--) {
-        if (s->running[i]->resting) {
-            preempt(s, s->running[i]);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Places and pages are shared out among users: whoever has over one reply more in work than the
- * user of c gives up the youngest of them. Whether there was one. */
-static bool preempt_greedy(struct zs_sched *s, const struct zs_choice *c)
-{
-    struct zs_choice *young = NULL;
-    int most = n_running_of(s, c->job->root) + 1;
-
-    for (int i = 0; i < s->n_running; i++) {
-        struct zs_choice *r = s->running[i];
-        int n = n_running_of(s, r->job->root);
-        if (n > most || (young && n == most && r->order > young->order)) {
-            most = n;
-            young = r;
-        }
-    }
-    if (young)
-        preempt(s, young);
-    return young;
-}
-
-static void admit(struct zs_sched *s)
-{
-    struct zc_diag dg;
-    struct zs_choice *c;
-
-    while ((c = next_queued(s))) {
-        dg.text[0] = '\0';
-        int r = s->n_running < s->max_running ? admit_choice(s, c, &dg) : ZC_EBUSY;
-        if (r == ZC_EBUSY && (preempt_resting(s) || preempt_greedy(s, c)))
-            continue;
-        /* With nothing running, nothing will ever be given back. */
-        if (r == ZC_EBUSY && s->n_running > 0)
-            break;
-        if (r < 0)
-            fail_job(s, c, r == ZC_EBUSY ? ZC_ELIMIT : r, &dg);
-        else
-            s->queue_turn = c->job->root;
-    }
-    tell_queued(s);
+    end_job(s, zs_sched_job_of(c), ZS_FINISH_ERROR);
 }
 
 /* ---- one step ----------------------------------------------------------------------------- */
@@ -403,7 +150,7 @@ static struct zs_choice *youngest(const struct zs_sched *s)
  * once. The oldest always gets them in the end. */
 static int ensure_pages(struct zs_sched *s, struct zs_choice *c)
 {
-    size_t need = ze_seq_len(c->seq) + 1, want = need + RESERVE_STEP;
+    size_t need = ze_seq_len(c->seq) + 1, want = need + ZS_RESERVE_STEP;
     int r;
 
     if (need > c->limit)
@@ -414,7 +161,7 @@ static int ensure_pages(struct zs_sched *s, struct zs_choice *c)
         return ZC_OK;
     while ((r = ze_seq_reserve(c->seq, want)) == ZC_EBUSY) {
         struct zs_choice *victim = youngest(s);
-        preempt(s, victim);
+        zs_admit_preempt(s, victim);
         if (victim == c)
             return ZC_EBUSY;
     }
@@ -444,7 +191,7 @@ static int add_decode(struct zs_sched *s)
         int r = ensure_pages(s, c);
         if (r < 0 && r != ZC_EBUSY) {
             zc_diag(&dg, r, "no pages for the reply");
-            fail_job(s, c, r, &dg);
+            zs_sched_fail(s, c, r, &dg);
         }
         if (r < 0 || s->now.preemptions != before)
             i = -1; /* the list has changed: begin again with what is left */
@@ -476,8 +223,8 @@ static struct zs_choice *next_prefill(const struct zs_sched *s)
         struct zs_choice *c = s->running[i];
         if (c->state != ZS_CH_PREFILL || c->in_step)
             continue;
-        uint64_t t = turns_until(c->job->root, s->prefill_turn);
-        uint64_t u = best ? turns_until(best->job->root, s->prefill_turn) : 0;
+        uint64_t t = zs_admit_turns(c->job->root, s->prefill_turn);
+        uint64_t u = best ? zs_admit_turns(best->job->root, s->prefill_turn) : 0;
         if (!best || t < u || (t == u && c->order < best->order))
             best = c;
     }
@@ -538,9 +285,9 @@ static void take_result(struct zs_sched *s, struct zs_choice *c, const struct ze
     int r = zs_choice_sample(c, &s->env, w->logits, &dg);
     s->now.generated_tokens++;
     if (r < 0)
-        fail_job(s, c, r, &dg);
+        zs_sched_fail(s, c, r, &dg);
     else if (c->state == ZS_CH_ENDING)
-        leave_running(s, c);
+        zs_sched_leave_running(s, c);
     zs_choice_emit(c, &s->env);
 }
 
@@ -565,7 +312,7 @@ static void run_works(struct zs_sched *s, int from, int to)
         else if (to - from > 1 && r != ZC_EDEVICE)
             run_works(s, i, i + 1);
         else
-            fail_job(s, c, r, &dg);
+            zs_sched_fail(s, c, r, &dg);
     }
 }
 
@@ -628,7 +375,7 @@ static void take_mail(struct zs_sched *s)
 /* Ends what was canceled, lets rested choices go on, sends finished jobs home. */
 static void look_after_jobs(struct zs_sched *s)
 {
-    struct sched_job **link = &s->jobs, *sj;
+    struct zs_sched_job **link = &s->jobs, *sj;
 
     while ((sj = *link)) {
         struct zs_job *job = sj->job;
@@ -669,7 +416,7 @@ static void *engine_thread(void *arg)
     while (!s->stop) {
         take_mail(s);
         look_after_jobs(s);
-        admit(s);
+        zs_admit(s);
         int n = step(s);
         look_after_jobs(s);
         s->now.is_idle = n == 0;
@@ -677,7 +424,7 @@ static void *engine_thread(void *arg)
         ring_front(s);
         /* Jobs may have ended unrun above and made room for queued ones: only a turn that had
          * nothing to compute, nothing to admit and learnt nothing of the end may sleep. */
-        if (!s->stop && n == 0 && (s->n_running > 0 || !next_queued(s)))
+        if (!s->stop && n == 0 && (s->n_running > 0 || !zs_admit_next(s)))
             zs_mailbox_wait(s->in, -1);
     }
     return NULL;
@@ -728,7 +475,7 @@ static void give_jobs_back(struct zs_sched *s, void (*free_job)(struct zs_job *,
 {
     struct zs_job *job;
     struct zs_event ev;
-    struct sched_job *sj;
+    struct zs_sched_job *sj;
 
     while (zs_mailbox_pop(s->out, &ev)) {
         zc_free(ev.logprobs);
