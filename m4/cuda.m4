@@ -69,7 +69,9 @@ AC_DEFUN([ZORAC_CUDASIM], [
     [have_cudasim=yes], [have_cudasim=no])
   CXXFLAGS="$zorac_saved"
   AC_LANG_POP([C++])
-  AS_IF([test "x$enable_tsan" = xyes], [have_cudasim=no])
+  AS_IF([test "x$enable_tsan" = xyes || test "x$enable_fuzzing" = xyes], [have_cudasim=no])
+  AS_IF([test "x$enable_sanitizers" = xyes], [AC_SUBST([SIM_SANITIZERS],
+    ["-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"])])
   AC_MSG_RESULT([$have_cudasim])
   AM_CONDITIONAL([HAVE_CUDASIM], [test "x$have_cudasim" = xyes])
   # the race checker answers the calls of -fsanitize=thread itself

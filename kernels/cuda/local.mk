@@ -51,7 +51,7 @@ if HAVE_CUDA
 pluginexecdir = $(pkglibdir)
 pluginexec_DATA = %D%/libzorac-cuda.so
 CLEANFILES += %D%/libzorac-cuda.so $(cuda_names:%=%D%/%.o) $(cuda_names:%=%D%/%.d)
-nvcc_flags = -std=c++20 -O3 -lineinfo $(NVCC_GENCODE) -I$(top_builddir) -I$(top_srcdir) \
+nvcc_flags = -std=c++20 -O3 $(NVCC_GENCODE) -I$(top_builddir) -I$(top_srcdir) \
   -Xcompiler -fPIC,-fvisibility=hidden,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics,-Wall
 
 %D%/%.o: $(srcdir)/%D%/%.cu config.h

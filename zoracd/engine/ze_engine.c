@@ -15,7 +15,7 @@
 /* "auto" takes a GPU if there is one; if not, the CPU, and keeps why. */
 static int open_device(struct ze_engine *e, const struct ze_opts *o, struct zc_diag *dg)
 {
-    const struct zk_cuda_opts cuda = {.device = o->device, .exact = o->exact};
+    const struct zk_cuda_opts cuda = {.device = o->device, .exact = o->exact, .strict = o->strict};
     const struct zk_cpu_opts cpu = {
         .caps = o->caps,
         .threads = o->threads,
