@@ -39,6 +39,8 @@ static const char *const schemas[] = {
     "  FROM message m;",
 };
 #define SCHEMA_VERSION (int)(sizeof schemas / sizeof *schemas)
+/* How long another client is waited for. */
+#define BUSY_MS 5000
 
 struct zcli_store {
     sqlite3 *db;
@@ -106,18 +108,32 @@ static int get_version(struct zcli_store *s, int *ret_version, struct zc_diag *d
     return ZC_OK;
 }
 
+/* Of two clients that turn a new file to WAL at once SQLite refuses one without the wait that
+ * busy_timeout asks for, since each would wait for the other. */
+static int use_wal(struct zcli_store *s, struct zc_diag *dg)
+{
+    int rc = SQLITE_BUSY;
+
+    for (int i = 0; rc == SQLITE_BUSY && i < BUSY_MS / 10; i++) {
+        rc = sqlite3_exec(s->db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+        if (rc == SQLITE_BUSY)
+            sqlite3_sleep(10);
+    }
+    return rc == SQLITE_OK ? ZC_OK : db_error(s, dg, "database");
+}
+
 static int set_up(struct zcli_store *s, struct zc_diag *dg)
 {
     int version, r;
 
-    sqlite3_busy_timeout(s->db, 5000);
+    sqlite3_busy_timeout(s->db, BUSY_MS);
     if ((r = get_version(s, &version, dg)) < 0)
         return r;
     if (version > SCHEMA_VERSION)
         return zc_diag(dg, ZC_EVERSION, "conversations: written by a newer zorac (schema %d)",
                        version);
-    if ((r = exec(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
-                  dg)) < 0)
+    if ((r = use_wal(s, dg)) < 0 ||
+        (r = exec(s, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;", dg)) < 0)
         return r;
     if (version == SCHEMA_VERSION)
         return ZC_OK;
@@ -277,36 +293,74 @@ static int free_name(struct zcli_store *s, char *name, size_t size, struct zc_di
     }
 }
 
-int zcli_store_create(struct zcli_store *s, const char *name, const char *system,
-                      struct zcli_conv *ret_c, struct zc_diag *dg)
+/* In a transaction. */
+static int insert(struct zcli_store *s, const char *name, const char *system,
+                  struct zcli_conv *ret_c, struct zc_diag *dg)
 {
     struct zcli_conv c;
     sqlite3_stmt *st;
-    int r;
+    int r = ZC_OK;
 
     if (name && (!*name || strlen(name) >= sizeof c.name))
         return zc_diag(dg, ZC_EINVAL, "a conversation's name has 1 to %zu bytes",
                        sizeof c.name - 1);
-    if ((r = exec(s, "BEGIN IMMEDIATE", dg)) < 0)
-        return r;
     if (name)
         snprintf(c.name, sizeof c.name, "%s", name);
-    else if ((r = free_name(s, c.name, sizeof c.name, dg)) < 0)
-        goto fail;
-    if ((r = prepare(s, &st, dg, "INSERT INTO conversation(name, updated) VALUES(?, ?)", "si",
+    else
+        r = free_name(s, c.name, sizeof c.name, dg);
+    if (r < 0 ||
+        (r = prepare(s, &st, dg, "INSERT INTO conversation(name, updated) VALUES(?, ?)", "si",
                      c.name, (int64_t)time(NULL))) < 0 ||
         (r = finish(s, st, dg)) < 0)
-        goto fail;
+        return r;
     c.id = sqlite3_last_insert_rowid(s->db);
     if (system && (r = add_message(s, c.id, "system", system, NULL, dg)) < 0)
-        goto fail;
-    if ((r = exec(s, "COMMIT", dg)) < 0)
-        goto fail;
+        return r;
     *ret_c = c;
     return ZC_OK;
-fail:
-    exec(s, "ROLLBACK", NULL);
+}
+
+/* Ends the transaction, one way or the other. */
+static int commit(struct zcli_store *s, int r, struct zc_diag *dg)
+{
+    if (r == ZC_OK)
+        r = exec(s, "COMMIT", dg);
+    if (r < 0)
+        exec(s, "ROLLBACK", NULL);
     return r;
+}
+
+int zcli_store_create(struct zcli_store *s, const char *name, const char *system,
+                      struct zcli_conv *ret_c, struct zc_diag *dg)
+{
+    struct zcli_conv other;
+    int r = exec(s, "BEGIN IMMEDIATE", dg);
+
+    if (r < 0)
+        return r;
+    r = name ? zcli_store_find(s, name, &other, NULL) : ZC_ENOTFOUND;
+    if (r == ZC_OK)
+        r = zc_diag(dg, ZC_EINVAL, "a conversation is called '%s' already", name);
+    else
+        r = insert(s, name, system, ret_c, dg);
+    return commit(s, r, dg);
+}
+
+int zcli_store_enter(struct zcli_store *s, const char *name, const char *system,
+                     struct zcli_conv *ret_c, struct zc_diag *dg)
+{
+    int r = exec(s, "BEGIN IMMEDIATE", dg);
+
+    if (r < 0)
+        return r;
+    r = zcli_store_find(s, name, ret_c, dg);
+    if (r == ZC_ENOTFOUND)
+        r = insert(s, name, system, ret_c, dg);
+    else if (r == ZC_OK && system)
+        r = zc_diag(dg, ZC_EINVAL,
+                    "--system begins a conversation, and '%s' has begun (-s NAME for a new one)",
+                    ret_c->name);
+    return commit(s, r, dg);
 }
 
 int zcli_store_rename(struct zcli_store *s, const char *from, const char *to, struct zc_diag *dg)
@@ -403,6 +457,9 @@ int zcli_store_turn_begin(struct zcli_store *s, int64_t conv, const char *prompt
     int64_t reply = sqlite3_last_insert_rowid(s->db);
     if ((r = touch(s, conv, dg)) < 0 || (r = exec(s, "COMMIT", dg)) < 0)
         goto fail;
+    /* Pieces come too fast to wait for the disk with each. */
+    if ((r = exec(s, "PRAGMA synchronous=NORMAL", dg)) < 0)
+        return r;
     *ret_reply = reply;
     return ZC_OK;
 fail:
@@ -425,7 +482,7 @@ int zcli_store_turn_end(struct zcli_store *s, int64_t reply, const char *text, c
     sqlite3_stmt *st;
     int r;
 
-    if ((r = exec(s, "BEGIN IMMEDIATE", dg)) < 0)
+    if ((r = exec(s, "PRAGMA synchronous=FULL; BEGIN IMMEDIATE", dg)) < 0)
         return r;
     if ((r = prepare(s, &st, dg,
                      "UPDATE message SET content = coalesce(?, (SELECT content FROM whole "

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Conversations on disk: SQLite in $XDG_DATA_HOME/zorac/conversations.db. This store is the record;
  * the daemon's session is only a cache of it. Every function commits before it returns, so that a
- * kill at any moment loses at most the piece of a reply that was not handed over yet. */
+ * kill at any moment loses at most the piece of a reply that was not handed over yet. A power cut
+ * may also lose the last pieces of a reply that had not ended: all else waits for the disk. */
 #ifndef ZORAC_CLI_ZCLI_STORE_H
 #define ZORAC_CLI_ZCLI_STORE_H
 
@@ -27,9 +28,14 @@ struct zcli_conv {
 /* The conversation of that name, or (name NULL) the one used last. ZC_ENOTFOUND. */
 int zcli_store_find(struct zcli_store *s, const char *name, struct zcli_conv *ret_c,
                     struct zc_diag *dg);
-/* A new one; name NULL: the date and a number. system: the system message, or NULL. */
+/* A new one; name NULL: the date and a number. system: the system message, or NULL. ZC_EINVAL: the
+ * name is taken or is none. */
 int zcli_store_create(struct zcli_store *s, const char *name, const char *system,
                       struct zcli_conv *ret_c, struct zc_diag *dg);
+/* zcli_store_find, and zcli_store_create if there is none: in one step, as others may be doing the
+ * same. ZC_EINVAL also for a system message where the conversation has begun. */
+int zcli_store_enter(struct zcli_store *s, const char *name, const char *system,
+                     struct zcli_conv *ret_c, struct zc_diag *dg);
 int zcli_store_rename(struct zcli_store *s, const char *from, const char *to, struct zc_diag *dg);
 int zcli_store_delete(struct zcli_store *s, const char *name, struct zc_diag *dg);
 

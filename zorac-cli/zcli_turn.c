@@ -35,13 +35,7 @@ int zcli_turns_open(struct zcli_turns **ret_t, const struct zcli_opts *o, struct
     if ((r = zcli_store_open(&t->store, NULL, dg)) < 0 ||
         (r = zcli_conn_open(&t->conn, o->socket, dg)) < 0)
         goto out;
-    r = zcli_store_find(t->store, o->session, &t->conv, dg);
-    if (r == ZC_OK && o->system)
-        r = zc_diag(dg, ZC_EINVAL,
-                    "--system begins a conversation, and '%s' has begun (-s NAME for a new one)",
-                    t->conv.name);
-    else if (r == ZC_ENOTFOUND)
-        r = zcli_store_create(t->store, o->session, o->system, &t->conv, dg);
+    r = zcli_store_enter(t->store, o->session, o->system, &t->conv, dg);
 out:
     if (r < 0)
         zcli_turns_close(t);
@@ -184,8 +178,6 @@ int zcli_turns_new(struct zcli_turns *t, const char *name, struct zc_diag *dg)
     struct zcli_conv conv;
     int r;
 
-    if (name && zcli_store_find(t->store, name, &conv, NULL) == ZC_OK)
-        return zc_diag(dg, ZC_EINVAL, "a conversation is called '%s' already", name);
     if ((r = zcli_store_create(t->store, name, NULL, &conv, dg)) < 0)
         return r;
     close_session(t);

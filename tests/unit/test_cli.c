@@ -89,7 +89,109 @@ START_TEST(last_used_conversation_is_found)
     t_assert_err(zcli_store_find(s, NULL, &c, &dg), ZC_OK, &dg);
     ck_assert_int_eq(c.id, a.id);
     assert_message(a.id, 0, "system", "be kind");
-    ck_assert_int_eq(zcli_store_create(s, "a", NULL, &b, &dg), ZC_ESYS); /* the name is taken */
+    ck_assert_int_eq(zcli_store_create(s, "a", NULL, &b, &dg), ZC_EINVAL); /* the name is taken */
+}
+END_TEST
+
+/* Many at once want the same conversation, in a store that none of them has made yet: all are in
+ * it.
+ */
+START_TEST(a_conversation_is_made_once)
+{
+    enum { N = 8 };
+    struct zcli_conv c;
+    json_t *list;
+    int go[2], failed = 0, status;
+
+    zcli_store_close(s);
+    s = NULL;
+    ck_assert_int_eq(remove(db), 0);
+    ck_assert_int_eq(pipe(go), 0);
+    for (int i = 0; i < N; i++) {
+        if (fork() == 0) {
+            char byte;
+            close(go[1]);
+            int r = read(go[0], &byte, 1) == 0 ? zcli_store_open(&s, NULL, &dg) : ZC_ESYS;
+            if (r == ZC_OK)
+                r = zcli_store_enter(s, "new", "be kind", &c, &dg);
+            if (r < 0 && r != ZC_EINVAL)
+                fprintf(stderr, "%s\n", dg.text);
+            _exit(r == ZC_OK ? 0 : r == ZC_EINVAL ? 1 : 2);
+        }
+    }
+    close(go[0]);
+    close(go[1]);
+    for (int i = 0; i < N; i++) {
+        ck_assert_int_gt(wait(&status), 0);
+        ck_assert(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+        failed += WEXITSTATUS(status);
+    }
+    ck_assert_int_eq(failed,
+                     N - 1); /* one begins it; to the others the system message is too late */
+    t_assert_err(zcli_store_open(&s, NULL, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_enter(s, "new", NULL, &c, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_list(s, &list, &dg), ZC_OK, &dg);
+    ck_assert_uint_eq(json_array_size(list), 1);
+    json_decref(list);
+}
+END_TEST
+
+static int wal_syncs;
+static sqlite3_vfs *real_vfs;
+static int (*real_sync)(sqlite3_file *, int);
+
+static int count_sync(sqlite3_file *f, int flags)
+{
+    wal_syncs++;
+    return real_sync(f, flags);
+}
+
+static int open_counted(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags,
+                        int *ret_flags)
+{
+    static sqlite3_io_methods counted;
+    int rc = real_vfs->xOpen(vfs, name, f, flags, ret_flags);
+
+    if (rc == SQLITE_OK && (flags & SQLITE_OPEN_WAL)) {
+        counted = *f->pMethods;
+        real_sync = counted.xSync;
+        counted.xSync = count_sync;
+        f->pMethods = &counted;
+    }
+    return rc;
+}
+
+/* What a power cut may take: what was written since the log was last waited for. */
+START_TEST(a_turn_begins_and_ends_on_the_disk)
+{
+    struct zcli_conv c;
+    int64_t reply;
+    int before;
+
+    zcli_store_close(s);
+    real_vfs = sqlite3_vfs_find(NULL);
+    sqlite3_vfs vfs = *real_vfs;
+    vfs.zName = "counted";
+    vfs.xOpen = open_counted;
+    ck_assert_int_eq(sqlite3_vfs_register(&vfs, 1), SQLITE_OK);
+    t_assert_err(zcli_store_open(&s, NULL, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_enter(s, "c", "be kind", &c, &dg), ZC_OK, &dg);
+    for (int turn = 0; turn < 2; turn++) {
+        before = wal_syncs;
+        t_assert_err(zcli_store_turn_begin(s, c.id, "hi", &reply, &dg), ZC_OK, &dg);
+        ck_assert_int_gt(wal_syncs, before);
+        before = wal_syncs;
+        t_assert_err(zcli_store_turn_append(s, reply, "hel", 3, &dg), ZC_OK, &dg);
+        ck_assert_int_eq(wal_syncs, before);
+        t_assert_err(zcli_store_turn_end(s, reply, NULL, "stop", &dg), ZC_OK, &dg);
+        ck_assert_int_gt(wal_syncs, before);
+    }
+    before = wal_syncs;
+    t_assert_err(zcli_store_rename(s, "c", "d", &dg), ZC_OK, &dg);
+    ck_assert_int_gt(wal_syncs, before);
+    zcli_store_close(s);
+    s = NULL;
+    sqlite3_vfs_unregister(&vfs);
 }
 END_TEST
 
@@ -305,6 +407,8 @@ int main(void)
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, files_are_private);
     tcase_add_test(tc, last_used_conversation_is_found);
+    tcase_add_test(tc, a_conversation_is_made_once);
+    tcase_add_test(tc, a_turn_begins_and_ends_on_the_disk);
     tcase_add_test(tc, unanswered_prompts_stay_out_of_the_transcript);
     tcase_add_test(tc, partial_reply_survives_kill);
     tcase_add_test(tc, pieces_cost_the_same_however_long_the_reply_is);
