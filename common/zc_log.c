@@ -21,6 +21,7 @@ static const char *const prefixes[ZC_LOG_N_LEVELS] = {"<3>", "<4>", "<5>", "<6>"
 
 static _Atomic int current_level = ZC_LOG_NOTICE;
 static int journal_fd = -1;
+static bool has_prefix;
 
 void zc_log_set_level(enum zc_log_level level)
 {
@@ -46,6 +47,11 @@ int zc_log_level_from_name(const char *name, enum zc_log_level *ret_level)
 const char *zc_log_level_name(enum zc_log_level level)
 {
     return names[level];
+}
+
+void zc_log_prefix(bool on)
+{
+    has_prefix = on;
 }
 
 int zc_log_to_journal(const char *path)
@@ -109,9 +115,7 @@ static void send_line(enum zc_log_level level, const struct zc_log_about *about,
     clean(text);
     if (journal_fd >= 0 && send_journal(level, about, text) == ZC_OK)
         return;
-    /* JOURNAL_STREAM says that standard error is the journal, which strips the prefix. */
-    int n = snprintf(line, sizeof line, "%szoracd: %s\n",
-                     getenv("JOURNAL_STREAM") ? prefixes[level] : "", text);
+    int n = snprintf(line, sizeof line, "%szoracd: %s\n", has_prefix ? prefixes[level] : "", text);
     ssize_t w = write(STDERR_FILENO, line, (size_t)n);
     (void)w; /* nowhere left to say it */
 }

@@ -36,6 +36,9 @@ struct zc_log_about {
 void zc_log_about(enum zc_log_level level, const struct zc_log_about *about, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Whether lines on standard error begin with the priority that the journal reads there. */
+void zc_log_prefix(bool on);
+
 /* From now on lines go to the journal's socket at path as datagrams of fields, not to standard
  * error; path NULL: to standard error again. ZC_ESYS: it can't be reached, and nothing changes. Not
  * while other threads log. */

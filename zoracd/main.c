@@ -142,7 +142,7 @@ static int check(const struct zs_model_opts *opts)
     zc_buf_release(&report);
     if (r < 0)
         return fail(ZS_EXIT_FAILED, &dg);
-    puts("the model can be served");
+    puts("the model can be served (its weights themselves are read and checked when it loads)");
     return end_output();
 }
 
@@ -209,6 +209,7 @@ int main(int argc, char **argv)
         return ZS_EXIT_USAGE;
     }
     zc_log_set_level((enum zc_log_level)config.log_level);
+    zc_log_prefix(zs_sd_is_journal());
     if (zs_sd_is_journal())
         (void)zc_log_to_journal("/run/systemd/journal/socket"); /* else it reads standard error */
     r = make_model_opts(&model, &config, &dg);

@@ -53,3 +53,21 @@ turns=$(sed -n 's/.*"event":"delta","params":{"choice":0,"id":\([0-9]*\).*/\1/p'
     echo '{"id":2,"method":"cancel","params":{"id":1}}'
 } | ask -q >"$dir/out"
 grep -q 'a request with id 1 is running' "$dir/out" || fail "an id was used twice"
+
+# descriptors: a user gets as many connections as it leaves to others, and one more is told why
+[ -z "${ZORAC_E2E_SOCKET-}" ] || exit 0
+[ -z "$pid" ] || { kill "$pid"; stopped 0; }
+: >"$conf"
+ulimit -n 80
+start
+holders=
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    { echo '{"id":1,"method":"status"}'; echo '{"sleep_ms":80000}'; } | ask >"$dir/held$i" 2>&1 &
+    holders="$holders $!"
+done
+is_refused() {
+    [ "$(cat "$dir"/held* | grep -c 'no user has more connections than are free')" = 4 ]
+}
+until_true 40 is_refused
+# shellcheck disable=SC2086 # one word per process
+kill $holders 2>/dev/null || true

@@ -65,6 +65,11 @@ static uint64_t cgroup_memory(void)
         uint64_t max = read_number(path, "%llu");
         snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.current", group);
         uint64_t current = read_number(path, "%llu");
+        /* files that were read count as used until somebody needs the room */
+        snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.stat", group);
+        uint64_t files = read_number(path, "inactive_file %llu");
+        if (current != UINT64_MAX && files != UINT64_MAX)
+            current = sub_floor(current, files);
         if (max != UINT64_MAX && current != UINT64_MAX && sub_floor(max, current) < least)
             least = sub_floor(max, current);
         char *slash = strrchr(group, '/');

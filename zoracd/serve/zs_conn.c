@@ -60,8 +60,13 @@ void zs_conn_new(struct zs_front *f, int fd)
         return;
     }
     struct zs_user *u = zs_user_get(&f->users, peer.uid);
-    if (u->n_conns >= f->config->limits.connections_per_user) {
-        refuse(fd, "this user has too many connections");
+    const char *why = NULL;
+    if (u->n_conns >= f->config->limits.connections_per_user)
+        why = "this user has too many connections";
+    else if (u->n_conns + f->n_conns >= f->max_conns)
+        why = "no user has more connections than are free";
+    if (why) {
+        refuse(fd, why);
         zs_user_tidy(u);
         return;
     }

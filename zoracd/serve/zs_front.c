@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #ifdef __GLIBC__
@@ -27,6 +28,7 @@
 #define STOP_EXTRA_US  30000000  /* for the end after the requests' own time */
 #define LOAD_PAUSE_US  120000000 /* the longest that a load may stand still */
 #define ACCEPTS        64        /* connections accepted in one turn */
+#define OTHER_FILES    64        /* descriptors that are not for connections */
 #define ACCEPT_BACKOFF 1         /* seconds without accepting when descriptors run out */
 
 const char *zs_front_state_name(const struct zs_front *f)
@@ -362,10 +364,23 @@ void zs_front_hold_signals(bool hold)
     sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
+/* Every descriptor that the system lets us have, less what files, the model and a GPU need. */
+static size_t most_connections(void)
+{
+    struct rlimit lim = {0};
+
+    getrlimit(RLIMIT_NOFILE, &lim);
+    lim.rlim_cur = lim.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &lim); /* if not, what there was before */
+    getrlimit(RLIMIT_NOFILE, &lim);
+    return lim.rlim_cur > 2 * OTHER_FILES ? (size_t)lim.rlim_cur - OTHER_FILES : OTHER_FILES / 2;
+}
+
 static int make_events(struct zs_front *f, struct zc_diag *dg)
 {
     bool ok = true;
 
+    f->max_conns = most_connections();
     f->base = event_base_new();
     if (!f->base)
         return zc_diag(dg, ZC_ENOMEM, "no event loop");

@@ -66,7 +66,7 @@ struct zs_front {
     zs_usec started_at;
     struct zs_conn_list conns, closed;
     struct zs_dirty_list dirty;
-    size_t n_conns;
+    size_t n_conns, max_conns; /* as descriptors allow */
     uint64_t n_accepted;
     struct zs_user_list users;
     struct zs_job *waiting, **waiting_end; /* for the model, by wait_next */
