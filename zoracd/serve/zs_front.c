@@ -472,7 +472,7 @@ int zs_front_run(const struct zs_front_opts *opts)
         arm_tick(f);
     }
     while (!f->done) {
-        event_base_loop(f->base, EVLOOP_ONCE);
+        ZC_BUG_ON(event_base_loop(f->base, EVLOOP_ONCE) < 0);
         end_turn(f);
     }
     int status = f->exit_status;

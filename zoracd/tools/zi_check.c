@@ -7,6 +7,7 @@
 
 #include "common/zc_buf.h"
 #include "common/zc_mem.h"
+#include "common/zc_sock.h"
 #include "zoracd/text/zt_check.h"
 #include "zoracd/tools/zi.h"
 #include "zoracd/weights/zw_store.h"
@@ -138,14 +139,13 @@ static void check_huge_pages(int *status)
 
 static void check_socket_place(int *status)
 {
-    const char *dir = getenv("XDG_RUNTIME_DIR");
+    char path[ZC_SOCK_MAX];
+    struct zc_diag dg;
 
-    if (!dir)
-        finding(status, "note", "XDG_RUNTIME_DIR is not set: a user's own daemon needs -S");
-    else if (access(dir, W_OK) < 0)
-        finding(status, "FAIL", "XDG_RUNTIME_DIR %s: %m", dir);
+    if (zc_sock_daemon_path(path, NULL, &dg) < 0)
+        finding(status, "note", "socket: %s; a daemon needs -S", dg.text);
     else
-        finding(status, "ok", "socket: %s/zorac/zoracd.sock", dir);
+        finding(status, "ok", "socket: %s", path);
 }
 
 static void on_text_finding(void *arg, enum zt_grade grade, const char *text)

@@ -40,7 +40,7 @@ static const char usage[] =
     "  --help, --version        this text; the version\n"
     "\n"
     "A line that can't be answered gives {\"error\": ...} and the status 1 at the end.\n"
-    "Exit status: 0 done; 1 failed; 2 wrong usage; 4 does not fit into memory.\n";
+    "Exit status: 0 done; 1 failed; 2 wrong usage; 4 over a limit, as of memory.\n";
 
 static const struct {
     const char *name;
