@@ -68,3 +68,17 @@ endif
 
 dist_check_SCRIPTS += %D%/kcheck.sh %D%/daemon.sh
 TESTS += %D%/kcheck.sh %D%/daemon.sh
+
+# The simulator itself.
+EXTRA_DIST += %D%/test_sim.cc
+if HAVE_CUDASIM_RACE
+check_DATA += %D%/race/test_sim
+TESTS += %D%/race/test_sim
+CLEANFILES += %D%/race/test_sim
+sim_race_only = $(sim_sources:%=%D%/race/%.o) %D%/race/sim_race.o
+%D%/race/test_sim.o: $(srcdir)/%D%/test_sim.cc $(sim_deps)
+	@$(MKDIR_P) $(@D)
+	$(AM_V_SIM)$(sim_race) -O1 -fsanitize=thread -c -o $@ $(srcdir)/%D%/test_sim.cc
+%D%/race/test_sim: %D%/race/test_sim.o $(sim_race_only)
+	$(AM_V_SIM)$(sim_race) -o $@ %D%/race/test_sim.o $(sim_race_only)
+endif

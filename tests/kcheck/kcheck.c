@@ -161,7 +161,7 @@ static volatile sig_atomic_t guarded;
 
 static void on_crash(int sig)
 {
-    if (guarded) {
+    if (guarded && !kc_cuda) { /* the simulator can't be left in the middle of a kernel */
         guarded = 0;
         siglongjmp(jump, sig);
     }
