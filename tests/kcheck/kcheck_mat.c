@@ -205,7 +205,7 @@ struct mm_case {
 };
 
 /* The product on a device, with rows ldy apart, into y [rows][n]. */
-static int multiply(struct zk_dev *dev, float *y, const struct mm_case *c)
+static int multiply(struct zk_dev *dev, float *y, const struct mm_case *c, enum zk_phase phase)
 {
     struct zk_mat m;
     int n = c->src.d.n, k = c->src.d.k, ldy = n + 3, r;
@@ -220,7 +220,9 @@ static int multiply(struct zk_dev *dev, float *y, const struct mm_case *c)
     memcpy(x, c->x, (size_t)c->rows * (size_t)k * 4);
     if ((r = dev->ops->to_act(dev, &a, x, k, c->rows, k, m.perm)) < 0)
         return r;
-    if ((r = dev->ops->matmul(dev, wide, ldy, &a, &m, c->bias, c->rows, c->add)) < 0)
+    if ((r = dev->ops->begin(dev, phase)) < 0 ||
+        (r = dev->ops->matmul(dev, wide, ldy, &a, &m, c->bias, c->rows, c->add)) < 0 ||
+        (r = dev->ops->begin(dev, ZK_DECODE)) < 0)
         return r;
     r = dev->ops->sync(dev, NULL);
     for (int i = 0; i < c->rows; i++)
@@ -241,8 +243,8 @@ static void reference(struct mm_case *c)
     c->want = kc_mem(total * sizeof(double));
     c->bound = kc_mem(total * sizeof(double));
     c->float_want = kc_mem(total * 4);
-    multiply(ref, y, c);
-    multiply(kc_ref[1], c->float_want, c);
+    multiply(ref, y, c, ZK_DECODE);
+    multiply(kc_ref[1], c->float_want, c, ZK_DECODE);
     for (int r = 0; r < c->rows; r++) {
         const int32_t *perm = c->src.part[0].perm;
         for (int j = 0; j < k; j++) /* an int8 is no larger than the value by more than rounding */
@@ -273,10 +275,13 @@ static bool mm_check(void *arg)
     float *y = kc_mem(total * 4), *again = kc_mem(total * 4);
     struct zk_dev *dev = c->lv->dev[c->exact];
 
-    if (multiply(dev, y, c) < 0 || multiply(dev, again, c) < 0)
-        return kc_fail("refused");
-    if (!kc_within(y, c->want, c->bound, total) || !kc_equal(again, y, total))
-        return false;
+    for (int phase = dev->prefill_alone ? ZK_PREFILL : ZK_DECODE; phase >= ZK_DECODE; phase--) {
+        if (multiply(dev, y, c, (enum zk_phase)phase) < 0 ||
+            multiply(dev, again, c, (enum zk_phase)phase) < 0)
+            return kc_fail("refused");
+        if (!kc_within(y, c->want, c->bound, total) || !kc_equal(again, y, total))
+            return false;
+    }
     double nmse = kc_nmse(y, c->float_want, total);
     if (c->fill == KC_RANDOM && c->src.d.k >= 64 && total >= 64 && nmse > 5e-4)
         return kc_fail("NMSE %.3g against float activations", nmse);
@@ -354,7 +359,7 @@ static bool onehot_check(void *arg)
     struct mm_case *c = arg;
     int n = c->src.d.n, k = c->src.d.k;
     float *y = kc_mem((size_t)k * (size_t)n * 4);
-    if (multiply(c->lv->dev[c->exact], y, c) < 0)
+    if (multiply(c->lv->dev[c->exact], y, c, ZK_DECODE) < 0)
         return kc_fail("refused");
     for (int i = 0; i < n; i++) {
         int at;
@@ -428,7 +433,7 @@ static bool control_check(void *arg)
     struct mm_case *c = arg;
     size_t total = (size_t)c->rows * (size_t)c->src.d.n;
     float *y = kc_mem(total * 4);
-    if (multiply(c->lv->dev[c->exact], y, c) < 0)
+    if (multiply(c->lv->dev[c->exact], y, c, ZK_DECODE) < 0)
         return kc_fail("refused");
     if (kc_within(y, c->want, c->bound, total))
         return kc_fail("the damage was not noticed");
