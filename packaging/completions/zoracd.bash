@@ -48,7 +48,7 @@ _zorac_inspect() {
         _zoracd_words '--add-special --parse-special --skip-special --template --now --window --json
             --context --memory-limit --max-seqs --lm-head --exact --threads --caps --help --version'
     elif ((COMP_CWORD == 1)); then
-        _zoracd_words 'plan tensors tokenize detokenize render logits perplexity doctor'
+        _zoracd_words 'plan tensors tokenize detokenize render speed logits perplexity doctor'
     else
         _zoracd_files -f
     fi

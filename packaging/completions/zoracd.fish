@@ -45,7 +45,7 @@ complete -c zorac-bench -l json -d "one object per line"
 complete -c zorac-bench -l help -d "print what can be given"
 complete -c zorac-bench -l version -d "print the version"
 
-complete -c zorac-inspect -n __fish_use_subcommand -x -a "plan tensors tokenize detokenize render logits perplexity doctor"
+complete -c zorac-inspect -n __fish_use_subcommand -x -a "plan tensors tokenize detokenize render speed logits perplexity doctor"
 complete -c zorac-inspect -l add-special -d "tokenize: with what stands around a text"
 complete -c zorac-inspect -l parse-special -d "tokenize: special tokens match in the text"
 complete -c zorac-inspect -l skip-special -d "detokenize: leave them out"

@@ -170,6 +170,54 @@ START_TEST(control_pieces_come_out_of_trusted_text_only)
 }
 END_TEST
 
+static void put(const char *dir, const char *name, const char *p, size_t n)
+{
+    char path[300];
+
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(p, 1, n, f), n);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+START_TEST(other_files_add_tokens)
+{
+    static const char added[] = "{\"<extra>\":273,\"t\":9}";
+    static const char config[] =
+        "{\"added_tokens_decoder\":{\"3\":{\"content\":\"<mark>\",\"special\":true},"
+        "\"272\":{\"content\":\"<|im_start|>\",\"special\":true}}}";
+    char dir[] = "/tmp/test_text_spm.XXXXXX", command[64];
+    struct zt_tok *tok = NULL;
+    struct zt_text text;
+    size_t n;
+    char *model = t_tok_spm_model("", 0, &n);
+
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    put(dir, "tokenizer.model", model, n);
+    put(dir, "added_tokens.json", added, sizeof added - 1);
+    put(dir, "tokenizer_config.json", config, sizeof config - 1);
+    t_assert_err(zt_tok_open(&tok, dir, &dg), ZC_OK, &dg);
+    ck_assert_int_eq(zt_tok_vocab_size(tok), 274);
+    ck_assert(zt_tok_is_special(tok, 272) && zt_tok_is_special(tok, 3) &&
+              !zt_tok_is_special(tok, 273));
+    zt_text_init(&text, 100);
+    zt_text_add(&text, "<|im_start|>t<mark><extra>", 26, true);
+    assert_ids(tok, &text, 0, "272 260 261 3 273");
+    zt_text_clear(&text);
+    zt_text_add(&text, "<mark><extra>", 13, false);
+    assert_ids(tok, &text, 0, "260 64 113 264 118 111 66 273");
+    zt_text_release(&text);
+    zt_tok_free(tok);
+    put(dir, "added_tokens.json", "{", 1);
+    t_assert_err(zt_tok_open(&tok, dir, &dg), ZC_EFORMAT, &dg);
+    ck_assert_ptr_nonnull(strstr(dg.text, "added_tokens.json:1"));
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    ck_assert_int_eq(system(command), 0);
+    free(model);
+}
+END_TEST
+
 /* ---- bad files ---------------------------------------------------------------------------- */
 
 START_TEST(what_is_not_done_is_refused_by_name)
@@ -357,6 +405,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, every_option_is_the_references);
     tcase_add_test(tc, control_pieces_come_out_of_trusted_text_only);
+    tcase_add_test(tc, other_files_add_tokens);
     tcase_add_test(tc, what_is_not_done_is_refused_by_name);
     tcase_add_test(tc, a_file_cut_anywhere_is_no_other_model);
     tcase_add_test(tc, a_file_with_a_bit_turned_is_read_or_refused);

@@ -32,6 +32,7 @@ struct piece {
 struct spm {
     struct zt_tok *tok;
     struct zc_diag *dg;
+    const json_t *more;
     struct piece *pieces;
     size_t n_pieces, n_added;
     int32_t model_type;
@@ -177,6 +178,11 @@ static int refuse(const struct spm *s)
 
 /* ---- pieces to tokens --------------------------------------------------------------------- */
 
+static bool is_special(const json_t *more, const char *content)
+{
+    return json_is_true(json_object_get(json_object_get(more, content), "special"));
+}
+
 static int add_piece(struct spm *s, const struct piece *p)
 {
     struct zt_bpe *bpe = &s->tok->bpe;
@@ -198,10 +204,9 @@ static int add_piece(struct spm *s, const struct piece *p)
     case CONTROL:
     case USER_DEFINED:
         content = zc_xstrndup(p->text, p->n);
-        struct zt_added_token like = {.content = content,
-                                      .n_content = p->n,
-                                      .special = p->type == CONTROL,
-                                      .normalized = p->type == USER_DEFINED};
+        bool special = p->type == CONTROL || is_special(s->more, content);
+        struct zt_added_token like = {
+            .content = content, .n_content = p->n, .special = special, .normalized = !special};
         e = zt_tok_added_put(s->tok, &like, &next, s->dg);
         if (e >= 0 && next == p->id)
             e = zc_diag(s->dg, ZC_EFORMAT, "piece %d '%.60s' is there twice", p->id, content);
@@ -213,12 +218,37 @@ static int add_piece(struct spm *s, const struct piece *p)
 
 static int add_pieces(struct spm *s)
 {
-    int e = zt_tok_added_reserve(s->tok, s->n_added, s->dg);
+    int e = zt_tok_added_reserve(s->tok, s->n_added + json_object_size(s->more), s->dg);
 
     for (size_t i = 0; i < s->n_pieces && e >= 0; i++)
         e = add_piece(s, &s->pieces[i]);
     if (e >= 0 && s->tok->bpe.unk < 0)
         e = zc_diag(s->dg, ZC_EFORMAT, "there is no unknown piece");
+    return e;
+}
+
+/* The tokens behind the pieces. */
+static int add_more(struct spm *s)
+{
+    const char *content;
+    json_t *v;
+    int e = ZC_OK;
+
+    json_object_foreach ((json_t *)(uintptr_t)s->more, content, v) {
+        json_int_t id = json_integer_value(json_object_get(v, "id"));
+        int32_t next = (int32_t)id;
+        char *copy = zc_xstrdup(content);
+        struct zt_added_token like = {
+            .content = copy, .n_content = strlen(copy), .special = is_special(s->more, copy)};
+        if (id >= ZT_VOCAB_MAX_ID)
+            e = zc_diag(s->dg, ZC_ELIMIT, "added token '%.60s' has the id %lld", copy,
+                        (long long)id);
+        else if (id >= (json_int_t)s->n_pieces)
+            e = zt_tok_added_put(s->tok, &like, &next, s->dg);
+        zc_free(copy);
+        if (e < 0)
+            break;
+    }
     return e;
 }
 
@@ -335,7 +365,8 @@ static int build(struct spm *s)
 
     tok->bpe.fuse_unk = true;
     tok->bpe.byte_fallback = s->byte_fallback;
-    if ((e = refuse(s)) < 0 || (e = add_pieces(s)) < 0 || (e = add_merges(s)) < 0)
+    if ((e = refuse(s)) < 0 || (e = add_pieces(s)) < 0 || (e = add_merges(s)) < 0 ||
+        (e = add_more(s)) < 0)
         return e;
     zt_bpe_finish(&tok->bpe);
     if ((e = set_bytes(s)) < 0 || (e = zt_tok_added_finish(tok, s->dg)) < 0)
@@ -353,11 +384,12 @@ static int build(struct spm *s)
     return ZC_OK;
 }
 
-int zt_spm_read(struct zt_tok *tok, const char *p, size_t n, struct zc_diag *dg)
+int zt_spm_read(struct zt_tok *tok, const char *p, size_t n, const json_t *more, struct zc_diag *dg)
 {
     struct spm s = {
         .tok = tok,
         .dg = dg,
+        .more = more,
         .model_type = UNIGRAM,
         .bos = "<s>",
         .n_bos = 3,

@@ -50,7 +50,10 @@ int zt_tok_added_finish(struct zt_tok *tok, struct zc_diag *dg);
 
 /* Reads tekken.json into an empty tokenizer. */
 int zt_tekken_read(struct zt_tok *tok, struct zt_json *j);
-/* Reads a SentencePiece model of n bytes into an empty tokenizer. */
-int zt_spm_read(struct zt_tok *tok, const char *p, size_t n, struct zc_diag *dg);
+/* Reads a SentencePiece model of n bytes into an empty tokenizer. more: what other files of the
+ * directory say of its tokens, content to {id, special}, or NULL: those that are no pieces are
+ * added, a piece of the user that is special there is one. */
+int zt_spm_read(struct zt_tok *tok, const char *p, size_t n, const json_t *more,
+                struct zc_diag *dg);
 
 #endif

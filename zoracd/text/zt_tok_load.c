@@ -399,10 +399,11 @@ static int read_json(struct zt_tok *tok, struct zt_json *j)
     return r;
 }
 
-typedef int (*read_fn)(struct zt_tok *, const char *, size_t, struct zc_diag *);
+/* more: see zt_spm_read. */
+typedef int (*read_fn)(struct zt_tok *, const char *, size_t, const json_t *more, struct zc_diag *);
 
 static int new_from(struct zt_tok **ret_tok, const char *p, size_t len, read_fn read,
-                    struct zc_diag *dg)
+                    const json_t *more, struct zc_diag *dg)
 {
     struct zt_tok *tok = zc_xcalloc(1, sizeof *tok);
 
@@ -410,7 +411,7 @@ static int new_from(struct zt_tok **ret_tok, const char *p, size_t len, read_fn 
     zt_vocab_init(&tok->added_names);
     int r = len > MAX_FILE
                 ? zc_diag(dg, ZC_ELIMIT, "%zu bytes, at most %zu are allowed", len, MAX_FILE)
-                : read(tok, p, len, dg);
+                : read(tok, p, len, more, dg);
     if (r < 0) {
         zt_tok_free(tok);
         return r;
@@ -431,29 +432,31 @@ static int read_text(struct zt_tok *tok, const char *p, size_t len, struct zc_di
     return read(tok, &j);
 }
 
-static int read_hf(struct zt_tok *tok, const char *p, size_t len, struct zc_diag *dg)
+static int read_hf(struct zt_tok *tok, const char *p, size_t len, const json_t *more,
+                   struct zc_diag *dg)
 {
     return read_text(tok, p, len, dg, read_json);
 }
 
-static int read_tekken(struct zt_tok *tok, const char *p, size_t len, struct zc_diag *dg)
+static int read_tekken(struct zt_tok *tok, const char *p, size_t len, const json_t *more,
+                       struct zc_diag *dg)
 {
     return read_text(tok, p, len, dg, zt_tekken_read);
 }
 
 int zt_tok_new(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg)
 {
-    return new_from(ret_tok, json, len, read_hf, dg);
+    return new_from(ret_tok, json, len, read_hf, NULL, dg);
 }
 
 int zt_tok_new_tekken(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg)
 {
-    return new_from(ret_tok, json, len, read_tekken, dg);
+    return new_from(ret_tok, json, len, read_tekken, NULL, dg);
 }
 
 int zt_tok_new_spm(struct zt_tok **ret_tok, const char *bytes, size_t len, struct zc_diag *dg)
 {
-    return new_from(ret_tok, bytes, len, zt_spm_read, dg);
+    return new_from(ret_tok, bytes, len, zt_spm_read, NULL, dg);
 }
 
 void zt_tok_free(struct zt_tok *tok)
@@ -505,23 +508,65 @@ int zt_tok_find_file(char **ret_file, const char *dir, struct zc_diag *dg)
     return zc_diag(dg, ZC_ENOTFOUND, "%s: no tokenizer.json, tekken.json or tokenizer.model", dir);
 }
 
+/* A file of a directory as an object; NULL where there is none. */
+static int read_object(json_t **ret_o, const char *dir, const char *name, struct zc_diag *dg)
+{
+    char *path = zc_xasprintf("%s/%s", dir, name), *text = NULL;
+    json_error_t e;
+    size_t len;
+
+    int r = zc_file_read(&text, &len, path, MAX_FILE, dg);
+    if (r >= 0 && !(*ret_o = json_loadb(text, len, 0, &e)))
+        r = zc_diag(dg, ZC_EFORMAT, "%s:%d: %s", path, e.line, e.text);
+    zc_free(text);
+    zc_free(path);
+    return r == ZC_ENOTFOUND ? ZC_OK : r;
+}
+
+/* What added_tokens.json and tokenizer_config.json say of the tokens, for zt_spm_read. */
+static int read_more(json_t *more, const char *dir, struct zc_diag *dg)
+{
+    json_t *added = NULL, *config = NULL, *v;
+    const char *key;
+
+    int r = read_object(&added, dir, "added_tokens.json", dg);
+    if (r >= 0)
+        r = read_object(&config, dir, "tokenizer_config.json", dg);
+    json_object_foreach (added, key, v)
+        json_object_set_new(more, key, json_pack("{s:O, s:b}", "id", v, "special", 0));
+    json_object_foreach (json_object_get(config, "added_tokens_decoder"), key, v) {
+        const char *content = json_string_value(json_object_get(v, "content"));
+        if (content)
+            json_object_set_new(more, content,
+                                json_pack("{s:I, s:b}", "id", (json_int_t)strtol(key, NULL, 10),
+                                          "special", json_is_true(json_object_get(v, "special"))));
+    }
+    json_decref(added);
+    json_decref(config);
+    return r;
+}
+
 int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg)
 {
     struct stat st;
-    char *data = NULL;
+    char *data = NULL, *file = NULL;
+    json_t *more = json_object();
     size_t len = 0;
-
-    char *file = NULL;
     int r = ZC_OK;
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+
+    bool is_dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    if (is_dir)
         r = zt_tok_find_file(&file, path, dg);
     else
         file = zc_xstrdup(path);
+    if (r >= 0 && is_dir && reader_of(file) == zt_spm_read)
+        r = read_more(more, path, dg);
     if (r >= 0 && (r = zc_file_read(&data, &len, file, MAX_FILE, dg)) >= 0) {
-        r = new_from(ret_tok, data, len, reader_of(file), dg);
+        r = new_from(ret_tok, data, len, reader_of(file), more, dg);
         if (r < 0)
             zc_diag_prefix(dg, r, "%s", file);
     }
+    json_decref(more);
     zc_free(data);
     zc_free(file);
     return r;
