@@ -15,7 +15,7 @@ deb_profiles = nocheck
 rpm_switches =
 endif
 
-.PHONY: deb rpm
+.PHONY: deb rpm check-packages
 deb: dist
 	rm -rf deb-build && $(MKDIR_P) deb-build packages
 	tar -C deb-build -xf $(distdir).tar.xz
@@ -31,5 +31,14 @@ rpm: dist
 	unset MAKEFLAGS MAKELEVEL; rpmbuild -bb --nodeps $(rpm_switches) \
 	  --define "_topdir $(abs_builddir)/rpm-build" rpm-build/zorac.spec
 	cp rpm-build/RPMS/*/*.rpm packages
+
+# Needs root, the network and minutes; a part that can't run says why.
+check-packages: deb rpm
+	! command -v lintian >/dev/null || lintian --allow-root --profile debian --fail-on error,warning packages/*.deb
+	$(srcdir)/tests/service/deb-chroot.sh packages || test $$? = 77
+	$(srcdir)/tests/service/rpm.sh packages
+	$(srcdir)/tests/service/reproducible.sh deb $(distdir).tar.xz packages
+	$(srcdir)/tests/service/reproducible.sh rpm $(distdir).tar.xz packages
+
 mostlyclean-local:
 	rm -rf deb-build rpm-build packages
