@@ -22,10 +22,12 @@ for f in /usr/sbin/zoracd /usr/bin/zorac-bench /usr/bin/zorac-inspect /etc/zorac
     /usr/lib/systemd/system/zoracd.service /usr/lib/systemd/system/zoracd.socket \
     /usr/lib/systemd/user/zoracd.service /usr/lib/systemd/user/zoracd.socket \
     /usr/lib/sysusers.d/zoracd.conf /usr/lib/tmpfiles.d/zoracd.conf /usr/share/zorac/demo/model.safetensors \
-    '/usr/share/man/man8/zoracd.8.gz' '/usr/share/man/man5/zoracd.conf.5.gz'; do
+    /usr/share/man/man1/zorac-bench.1.gz /usr/share/man/man1/zorac-inspect.1.gz \
+    /usr/share/man/man8/zoracd.8.gz /usr/share/man/man5/zoracd.conf.5.gz; do
     has "$d" "$f"
 done
-for f in /usr/bin/zorac /usr/bin/zorac-cli '/usr/share/man/man1/zorac.1.gz' '/usr/share/man/man7/zorac-protocol.7.gz'; do
+for f in /usr/bin/zorac /usr/bin/zorac-cli /usr/share/man/man1/zorac.1.gz \
+    /usr/share/man/man1/zorac-cli.1.gz /usr/share/man/man7/zorac-protocol.7.gz; do
     has "$c" "$f"
 done
 [ "$(rpm -qp --configfiles "$d")" = /etc/zorac/zoracd.conf ] || fail "configuration: $(rpm -qp --configfiles "$d")"
