@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What can be proved of the kernels without a GPU: for every architecture in the plug-in, no kernel
-# keeps anything in local memory, the products stay within their budgets of registers, weights come
+# (but a few that are named) keeps anything in local memory, the products stay within their budgets of registers, weights come
 # by 16-byte copies that pass the registers, activations by 16-byte loads, and the arithmetic is
 # done by tensor cores.
 # Usage: sass.sh [FILE]; FILE: the plug-in, or an object or cubin of it. Needs cuobjdump.
@@ -42,7 +42,12 @@ function bad(what) {
 function most(name) {
     if (kind(name) != "decode" || name ~ /Li4ELb/)
         return 255
-    return name ~ /Li1ELb/ ? 144 : 192
+    return name ~ /Li1ELb/ ? 160 : 192
+}
+# The range reduction of sine and cosine has a table in local memory; the plain kernels are what is
+# used where nothing is fast.
+function may_use_local(name) {
+    return name ~ /plain_|rope_table/
 }
 BEGIN { arch = "?" }
 FNR == 1 { file++ }
@@ -50,13 +55,13 @@ FNR == 1 { file++ }
 file == 1 && /Function / { name = $2; sub(/:$/, "", name) }
 file == 1 && /REG:/ {
     kernels++
-    if (number("STACK") > 0 || number("LOCAL") > 0)
+    if (!may_use_local(name) && (number("STACK") > 0 || number("LOCAL") > 0))
         bad("uses local memory: " $0)
     if (number("REG") > most(name))
         bad("has " number("REG") " registers, at most " most(name))
 }
 file == 2 && /Function : / { name = $NF; where = arch " " name; names[where] = name; archs[arch] }
-file == 2 && / (LDL|STL)/ { bad("spills: " $0) }
+file == 2 && / (LDL|STL)/ && !may_use_local(name) { bad("spills: " $0) }
 file == 2 && /LDGSTS\.E[A-Z0-9.]*\.128/ { copy[where]++ }
 file == 2 && /HMMA\.16816\.F32/ { mma[where]++ }
 file == 2 && /LDG\.E\.128/ { load[where]++ }
@@ -77,5 +82,7 @@ END {
     for (a in archs)
         list = list " " a
     printf "%d kernels of%s looked at, %d of them products, %d failures\n", kernels, list, products, failed
+    if (products == 0)
+        print "FAIL no product among them"
     exit failed > 0 || products == 0
 }' "$tmp/usage" "$tmp/sass"
