@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # What can be proved of the kernels without a GPU: for every architecture in the plug-in, no kernel
-# (but a few that are named) keeps anything in local memory, the products stay within their budgets of registers, weights come
-# by 16-byte copies that pass the registers, activations by 16-byte loads, and the arithmetic is
-# done by tensor cores.
+# (but a few that are named) keeps anything in local memory, the products stay within their budgets
+# of registers, weights come by 16-byte copies that pass the registers, activations by 16-byte
+# loads, and the arithmetic is done by tensor cores.
 # Usage: sass.sh [FILE]; FILE: the plug-in, or an object or cubin of it. Needs cuobjdump.
 set -e
 skip() {
