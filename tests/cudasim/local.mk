@@ -11,7 +11,7 @@ sim_headers = %D%/cudasim.h %D%/sim_internal.h %D%/sim_types.h
 EXTRA_DIST += $(sim_headers) $(sim_sources:%=%D%/%.cc) %D%/sim_race.cc
 sim_deps = $(sim_headers:%=$(srcdir)/%) $(cuda_headers:%=$(srcdir)/%) \
   $(srcdir)/kernels/zk.h $(srcdir)/kernels/zk_pack.h $(srcdir)/kernels/zk_plugin.h config.h
-sim_cxx = $(CXX) -std=c++20 -g -DCUDASIM -fPIC -pthread -fvisibility=hidden -fno-strict-aliasing \
+sim_cxx = $(CXX) -std=c++20 -g1 -DCUDASIM -fPIC -pthread -fvisibility=hidden -fno-strict-aliasing \
   -fwrapv -ffp-contract=off -ftls-model=initial-exec -Wall -Wextra -Wno-unknown-pragmas \
   -Wno-unused-parameter -I$(top_builddir) -I$(top_srcdir) -I$(srcdir)/%D% $(SIM_SANITIZERS)
 
@@ -20,7 +20,7 @@ check_DATA += %D%/plain/libzorac-cuda.so
 CLEANFILES += %D%/plain/*.o %D%/plain/libzorac-cuda.so
 %D%/plain/zkc_%.o: $(srcdir)/kernels/cuda/zkc_%.cu $(sim_deps)
 	@$(MKDIR_P) $(@D)
-	$(AM_V_SIM)$(sim_cxx) -O2 -x c++ -c -o $@ $<
+	$(AM_V_SIM)$(sim_cxx) -O1 -x c++ -c -o $@ $<
 %D%/plain/sim_%.o: $(srcdir)/%D%/sim_%.cc $(sim_deps)
 	@$(MKDIR_P) $(@D)
 	$(AM_V_SIM)$(sim_cxx) -O2 -c -o $@ $<

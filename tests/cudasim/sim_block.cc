@@ -444,7 +444,9 @@ Worker *worker()
 {
     if (W)
         return W;
+    static std::atomic<Worker *> all{nullptr};
     Worker *w = W = new Worker;
+    w->next = all.exchange(w); /* never freed: processors work until the process ends */
     size_t n = config().stack * 1024;
     w->stacks = (char *)mmap(nullptr, n, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

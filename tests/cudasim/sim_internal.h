@@ -93,6 +93,7 @@ struct Launch {
     uint64_t stride = 1; /* of the order in which blocks run */
 };
 struct Worker {
+    Worker *next; /* all there are, for the leak checker */
     Thread main;
     Thread *curt = nullptr;
     std::vector<Thread *> th;
