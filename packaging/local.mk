@@ -21,7 +21,7 @@ unit_files = $(unit_sources:.in=)
 CLEANFILES += $(unit_files)
 $(unit_files): %D%/local.mk
 $(unit_files): %: %.in
-	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed -e 's|@sbindir[@]|$(sbindir)|g' \
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed -e 's|@bindir[@]|$(bindir)|g' \
 	  -e 's|@sysconfdir[@]|$(sysconfdir)|g' $< >$@.tmp && mv $@.tmp $@
 if HAVE_SYSTEMD
 noinst_DATA = %D%/systemd/zoracd.sysusers %D%/systemd/zoracd.tmpfiles

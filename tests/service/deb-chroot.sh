@@ -101,7 +101,7 @@ answers
 echo "== remove"
 mkdir -p "$root/var/lib/zoracd" "$root/var/cache/zoracd"
 apt remove zoracd zorac-cli || fail "$(cat "$top/log")"
-[ ! -e "$root/usr/sbin/zoracd" ] && [ ! -e "$root/usr/bin/zorac" ] || fail "programs are still there"
+[ ! -e "$root/usr/bin/zoracd" ] && [ ! -e "$root/usr/bin/zorac" ] || fail "programs are still there"
 grep -q 'kept by the administrator' "$root/etc/zorac/zoracd.conf" || fail "remove took the configuration"
 [ -d "$root/var/lib/zoracd" ] || fail "remove took the state"
 

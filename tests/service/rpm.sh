@@ -18,7 +18,7 @@ c=$(ls "$folder"/zorac-cli-[0-9]*.rpm)
 has() {
     rpm -qlp "$1" | grep -qxE "$2" || fail "$1 has no $2"
 }
-for f in /usr/sbin/zoracd /usr/bin/zorac-bench /usr/bin/zorac-inspect /etc/zorac/zoracd.conf \
+for f in /usr/bin/zoracd /usr/bin/zorac-bench /usr/bin/zorac-inspect /etc/zorac/zoracd.conf \
     /usr/lib/systemd/system/zoracd.service /usr/lib/systemd/system/zoracd.socket \
     /usr/lib/systemd/user/zoracd.service /usr/lib/systemd/user/zoracd.socket \
     /usr/lib/sysusers.d/zoracd.conf /usr/lib/tmpfiles.d/zoracd.conf /usr/share/zorac/demo/model.safetensors \

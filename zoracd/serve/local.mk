@@ -38,7 +38,7 @@ else
 %C%_libserve_a_SOURCES += %D%/zs_sd_none.c
 endif
 
-sbin_PROGRAMS += zoracd/zoracd
+bin_PROGRAMS += zoracd/zoracd
 zoracd_zoracd_SOURCES = zoracd/main.c
 zoracd_zoracd_CPPFLAGS = $(AM_CPPFLAGS) -DZS_DEMO_DIR='"$(demodir)"'
 zoracd_zoracd_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
