@@ -29,8 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct zc_scan_limits lim = {65536, 4096, 65536, ZC_SCAN_MAX_DEPTH};
     const char *p = (const char *)data;
     struct zs_config config;
-    struct zs_front f = {
-        .config = &config, .state = ZS_SERVING, .listen_fd = -1, .max_conns = 8};
+    struct zs_front f = {.config = &config, .state = ZS_SERVING, .listen_fd = -1, .max_conns = 8};
     struct zc_scan s;
     size_t used;
     int fds[2];
