@@ -53,7 +53,7 @@ static enum zcli_exit call(const struct zcli_opts *o, const char *method, json_t
 
 static void print_json(const json_t *v, size_t flags)
 {
-    char *s = json_dumps(v, flags | JSON_ENCODE_ANY);
+    char *s = json_dumps(v, flags | JSON_ENCODE_ANY | ZCLI_JSON_REALS);
     puts(s ? s : "null");
     zc_free(s);
 }

@@ -256,7 +256,9 @@ static int to_msg(const struct zc_rpc *m, struct zcli_msg *ret, struct zc_diag *
         copy_text(ret->message, sizeof ret->message, m->error, "message");
         if (!ret->code[0])
             snprintf(ret->code, sizeof ret->code, "internal");
-        return ZC_OK;
+        body = zc_rpc_get(m->error, "data");
+        if (!body)
+            return ZC_OK;
     }
     if (!body) {
         ret->body = json_object();

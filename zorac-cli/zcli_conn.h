@@ -27,7 +27,7 @@ struct zcli_msg {
     int64_t id;
     const char *event;  /* its name; NULL: the response that ends the request */
     char name[64];      /* what event points to */
-    json_t *body;       /* the event's map, or the result; owned; NULL for an error */
+    json_t *body;       /* the event's map, the result, or an error's data; owned; may be NULL */
     char code[64];      /* of an error, "" for none */
     char message[1024]; /* of an error */
 };

@@ -44,10 +44,11 @@ int zcli_reply_print_json(const struct zcli_msg *m, struct zc_diag *dg)
     json_t *line;
 
     if (m->code[0])
-        line = json_pack("{s:{s:s, s:s}}", "error", "code", m->code, "message", m->message);
+        line = json_pack("{s:{s:s, s:s, s:O*}}", "error", "code", m->code, "message", m->message,
+                         "data", m->body);
     else
         line = json_pack("{s:O}", m->event ? m->event : "result", m->body);
-    char *s = line ? json_dumps(line, JSON_COMPACT) : NULL;
+    char *s = line ? json_dumps(line, JSON_COMPACT | ZCLI_JSON_REALS) : NULL;
     int r = s ? zcli_term_line(s, dg) : zc_diag(dg, ZC_EINTERNAL, "no JSON of the answer");
     zc_free(s);
     json_decref(line);

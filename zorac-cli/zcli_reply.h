@@ -52,6 +52,10 @@ struct zcli_outcome {
 int zcli_reply_run(struct zcli_conn *c, const struct zcli_opts *o, json_t *params,
                    const struct zcli_keep *keep, struct zcli_outcome *ret_o, struct zc_diag *dg);
 
+/* A flag of json_dumps: as many digits as a decimal number keeps through a double, so that 0.3 is
+ * printed as 0.3. */
+#define ZCLI_JSON_REALS JSON_REAL_PRECISION(15)
+
 /* One line of JSON: {"delta": ...}, {"result": ...} or {"error": ...}; sent out at once. */
 int zcli_reply_print_json(const struct zcli_msg *m, struct zc_diag *dg);
 

@@ -83,6 +83,10 @@ grep -qx '[0-9][0-9]*' "$dir/out" || fail "tokens"
 gives 1 "$zorac" raw no.such.method
 gives 1 "$zorac" raw generate '{"promt":"typo"}'
 grep -q promt "$dir/out" || fail "the unknown key is not named"
+gives 0 "$zorac" --json -t 0.3 -n 1 hi
+grep -q '"temperature":0\.3[,}]' "$dir/out" || fail "0.3 is printed as $(field temperature <"$dir/out")"
+gives 4 "$zorac" --json -n 1 "$(head -c 40000 /dev/zero | tr '\0' 'x')"
+grep -q '"data":{.*[0-9]' "$dir/out" || fail "an error's facts are not printed: $(cat "$dir/out")"
 head -c 40000 /dev/zero | tr '\0' 'x' >"$dir/long"
 status=0
 "$zorac" <"$dir/long" >"$dir/out" 2>"$dir/err" || status=$?
