@@ -4,7 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +19,9 @@
 #include "zorac-cli/zcli_input.h"
 #include "zorac-cli/zcli_reply.h"
 #include "zorac-cli/zcli_term.h"
+
+/* As the daemon has it: a mistake that it would find is wrong usage, and is told as such. */
+#define MAX_TOKENS 16777216
 
 static void print_help(void)
 {
@@ -60,14 +63,16 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static int set_int(struct zcli_opts *o, const char *key, const char *what, const char *text)
+static int set_int(struct zcli_opts *o, const char *key, const char *what, const char *text,
+                   long long min, long long max)
 {
     char *end;
 
     errno = 0;
     long long v = strtoll(text, &end, 10);
-    if (errno || *end || end == text || v < 0) {
-        zcli_term_error("%s takes a whole number, not '%s'", what, text);
+    if (errno || *end || end == text || v < min || v > max) {
+        zcli_term_error("%s takes a whole number from %lld to %lld, not '%s'", what, min, max,
+                        text);
         return ZC_EINVAL;
     }
     json_object_set_new(o->sampling, key, json_integer(v));
@@ -79,8 +84,8 @@ static int set_temperature(struct zcli_opts *o, const char *text)
     char *end;
     double v = strtod(text, &end);
 
-    if (*end || end == text || !isfinite(v) || v < 0) {
-        zcli_term_error("-t takes a number from 0 on, not '%s'", text);
+    if (*end || end == text || !(v >= 0 && v <= 100)) {
+        zcli_term_error("-t takes a number from 0 to 100, not '%s'", text);
         return ZC_EINVAL;
     }
     json_object_set_new(o->sampling, "temperature", json_real(v));
@@ -109,11 +114,11 @@ static int take_option(struct zcli_opts *o, int c)
     case 't':
         return set_temperature(o, optarg);
     case 'n':
-        return set_int(o, "max_tokens", "-n", optarg);
+        return set_int(o, "max_tokens", "-n", optarg, 1, MAX_TOKENS);
     case OPT_SYSTEM:
         return set_text(&o->system, "--system", optarg);
     case OPT_SEED:
-        return set_int(o, "seed", "--seed", optarg);
+        return set_int(o, "seed", "--seed", optarg, 0, LLONG_MAX);
     case OPT_JSON:
         o->json = true;
         return ZC_OK;
@@ -165,7 +170,11 @@ static enum zcli_exit run(const struct zcli_opts *o, int argc, char **argv)
         zcli_term_error("no prompt: none on the command line, and standard input is empty");
         return ZCLI_USAGE;
     }
-    enum zcli_exit status = zcli_ask(o, prompt);
+    enum zcli_exit status = ZCLI_USAGE;
+    if (prompt[strspn(prompt, " \t\r\n")] != '\0')
+        status = zcli_ask(o, prompt);
+    else
+        zcli_term_error("the prompt is empty");
     zc_free(prompt);
     return status;
 }
@@ -173,11 +182,13 @@ static enum zcli_exit run(const struct zcli_opts *o, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct zcli_opts o = {.sampling = json_object()};
+    static char name[] = "zorac";
     struct zc_diag dg;
     int c, r = ZC_OK;
 
     zc_file_guard_std();
-    signal(SIGPIPE, SIG_IGN);
+    if (argc > 0)
+        argv[0] = name; /* what getopt's messages begin with */
     /* "+": a prompt may hold words that look like options. */
     while (r == ZC_OK && (c = getopt_long(argc, argv, "+S:s:t:n:", long_options, NULL)) != -1)
         r = take_option(&o, c);
@@ -191,5 +202,9 @@ int main(int argc, char **argv)
         status = ZCLI_FAILED;
     }
     json_decref(o.sampling);
+    if (zcli_term_has_lost_reader()) {
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
     return status;
 }

@@ -277,7 +277,7 @@ enum zcli_exit zcli_chat(const struct zcli_opts *o)
         }
         free(line);
         fflush(stdout);
-        if (r > 0 || (status == ZCLI_INTERRUPTED && !editing))
+        if (r > 0 || (status == ZCLI_INTERRUPTED && !editing) || zcli_term_has_lost_reader())
             break;
     }
     if (editing) {

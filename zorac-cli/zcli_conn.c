@@ -48,6 +48,7 @@ void zcli_conn_catch_interrupt(void)
     struct sigaction sa = {.sa_handler = on_interrupt};
     sigset_t set;
 
+    signal(SIGPIPE, SIG_IGN);
     sigaction(SIGINT, &sa, NULL);
     sigemptyset(&set);
     sigaddset(&set, SIGINT);

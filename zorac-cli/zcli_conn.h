@@ -42,7 +42,7 @@ int zcli_conn_call(struct zcli_conn *c, const char *method, json_t *params, stru
                    struct zc_diag *dg);
 
 /* SIGINT from now on is noticed by zcli_conn_wait, and so by everything here that waits, instead of
- * ending the process. */
+ * ending the process. SIGPIPE is ignored: a reply is put away before the process ends of it. */
 void zcli_conn_catch_interrupt(void);
 /* It ends the process again. */
 void zcli_conn_default_interrupt(void);

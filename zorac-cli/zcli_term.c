@@ -15,7 +15,7 @@
 #include "common/zc_err.h"
 #include "zorac-cli/zcli_conn.h"
 
-static bool tty, colours, line_open;
+static bool tty, colours, line_open, reader_lost;
 
 void zcli_term_init(bool plain)
 {
@@ -24,6 +24,11 @@ void zcli_term_init(bool plain)
 
     tty = isatty(STDOUT_FILENO);
     colours = tty && !plain && term && strcmp(term, "dumb") != 0 && !(no_color && *no_color);
+}
+
+bool zcli_term_has_lost_reader(void)
+{
+    return reader_lost;
 }
 
 bool zcli_term_is_tty(void)
@@ -45,6 +50,7 @@ static int write_all(const char *p, size_t n, struct zc_diag *dg)
             p += w;
             n -= (size_t)w;
         } else if (errno != EINTR && errno != EAGAIN) {
+            reader_lost = errno == EPIPE;
             r = zc_diag_sys(dg, "cannot write to standard output");
         }
     }
@@ -122,6 +128,8 @@ void zcli_term_error(const char *fmt, ...)
     char text[sizeof dg.text];
     va_list ap;
 
+    if (reader_lost)
+        return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);

@@ -25,7 +25,11 @@ const char *zcli_term_bold(void);
 const char *zcli_term_dim(void);
 const char *zcli_term_reset(void);
 
-/* A message to standard error: "zorac: ..." and a newline. */
+/* Whether a write failed because standard output's reader has gone (head, a pager). */
+bool zcli_term_has_lost_reader(void);
+
+/* A message to standard error: "zorac: ..." and a newline. None once the reader has gone: what
+ * follows from that is no news. */
 void zcli_term_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

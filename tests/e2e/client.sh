@@ -21,7 +21,13 @@ grep -q "no daemon listens at $sock" "$dir/err" || fail "it does not say where i
 gives 3 "$zorac" status
 gives 2 "$zorac" --no-such-option
 gives 2 "$zorac" -t warm hi
-gives 2 "$zorac" -n -5 hi
+grep -q '^zorac: ' "$dir/err" || fail "a message without the name"
+for args in "-n -5" "-n 0" "-n 99999999" "-n x" "-t 1e9" "-t nan" "--seed -1"; do
+    # shellcheck disable=SC2086 # two words
+    gives 2 "$zorac" $args hi
+done
+gives 2 "$zorac" ""
+gives 2 "$zorac" " "
 gives 2 "$zorac"
 gives 2 "$zorac" raw
 gives 2 "$zorac" raw hello '[1]'
@@ -92,6 +98,19 @@ status=0
 "$zorac" <"$dir/long" >"$dir/out" 2>"$dir/err" || status=$?
 [ $status = 4 ] || fail "status $status for a prompt over the context"
 grep -q '[0-9]' "$dir/err" || fail "it does not say how long is too long"
+
+# ---- a reader that has gone ends the client as it ends other tools ----
+mkfifo "$dir/gone"
+for words in "-s gone hi" "hi" "--json hi" "raw status" "status" "--help"; do
+    exec 5<>"$dir/gone" 6>"$dir/gone" 5>&-
+    rc=0
+    # shellcheck disable=SC2086 # several words
+    timeout 60 "$zorac" $words >&6 2>"$dir/err" || rc=$?
+    exec 6>&-
+    [ $rc = 141 ] || fail "status $rc without a reader: $words"
+    [ ! -s "$dir/err" ] || fail "a reader that has gone is told of: $(cat "$dir/err")"
+done
+gives 0 "$zorac" sessions delete gone
 
 # ---- a conversation, and the daemon's restart in the middle of it ----
 printf 'my name is Anna\n' | "$zorac" -t 0 -s talk chat >"$dir/out" || fail "chat from a pipe"
