@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/zc_utf8.h"
+
 static const char *const names[] = {
     [-ZC_OK] = "ok",
     [-ZC_EINTERNAL] = "internal",
@@ -44,13 +46,6 @@ int zc_err_from_name(const char *name)
 }
 
 /* Names and values from files end up in diagnostics: a terminal must not obey them. */
-static void make_printable(char *s)
-{
-    for (; *s; s++)
-        if ((unsigned char)*s < 0x20 || *s == 0x7f)
-            *s = '?';
-}
-
 /* A cut in the middle of a UTF-8 character would make the whole sentence invalid on the wire. */
 static void trim_utf8_tail(char *s)
 {
@@ -74,7 +69,7 @@ int zc_diag(struct zc_diag *dg, int err, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(dg->text, sizeof dg->text, fmt, ap);
         va_end(ap);
-        make_printable(dg->text);
+        zc_utf8_hide_controls(dg->text);
         trim_utf8_tail(dg->text);
     }
     return err;
@@ -91,7 +86,7 @@ int zc_diag_sys(struct zc_diag *dg, const char *fmt, ...)
         va_end(ap);
         if (n >= 0 && (size_t)n < sizeof dg->text)
             snprintf(dg->text + n, sizeof dg->text - (size_t)n, ": %s", strerror(saved));
-        make_printable(dg->text);
+        zc_utf8_hide_controls(dg->text);
         trim_utf8_tail(dg->text);
     }
     errno = saved;
@@ -108,7 +103,7 @@ int zc_diag_prefix(struct zc_diag *dg, int err, const char *fmt, ...)
         va_end(ap);
         if (n >= 0 && (size_t)n < sizeof dg->text)
             snprintf(dg->text + n, sizeof dg->text - (size_t)n, ": %s", old.text);
-        make_printable(dg->text);
+        zc_utf8_hide_controls(dg->text);
         trim_utf8_tail(dg->text);
     }
     return err;

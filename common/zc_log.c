@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/zc_err.h"
+#include "common/zc_utf8.h"
 
 static const char *const names[ZC_LOG_N_LEVELS] = {"error", "warning", "notice", "info", "debug"};
 /* sd-daemon's priorities: 3 error, 4 warning, 5 notice, 6 info, 7 debug. */
@@ -79,13 +80,6 @@ int zc_log_to_journal(const char *path)
 }
 
 /* Control characters would end a line, or a field of the journal, early. */
-static void clean(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-}
-
 /* https://systemd.io/JOURNAL_NATIVE_PROTOCOL: lines of FIELD=value in one datagram. */
 static int send_journal(enum zc_log_level level, const struct zc_log_about *about, const char *text)
 {
@@ -99,7 +93,7 @@ static int send_journal(enum zc_log_level level, const struct zc_log_about *abou
         n += snprintf(line + n, sizeof line - (size_t)n, "ZORAC_REQUEST=%lld\n", about->request);
     if (about && about->session) {
         snprintf(session, sizeof session, "%s", about->session);
-        clean(session);
+        zc_utf8_hide_controls(session);
         n += snprintf(line + n, sizeof line - (size_t)n, "ZORAC_SESSION=%.300s\n", session);
     }
     return send(journal_fd, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? ZC_ESYS : ZC_OK;
@@ -112,7 +106,7 @@ static void send_line(enum zc_log_level level, const struct zc_log_about *about,
 
     if (vsnprintf(text, sizeof text, fmt, ap) < 0)
         return;
-    clean(text);
+    zc_utf8_hide_controls(text);
     if (journal_fd >= 0 && send_journal(level, about, text) == ZC_OK)
         return;
     int n = snprintf(line, sizeof line, "%szoracd: %s\n", has_prefix ? prefixes[level] : "", text);

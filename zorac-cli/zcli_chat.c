@@ -3,10 +3,10 @@
  * libedit where the build has one of them and standard input is a terminal. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #if defined HAVE_READLINE
@@ -18,12 +18,14 @@
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
+#include "common/zc_utf8.h"
 #include "zorac-cli/zcli_conn.h"
 #include "zorac-cli/zcli_reply.h"
 #include "zorac-cli/zcli_term.h"
 #include "zorac-cli/zcli_turn.h"
 
 #define HISTORY_LINES 1000
+#define LAST_BYTES    200 /* of the last message, shown when a chat goes on */
 
 static bool editing; /* a person at a terminal */
 
@@ -39,13 +41,21 @@ static void load_history(void)
     stifle_history(HISTORY_LINES);
 }
 
-static void save_history(void)
+/* At once: a terminal may be closed at any time, and another chat adds its own lines. */
+static void remember_line(const char *line)
 {
-    if (!history_path)
+    add_history(line);
+    int fd = history_path ? open(history_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600) : -1;
+    if (fd < 0)
         return;
-    mode_t old = umask(0077);
-    write_history(history_path);
-    umask(old);
+    close(fd);
+    append_history(1, history_path);
+}
+
+static void end_history(void)
+{
+    if (history_path)
+        history_truncate_file(history_path, HISTORY_LINES);
     zc_free(history_path);
     history_path = NULL;
 }
@@ -77,7 +87,7 @@ static char *edit_line(void)
     char *line = readline(prompt);
     zcli_conn_catch_interrupt();
     if (line && *line)
-        add_history(line);
+        remember_line(line);
     return line;
 }
 #else
@@ -85,7 +95,7 @@ static void load_history(void)
 {
 }
 
-static void save_history(void)
+static void end_history(void)
 {
 }
 
@@ -191,7 +201,7 @@ static int cmd_help(struct zcli_turns *t, const char *arg, struct zc_diag *dg)
     (void)t, (void)arg, (void)dg;
     for (size_t i = 0; i < N_COMMANDS; i++)
         printf("  %-6s %-7s %s\n", commands[i].name, commands[i].arg, commands[i].text);
-    puts("  Ctrl-C          stop the reply; what has come is kept");
+    printf("  %-14s %s\n", "Ctrl-C", "stop the reply; what has come is kept");
     puts("  a line that begins with // is sent with one slash");
     return ZC_OK;
 }
@@ -234,6 +244,24 @@ static enum zcli_exit run_turn(struct zcli_turns *t, const char *line)
     return out.code[0] ? zcli_exit_of_code(out.code) : ZCLI_DONE;
 }
 
+/* Where a conversation stood: the beginning of its last message. */
+static void show_last(const json_t *messages)
+{
+    size_t n = json_array_size(messages);
+    const json_t *m = n ? json_array_get(messages, n - 1) : NULL;
+    const char *role = json_string_value(json_object_get(m, "role"));
+    const char *text = json_string_value(json_object_get(m, "content"));
+
+    if (!role || !text)
+        return;
+    size_t len = strcspn(text, "\n"), shown = len < LAST_BYTES ? len : LAST_BYTES;
+    shown -= zc_utf8_tail(text, shown);
+    printf("%s%s: ", zcli_term_dim(), role);
+    fflush(stdout);
+    zcli_term_text(text, shown, NULL);
+    printf("%s%s\n", text[shown] ? " ..." : "", zcli_term_reset());
+}
+
 static void greet(struct zcli_turns *t)
 {
     json_t *messages;
@@ -246,6 +274,7 @@ static void greet(struct zcli_turns *t)
     if (n)
         printf("%zu message%s; ", n, n == 1 ? "" : "s");
     printf("/help, Ctrl-D to leave)%s\n", zcli_term_reset());
+    show_last(messages);
     json_decref(messages);
 }
 
@@ -283,7 +312,7 @@ enum zcli_exit zcli_chat(const struct zcli_opts *o)
     if (editing) {
         if (r <= 0)
             putchar('\n');
-        save_history();
+        end_history();
         status = ZCLI_DONE;
     }
     zcli_turns_close(t);

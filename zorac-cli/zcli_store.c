@@ -14,6 +14,7 @@
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
+#include "common/zc_utf8.h"
 
 /* What each version of the schema added to the one before. */
 static const char *const schemas[] = {
@@ -304,10 +305,13 @@ static int insert(struct zcli_store *s, const char *name, const char *system,
     if (name && (!*name || strlen(name) >= sizeof c.name))
         return zc_diag(dg, ZC_EINVAL, "a conversation's name has 1 to %zu bytes",
                        sizeof c.name - 1);
-    if (name)
+    if (name) {
         snprintf(c.name, sizeof c.name, "%s", name);
-    else
+        if (!zc_utf8_is_valid(name, strlen(name)) || zc_utf8_hide_controls(c.name) > 0)
+            r = zc_diag(dg, ZC_EINVAL, "a conversation's name is text without control characters");
+    } else {
         r = free_name(s, c.name, sizeof c.name, dg);
+    }
     if (r < 0 ||
         (r = prepare(s, &st, dg, "INSERT INTO conversation(name, updated) VALUES(?, ?)", "si",
                      c.name, (int64_t)time(NULL))) < 0 ||

@@ -119,6 +119,9 @@ kill -TERM "$pid"
 stopped 0
 start
 gives 0 "$zorac" -t 0 -s talk "and again"
+esc=$(printf '\302\23331m')
+gives 2 "$zorac" -s "name$esc" hi
+grep -q 'without control characters' "$dir/err" || fail "$(cat "$dir/err")"
 gives 0 "$zorac" --json sessions show talk
 [ "$(wc -l <"$dir/out")" = 4 ] || fail "the conversation is not whole: $(cat "$dir/out")"
 gives 0 "$zorac" sessions

@@ -42,6 +42,8 @@ START_TEST(diag_replaces_control_characters)
     ck_assert_str_eq(dg.text, "a?[31m?");
     zc_diag_prefix(&dg, ZC_EFORMAT, "file %d", 7);
     ck_assert_str_eq(dg.text, "file 7: a?[31m?");
+    zc_diag(&dg, ZC_EFORMAT, "b\xc2\x9b%s\xc2\xa0", "31m"); /* C1, and the space after it */
+    ck_assert_str_eq(dg.text, "b??31m\xc2\xa0");
 }
 END_TEST
 
