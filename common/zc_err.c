@@ -4,11 +4,10 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "common/zc_utf8.h"
 
 static const char *const names[] = {
     [-ZC_OK] = "ok",
@@ -46,6 +45,23 @@ int zc_err_from_name(const char *name)
 }
 
 /* Names and values from files end up in diagnostics: a terminal must not obey them. */
+size_t zc_diag_clean(char *s)
+{
+    size_t n = 0;
+
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)s[0], next = (unsigned char)s[1];
+        bool is_c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;
+        if (c >= 0x20 && c != 0x7f && !is_c1)
+            continue;
+        n++;
+        *s = '?';
+        if (is_c1)
+            *++s = '?';
+    }
+    return n;
+}
+
 /* A cut in the middle of a UTF-8 character would make the whole sentence invalid on the wire. */
 static void trim_utf8_tail(char *s)
 {
@@ -69,7 +85,7 @@ int zc_diag(struct zc_diag *dg, int err, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(dg->text, sizeof dg->text, fmt, ap);
         va_end(ap);
-        zc_utf8_hide_controls(dg->text);
+        zc_diag_clean(dg->text);
         trim_utf8_tail(dg->text);
     }
     return err;
@@ -86,7 +102,7 @@ int zc_diag_sys(struct zc_diag *dg, const char *fmt, ...)
         va_end(ap);
         if (n >= 0 && (size_t)n < sizeof dg->text)
             snprintf(dg->text + n, sizeof dg->text - (size_t)n, ": %s", strerror(saved));
-        zc_utf8_hide_controls(dg->text);
+        zc_diag_clean(dg->text);
         trim_utf8_tail(dg->text);
     }
     errno = saved;
@@ -103,7 +119,7 @@ int zc_diag_prefix(struct zc_diag *dg, int err, const char *fmt, ...)
         va_end(ap);
         if (n >= 0 && (size_t)n < sizeof dg->text)
             snprintf(dg->text + n, sizeof dg->text - (size_t)n, ": %s", old.text);
-        zc_utf8_hide_controls(dg->text);
+        zc_diag_clean(dg->text);
         trim_utf8_tail(dg->text);
     }
     return err;

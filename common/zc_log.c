@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "common/zc_err.h"
-#include "common/zc_utf8.h"
 
 static const char *const names[ZC_LOG_N_LEVELS] = {"error", "warning", "notice", "info", "debug"};
 /* sd-daemon's priorities: 3 error, 4 warning, 5 notice, 6 info, 7 debug. */
@@ -93,7 +92,7 @@ static int send_journal(enum zc_log_level level, const struct zc_log_about *abou
         n += snprintf(line + n, sizeof line - (size_t)n, "ZORAC_REQUEST=%lld\n", about->request);
     if (about && about->session) {
         snprintf(session, sizeof session, "%s", about->session);
-        zc_utf8_hide_controls(session);
+        zc_diag_clean(session);
         n += snprintf(line + n, sizeof line - (size_t)n, "ZORAC_SESSION=%.300s\n", session);
     }
     return send(journal_fd, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? ZC_ESYS : ZC_OK;
@@ -106,7 +105,7 @@ static void send_line(enum zc_log_level level, const struct zc_log_about *about,
 
     if (vsnprintf(text, sizeof text, fmt, ap) < 0)
         return;
-    zc_utf8_hide_controls(text);
+    zc_diag_clean(text);
     if (journal_fd >= 0 && send_journal(level, about, text) == ZC_OK)
         return;
     int n = snprintf(line, sizeof line, "%szoracd: %s\n", has_prefix ? prefixes[level] : "", text);

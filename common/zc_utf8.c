@@ -141,20 +141,3 @@ size_t zc_utf8_tail(const char *p, size_t n)
     }
     return 0;
 }
-
-size_t zc_utf8_hide_controls(char *s)
-{
-    size_t n = 0;
-
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)s[0], next = (unsigned char)s[1];
-        bool is_c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;
-        if (c >= 0x20 && c != 0x7f && !is_c1)
-            continue;
-        n++;
-        *s = '?';
-        if (is_c1)
-            *++s = '?';
-    }
-    return n;
-}

@@ -25,10 +25,6 @@ int zc_utf8_put(char *p, uint32_t cp);
 /* Unicode's White_Space. */
 bool zc_utf8_is_space(uint32_t cp);
 
-/* Puts '?' for every byte of what a terminal would obey: C0, DEL, and C1, which is C2 80 .. C2 9F.
- * Returns how many characters that were. */
-size_t zc_utf8_hide_controls(char *s);
-
 /* How many bytes from the front are valid. */
 size_t zc_utf8_valid(const char *p, size_t n);
 bool zc_utf8_is_valid(const char *p, size_t n);

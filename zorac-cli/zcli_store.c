@@ -307,7 +307,7 @@ static int insert(struct zcli_store *s, const char *name, const char *system,
                        sizeof c.name - 1);
     if (name) {
         snprintf(c.name, sizeof c.name, "%s", name);
-        if (!zc_utf8_is_valid(name, strlen(name)) || zc_utf8_hide_controls(c.name) > 0)
+        if (!zc_utf8_is_valid(name, strlen(name)) || zc_diag_clean(c.name) > 0)
             r = zc_diag(dg, ZC_EINVAL, "a conversation's name is text without control characters");
     } else {
         r = free_name(s, c.name, sizeof c.name, dg);
