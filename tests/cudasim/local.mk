@@ -26,7 +26,7 @@ CLEANFILES += %D%/plain/*.o %D%/plain/libzorac-cuda.so
 	$(AM_V_SIM)$(sim_cxx) -O2 -c -o $@ $<
 sim_plain_objects = $(cuda_names:%=%D%/plain/%.o) $(sim_sources:%=%D%/plain/%.o)
 %D%/plain/libzorac-cuda.so: $(sim_plain_objects) kernels/cuda/libpic.a
-	$(AM_V_SIM)$(sim_cxx) -shared -o $@ $(sim_plain_objects) kernels/cuda/libpic.a -ldl
+	$(AM_V_SIM)$(sim_cxx) -shared -Wl,-z,nodelete -o $@ $(sim_plain_objects) kernels/cuda/libpic.a -ldl
 endif
 
 if HAVE_CUDASIM_RACE
@@ -41,7 +41,7 @@ sim_race = $(sim_cxx) -DCUDASIM_RACE
 	$(AM_V_SIM)$(sim_race) -O2 -c -o $@ $<
 sim_race_objects = $(cuda_names:%=%D%/race/%.o) $(sim_sources:%=%D%/race/%.o) %D%/race/sim_race.o
 %D%/race/libzorac-cuda.so: $(sim_race_objects) kernels/cuda/libpic.a
-	$(AM_V_SIM)$(sim_race) -shared -o $@ $(sim_race_objects) kernels/cuda/libpic.a -ldl
+	$(AM_V_SIM)$(sim_race) -shared -Wl,-z,nodelete -o $@ $(sim_race_objects) kernels/cuda/libpic.a -ldl
 endif
 
 # Products of packed matrices in both: schedules at random, too.

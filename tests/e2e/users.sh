@@ -37,3 +37,20 @@ response 3 <"$dir/out" | grep -q '"code":"unknown_session"' || fail "another use
 response 5 <"$dir/out" | grep -q '"code":"permission"' || fail "another user stops the daemon"
 response 6 <"$dir/out" | grep -q '"canceled":false' || fail "another user's request is found"
 echo '{"id":1,"method":"session.list"}' | ask | grep -q '"session":"mine"' || fail "the session is gone"
+
+# long texts, each too long in the end: nobody waits for all of another user
+text=$(head -c 600000 /dev/zero | tr '\0' 'a')
+i=0
+while [ $i -lt 60 ]; do
+    i=$((i + 1))
+    echo "{\"id\":$i,\"method\":\"generate\",\"params\":{\"prompt\":\"$text\"}}"
+done >"$dir/many"
+other <"$dir/many" >"$dir/out" 2>"$dir/err" &
+client=$!
+until_true 40 grep -q '"id":1[,}]' "$dir/out"
+echo "{\"id\":1,\"method\":\"tokenize\",\"params\":{\"text\":\"$(head -c 40000 /dev/zero | tr '\0' 'b')\"}}" | ask >"$dir/one"
+done_by_then=$(wc -l <"$dir/out")
+grep -q '"ids"' "$dir/one" || fail "$(head -c 300 "$dir/one")"
+wait $client || fail "$(cat "$dir/err")"
+[ "$(wc -l <"$dir/out")" = 60 ] || fail "$(wc -l <"$dir/out") answers of 60"
+[ "$done_by_then" -lt 60 ] || fail "it waited for all texts of another user"

@@ -71,7 +71,8 @@ long='"ignore_eos":true,"n":16,"seed":1,"prompt":"Once"'
     for i in 1 2 3 4; do
         echo "{\"id\":$i,\"method\":\"generate\",\"params\":{$long}}"
     done
-} | a -q -t 80 >"$dir/anna" 2>&1 &
+} | exec setpriv --reuid $anna --regid $anna --groups $members --no-new-privs \
+    "$dir/rpc" -S "$sock" -q -t 80 >"$dir/anna" 2>&1 & # itself, so that a signal reaches it
 work=$!
 has_four() {
     [ "$(running)" = 4 ]

@@ -3,6 +3,7 @@
 #include "zoracd/serve/zs_text.h"
 
 #include <pthread.h>
+#include <string.h>
 #include <time.h>
 
 #include "common/zc_mem.h"
@@ -17,6 +18,9 @@ struct worker {
     pthread_t thread;
     const struct zs_model *m;
     struct zs_mailbox *in, *out; /* struct zs_job *; NULL in `in` ends the thread */
+    struct zs_job *queue[ZS_MAX_JOBS];
+    int n;         /* of them */
+    uint64_t turn; /* the user who was served last */
 };
 
 struct zs_text {
@@ -152,23 +156,54 @@ static void work_on(const struct zs_model *m, struct zs_job *job)
         zc_diag(&job->dg, job->error, "%s", zc_err_name(job->error));
 }
 
+/* Takes what came in; whether the end is among it. */
+static bool drain(struct worker *w)
+{
+    struct zs_job *job;
+    bool is_end = false;
+
+    while (w->n < ZS_MAX_JOBS && zs_mailbox_pop(w->in, &job)) {
+        if (job)
+            w->queue[w->n++] = job;
+        else
+            is_end = true;
+    }
+    return is_end;
+}
+
+/* The oldest job of the user whose turn it is: nobody waits for all of another's texts. */
+static struct zs_job *next_job(struct worker *w)
+{
+    int best = 0;
+
+    for (int i = 1; i < w->n; i++)
+        if (w->queue[i]->root - w->turn - 1 < w->queue[best]->root - w->turn - 1)
+            best = i;
+    struct zs_job *job = w->queue[best];
+    memmove(&w->queue[best], &w->queue[best + 1], (size_t)(--w->n - best) * sizeof *w->queue);
+    w->turn = job->root;
+    return job;
+}
+
 static void *text_thread(void *arg)
 {
     struct worker *w = arg;
-    struct zs_job *job;
+    bool is_end = false;
 
-    for (;;) {
-        zs_mailbox_wait(w->in, -1);
-        while (zs_mailbox_pop(w->in, &job)) {
-            if (!job)
-                return NULL;
-            if (!zs_job_is_canceled(job))
-                work_on(w->m, job);
-            /* As many places as jobs may exist: it can't be full. */
-            ZC_BUG_ON(zs_mailbox_push(w->out, &job) < 0);
-            zs_mailbox_ring(w->out);
-        }
+    while (!is_end || w->n > 0) {
+        if (w->n == 0)
+            zs_mailbox_wait(w->in, -1);
+        is_end = drain(w) || is_end;
+        if (w->n == 0)
+            continue;
+        struct zs_job *job = next_job(w);
+        if (!zs_job_is_canceled(job))
+            work_on(w->m, job);
+        /* As many places as jobs may exist: it can't be full. */
+        ZC_BUG_ON(zs_mailbox_push(w->out, &job) < 0);
+        zs_mailbox_ring(w->out);
     }
+    return NULL;
 }
 
 /* ---- the threads -------------------------------------------------------------------------- */
