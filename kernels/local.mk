@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libkernels.a
   %D%/zk_conv.c \
   %D%/zk_cuda.c %D%/zk_plugin.h \
   %D%/zk_pack.c %D%/zk_pack.h \
+  %D%/zk_probe.c \
   %D%/cpu/zk_attn.c \
   %D%/cpu/zk_cpu.c %D%/cpu/zk_cpu.h \
   %D%/cpu/zk_isa.h \

@@ -241,13 +241,15 @@ struct zk_ops {
     void (*unpin)(struct zk_dev *dev, void *p);
     /* Free and all device memory; 0 and 0 where it is the host's. */
     void (*memory)(struct zk_dev *dev, uint64_t *ret_free, uint64_t *ret_total);
-    /* Probes, what zorac-bench compares with. Bytes per second at which the whole device reads
-     * `bytes` of memory (taken with alloc and freed again; choose it well over the caches), best of
-     * `runs`; 0 if the memory is not there. And multiply-adds per second of the whole device in the
-     * operation that the product of these activations is built of, on registers alone: the peak
-     * that a prefill can reach; 0 for a kind that it does not eat. About `ms` milliseconds. The
-     * reference has nothing to measure: 0. */
-    double (*probe_read)(struct zk_dev *dev, size_t bytes, int runs);
+    /* Every byte = value, written by all of the device's threads; done after sync. */
+    int (*fill)(struct zk_dev *dev, void *p, int value, size_t bytes);
+    /* Probes, what zorac-bench compares with; the reference has nothing to measure: 0. Bytes per
+     * second at which the whole device reads memory that fill has written, once through (a CUDA
+     * device: four times); it should not be in a cache; 0 if that fails or it is too little. */
+    double (*probe_read)(struct zk_dev *dev, const void *p, size_t bytes);
+    /* Multiply-adds per second of the whole device in the operation that the product of these
+     * activations is built of, on registers alone: the peak that a prefill can reach; 0 for a kind
+     * that it does not eat. About `ms` milliseconds. */
     double (*probe_peak)(struct zk_dev *dev, enum zk_act_kind kind, int ms);
     /* Waits for everything that was asked; reports the first failure since the last sync. */
     int (*sync)(struct zk_dev *dev, struct zc_diag *dg);
@@ -263,6 +265,10 @@ struct zk_dev {
     bool is_host;    /* device memory is host memory: what it holds after sync can be read there */
     char label[128]; /* for status: "cpu avx2, 8 threads" */
 };
+
+/* The best of `runs` of probe_read over memory of this size, taken for it and freed again; choose
+ * it well over the caches. 0 if the memory is not there. Thread: as the operations. */
+double zk_probe_memory(struct zk_dev *dev, size_t bytes, int runs);
 
 /* ---- the CPU ----------------------------------------------------------------------------- */
 

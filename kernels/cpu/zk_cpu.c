@@ -383,8 +383,8 @@ static void cpu_close(struct zk_dev *dev)
         .rope_table = cpu_rope_table, .rope_store = zk_cpu_rope_store, .attn = zk_cpu_attn,        \
         .gather = cpu_gather, .alloc = cpu_alloc, .free = cpu_free, .upload = cpu_copy,            \
         .download = cpu_copy, .pin = cpu_pin, .unpin = cpu_unpin, .memory = cpu_memory,            \
-        .sync = cpu_sync, .probe_read = zk_cpu_probe_read, .probe_peak = zk_cpu_probe_peak,        \
-        .close = cpu_close,                                                                        \
+        .fill = zk_cpu_fill, .sync = cpu_sync, .probe_read = zk_cpu_probe_read,                    \
+        .probe_peak = zk_cpu_probe_peak, .close = cpu_close,                                       \
     }
 
 static const struct {

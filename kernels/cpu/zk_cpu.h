@@ -147,7 +147,8 @@ int zk_cpu_matmul_swiglu(struct zk_dev *dev, struct zk_act *y, const struct zk_a
                          const struct zk_mat *w, const float *bias, int rows, const int32_t *perm);
 int zk_cpu_rope_store(struct zk_dev *dev, float *qkv, const float *cs, const struct zk_batch *b,
                       const struct zk_attn *a, const struct zk_kv *kv);
-double zk_cpu_probe_read(struct zk_dev *dev, size_t bytes, int runs);
+int zk_cpu_fill(struct zk_dev *dev, void *p, int value, size_t bytes);
+double zk_cpu_probe_read(struct zk_dev *dev, const void *p, size_t bytes);
 double zk_cpu_probe_peak(struct zk_dev *dev, enum zk_act_kind kind, int ms);
 int zk_cpu_attn(struct zk_dev *dev, float *o, const float *qkv, const struct zk_batch *b,
                 const struct zk_attn *a, const struct zk_kv *kv);

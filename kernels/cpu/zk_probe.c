@@ -6,12 +6,17 @@
 #include <string.h>
 #include <time.h>
 
+#define PIECE ((size_t)1 << 20)
+
 struct probe_job {
     struct zk_cpu *c;
-    const uint8_t *p;
+    const uint8_t *p; /* to read */
+    uint8_t *fill;    /* to write */
     size_t bytes;
+    int value;
     enum zk_act_kind kind;
     long n;
+    atomic_size_t next;
     _Atomic double total;
 };
 
@@ -29,40 +34,42 @@ static void add(struct probe_job *j, double v)
         ;
 }
 
+/* Pieces as they come to a thread, as a product's (zk_matmul.c): a thread that sleeps must not make
+ * the machine look slow. */
 static void read_task(void *arg, int th, int nth)
 {
     struct probe_job *j = arg;
-    size_t each = j->bytes / (size_t)nth / 4096 * 4096;
-    add(j, j->c->isa->probe_read(j->p + (size_t)th * each, each));
+    double sum = 0;
+    size_t at;
+    while ((at = atomic_fetch_add(&j->next, PIECE)) < j->bytes)
+        sum += j->c->isa->probe_read(j->p + at, j->bytes - at < PIECE ? j->bytes - at : PIECE);
+    add(j, sum);
 }
 
-/* Touched by the thread that reads it, as weights are not; but a first touch must be somebody's. */
+/* Each page is first touched by some thread of the pool: on a machine of several nodes memory then
+ * lies on all of them. */
 static void fill_task(void *arg, int th, int nth)
 {
     struct probe_job *j = arg;
-    size_t each = j->bytes / (size_t)nth / 4096 * 4096;
-    memset((uint8_t *)(uintptr_t)j->p + (size_t)th * each, 0x11, each);
+    size_t from = j->bytes / (size_t)nth * (size_t)th;
+    size_t to = th == nth - 1 ? j->bytes : j->bytes / (size_t)nth * (size_t)(th + 1);
+    memset(j->fill + from, j->value, to - from);
 }
 
-double zk_cpu_probe_read(struct zk_dev *dev, size_t bytes, int runs)
+int zk_cpu_fill(struct zk_dev *dev, void *p, int value, size_t bytes)
 {
-    struct probe_job j = {.c = zk_cpu_of(dev), .bytes = bytes};
-    double best = 0;
-    void *p;
-
-    if (dev->ops->alloc(dev, &p, bytes, NULL) < 0)
-        return 0;
-    j.p = p;
+    struct probe_job j = {.c = zk_cpu_of(dev), .fill = p, .bytes = bytes, .value = value};
     zk_pool_run(j.c->pool, fill_task, &j);
-    for (int i = 0; i < runs; i++) {
-        double t = now();
-        zk_pool_run(j.c->pool, read_task, &j);
-        t = now() - t;
-        if (t > 0 && (double)bytes / t > best)
-            best = (double)bytes / t;
-    }
-    dev->ops->free(dev, p, bytes);
-    return best;
+    return ZC_OK;
+}
+
+double zk_cpu_probe_read(struct zk_dev *dev, const void *p, size_t bytes)
+{
+    struct probe_job j = {.c = zk_cpu_of(dev), .p = p, .bytes = bytes};
+    double t = now();
+    zk_pool_run(j.c->pool, read_task, &j);
+    t = now() - t;
+    return t > 0 ? (double)bytes / t : 0;
 }
 
 static void peak_task(void *arg, int th, int nth)

@@ -131,7 +131,8 @@ int zkc_rope_table(struct zk_dev *dev, float *cs, const int32_t *pos, int rows,
                    const float *inv_freq, int rot_dim, float mscale);
 
 /* zkc_probe.cu */
-double zkc_probe_read(struct zk_dev *dev, size_t bytes, int runs);
+int zkc_fill(struct zk_dev *dev, void *p, int value, size_t bytes);
+double zkc_probe_read(struct zk_dev *dev, const void *p, size_t bytes);
 double zkc_probe_peak(struct zk_dev *dev, enum zk_act_kind kind, int ms);
 
 /* zkc_attn.cu */

@@ -292,6 +292,7 @@ static const struct zk_ops cuda_ops = {
     .pin = cuda_pin,
     .unpin = cuda_unpin,
     .memory = cuda_memory,
+    .fill = zkc_fill,
     .probe_read = zkc_probe_read,
     .probe_peak = zkc_probe_peak,
     .sync = cuda_sync,

@@ -85,25 +85,21 @@ static double time_reads(struct zkc_dev *d, const void *p, size_t n, int blocks,
     return cudaStreamSynchronize(d->stream) == cudaSuccess ? now() - t : 0;
 }
 
-double zkc_probe_read(struct zk_dev *dev, size_t bytes, int runs)
+int zkc_fill(struct zk_dev *dev, void *p, int value, size_t bytes)
+{
+    struct zkc_dev *d = zkc_of(dev);
+    return zkc_check(d, cudaMemsetAsync(p, value, bytes, d->stream));
+}
+
+/* Four times: a launch is little beside that. */
+double zkc_probe_read(struct zk_dev *dev, const void *p, size_t bytes)
 {
     struct zkc_dev *d = zkc_of(dev);
     const int blocks = d->sms * 2, times = 4;
     const size_t grid = (size_t)blocks * THREADS * AHEAD * sizeof(uint4);
     const size_t whole = bytes / grid * grid;
-    double best = 0;
-    void *p;
-
-    if (whole == 0 || dev->ops->alloc(dev, &p, whole, NULL) < 0)
-        return 0;
-    if (cudaMemsetAsync(p, 0x11, whole, d->stream) == cudaSuccess)
-        for (int i = 0; i < runs; i++) {
-            const double t = time_reads(d, p, whole / sizeof(uint4), blocks, times);
-            if (t > 0 && (double)whole * times / t > best)
-                best = (double)whole * times / t;
-        }
-    dev->ops->free(dev, p, whole);
-    return best;
+    const double t = whole > 0 ? time_reads(d, p, whole / sizeof(uint4), blocks, times) : 0;
+    return t > 0 ? (double)whole * times / t : 0;
 }
 
 static double time_peak(struct zkc_dev *d, enum zk_act_kind kind, int n, int blocks)

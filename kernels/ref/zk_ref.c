@@ -407,7 +407,13 @@ static void ref_memory(struct zk_dev *dev, uint64_t *ret_free, uint64_t *ret_tot
     *ret_free = *ret_total = 0;
 }
 
-static double ref_probe_read(struct zk_dev *dev, size_t bytes, int runs)
+static int ref_fill(struct zk_dev *dev, void *p, int value, size_t bytes)
+{
+    memset(p, value, bytes);
+    return ZC_OK;
+}
+
+static double ref_probe_read(struct zk_dev *dev, const void *p, size_t bytes)
 {
     return 0;
 }
@@ -467,6 +473,7 @@ static const struct zk_ops ref_ops = {
     .pin = ref_pin,
     .unpin = ref_unpin,
     .memory = ref_memory,
+    .fill = ref_fill,
     .probe_read = ref_probe_read,
     .probe_peak = ref_probe_peak,
     .sync = ref_sync,

@@ -100,7 +100,7 @@ void kc_test_bench(void)
         if (zk_cpu_open(&dev, &o, NULL) < 0)
             continue;
         printf("%s: reads %.1f GB/s, peak %.1f (int8) %.1f (float) Gmac/s\n", dev->label,
-               dev->ops->probe_read(dev, (size_t)256 << 20, 3) * 1e-9,
+               zk_probe_memory(dev, (size_t)256 << 20, 3) * 1e-9,
                dev->ops->probe_peak(dev, ZK_ACT_Q8, 100) * 1e-9,
                dev->ops->probe_peak(dev, ZK_ACT_F32, 100) * 1e-9);
         for (int form = ZK_W4A; form <= ZK_W16; form++) {

@@ -116,7 +116,7 @@ static void check_bandwidth(const struct zi_options *o, int *status)
         finding(status, "FAIL", "memory: %s", dg.text);
         return;
     }
-    double rate = dev->ops->probe_read(dev, 256u << 20, 3) / 1e9;
+    double rate = zk_probe_memory(dev, 256u << 20, 3) / 1e9;
     finding(status, rate > 0 ? "ok" : "FAIL",
             "memory: %.1f GB/s read: a model of 1 GB of weights makes at most %.1f tokens/s", rate,
             rate);

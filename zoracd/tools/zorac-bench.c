@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Tokens per second of a model, or of a shape with made-up weights, each figure beside what the
- * machine could do at most: its own read bandwidth and multiply-add rate, measured before and after
- * in the same run, the higher counting. One program, one thread beside the kernels' pool. */
+ * machine could do at most: its own read bandwidth and multiply-add rate, measured in the same run.
+ * One program, one thread beside the kernels' pool.
+ *
+ * Where the memory bus is shared with others, what it gives changes from one millisecond to the
+ * next. So decoding and reading take turns: after each step some memory is read, and the bound of
+ * the line is the rate of all those readings together. Nothing comes between the steps of a
+ * prefill, which is one: its bound is measured before and after, the higher counting. */
 #include "config.h"
 
 #include <errno.h>
@@ -21,7 +26,8 @@
 
 #define MAX_LIST    32
 #define MAX_RESULTS (2 * MAX_LIST * MAX_LIST)
-#define PROBE_BYTES (512ull << 20)
+#define PROBE_BYTES (512ull << 20) /* of memory for readings: many times what caches hold */
+#define SLICE_MIN   (32ull << 20)  /* of one reading between two steps */
 
 static const char usage[] =
     "Usage: zorac-bench (-m MODEL | --shape CONFIG.JSON) [options]\n"
@@ -67,12 +73,21 @@ struct probe {
     double bytes_per_s, flops_per_s;
 };
 
+/* Memory that is read, a slice at a time, round and round. */
+struct reader {
+    struct zk_dev *dev;
+    uint8_t *p; /* PROBE_BYTES */
+    size_t at;
+    double bytes, seconds; /* of the readings since reader_start */
+};
+
 struct result {
     bool is_prefill;
     int batch, depth, tokens;
     double tokens_per_s;
     struct ze_cost cost; /* of one step; of the whole prompt */
-    struct probe probe;  /* just before and after it, the higher counting */
+    struct probe probe;  /* while it ran, or just before and after it */
+    double best;         /* bytes per second, the best reading of them */
 };
 
 static struct zc_diag dg;
@@ -275,23 +290,66 @@ _Noreturn static void fail(int r, const char *what)
     exit(r == ZC_ELIMIT ? 4 : 1);
 }
 
-static void measure_probe(struct ze_engine *e, struct probe *ret)
+static void reader_init(struct reader *r, struct ze_engine *e)
 {
-    struct zk_dev *dev = ze_engine_zk_dev(e);
+    void *p;
+
+    *r = (struct reader){.dev = ze_engine_zk_dev(e)};
+    int status = r->dev->ops->alloc(r->dev, &p, PROBE_BYTES, &dg);
+    if (status == ZC_OK)
+        status = r->dev->ops->fill(r->dev, p, 0x11, PROBE_BYTES);
+    if (status < 0)
+        fail(status, "no memory to measure the bandwidth with");
+    r->p = p;
+}
+
+static void reader_release(struct reader *r)
+{
+    r->dev->ops->free(r->dev, r->p, PROBE_BYTES);
+}
+
+static void reader_start(struct reader *r)
+{
+    r->bytes = r->seconds = 0;
+}
+
+/* Reads so many bytes; returns its rate. */
+static double reader_turn(struct reader *r, size_t bytes)
+{
+    if (r->at + bytes > PROBE_BYTES)
+        r->at = 0;
+    double rate = r->dev->ops->probe_read(r->dev, r->p + r->at, bytes);
+    r->at += bytes;
+    if (rate > 0) {
+        r->bytes += (double)bytes;
+        r->seconds += (double)bytes / rate;
+    }
+    return rate;
+}
+
+static double reader_rate(const struct reader *r)
+{
+    return r->seconds > 0 ? r->bytes / r->seconds : 0;
+}
+
+static void measure_probe(struct reader *reader, struct probe *ret)
+{
+    struct zk_dev *dev = reader->dev;
     /* 16-bit types are equally fast where they are multiplied as such */
     const struct zk_mat_desc weights = {
         .form = ZK_W4A, .n = 64, .k = 128, .group = 128, .type = ZK_BF16};
 
-    ret->bytes_per_s = dev->ops->probe_read(dev, PROBE_BYTES, 5);
+    ret->bytes_per_s = 0;
+    for (int i = 0; i < 5; i++) {
+        double rate = reader_turn(reader, PROBE_BYTES);
+        ret->bytes_per_s = rate > ret->bytes_per_s ? rate : ret->bytes_per_s;
+    }
     ret->flops_per_s = 2 * dev->ops->probe_peak(dev, dev->ops->act_kind(dev, &weights), 200);
 }
 
-static void take_higher(struct probe *p, const struct probe *other)
+static double higher(double a, double b)
 {
-    if (other->bytes_per_s > p->bytes_per_s)
-        p->bytes_per_s = other->bytes_per_s;
-    if (other->flops_per_s > p->flops_per_s)
-        p->flops_per_s = other->flops_per_s;
+    return a > b ? a : b;
 }
 
 /* Each has a root of its own, so that nothing is found in the cache. */
@@ -341,37 +399,64 @@ static void measure_prefill(struct ze_engine *e, int tokens, struct result *res)
     };
 }
 
-static void measure_decode(struct ze_engine *e, int batch, int depth, int tokens,
-                           struct result *res)
+/* Sequences of one row each, with so many tokens behind them. */
+static struct ze_work *new_batch(struct ze_engine *e, int batch, int depth, int reserve)
 {
     struct ze_work *works = zc_xcalloc((size_t)batch, sizeof *works);
-    int warm = 2;
-    double start = 0;
 
     for (int i = 0; i < batch; i++) {
-        struct ze_seq *s = new_sequence(e, depth + 1, warm + tokens);
+        struct ze_seq *s = new_sequence(e, depth + 1, reserve);
         if (depth > 0 && ze_seq_pretend(s, (size_t)depth) < 0)
             fail(ZC_EINTERNAL, "pages could not be filled");
         works[i] = (struct ze_work){.seq = s, .n_rows = 1, .want_logits = true};
     }
-    for (int t = 0; t < warm + tokens; t++) {
-        if (t == warm)
-            start = now();
-        step(e, works, batch);
-        for (int i = 0; i < batch; i++)
-            ze_seq_append(works[i].seq, (t * 7 + i) % ze_engine_config(e)->V);
-    }
-    double seconds = now() - start;
+    return works;
+}
+
+static void free_batch(struct ze_work *works, int batch)
+{
     for (int i = 0; i < batch; i++)
         ze_seq_free(works[i].seq);
     zc_free(works);
+}
+
+/* An eighth of what a step reads. */
+static size_t slice_of(const struct ze_cost *cost)
+{
+    double bytes = cost->bytes / 8;
+    if (bytes < (double)SLICE_MIN)
+        return SLICE_MIN;
+    return bytes > (double)PROBE_BYTES ? PROBE_BYTES : (size_t)bytes / 4096 * 4096;
+}
+
+static void measure_decode(struct ze_engine *e, int batch, int depth, int tokens,
+                           struct reader *reader, struct result *res)
+{
+    const int warm = 2, V = ze_engine_config(e)->V;
+    struct ze_work *works = new_batch(e, batch, depth, warm + tokens);
+    double seconds = 0;
+
     *res = (struct result){
         .batch = batch,
         .depth = depth,
         .tokens = tokens,
-        .tokens_per_s = (double)batch * tokens / seconds,
         .cost = ze_engine_cost(e, batch, 1, depth + warm + tokens / 2),
     };
+    reader_start(reader);
+    for (int t = 0; t < warm + tokens; t++) {
+        double begin = now();
+        step(e, works, batch);
+        for (int i = 0; i < batch; i++)
+            ze_seq_append(works[i].seq, (t * 7 + i) % V);
+        if (t < warm)
+            continue;
+        seconds += now() - begin;
+        double rate = reader_turn(reader, slice_of(&res->cost));
+        res->best = rate > res->best ? rate : res->best;
+    }
+    free_batch(works, batch);
+    res->tokens_per_s = (double)batch * tokens / seconds;
+    res->probe.bytes_per_s = reader_rate(reader);
 }
 
 /* ---- printing ------------------------------------------------------------------------------ */
@@ -434,39 +519,44 @@ static void print_result(const struct result *r)
     else
         printf("decode   batch %4d  depth %6d     %10.2f tokens/s", r->batch, r->depth,
                r->tokens_per_s);
-    printf("   %5.1f %% of %.2f   (%.1f MB, %.2f Gop a step; probe %.1f GB/s, %.0f Gop/s)\n",
-           100 * r->tokens_per_s / b, b, r->cost.bytes / 1e6, r->cost.flops / 1e9,
-           r->probe.bytes_per_s / 1e9, r->probe.flops_per_s / 1e9);
+    printf(
+        "   %5.1f %% of %.2f   (%.1f MB, %.2f Gop a step; %.1f GB/s, at best %.1f, %.0f Gop/s)\n",
+        100 * r->tokens_per_s / b, b, r->cost.bytes / 1e6, r->cost.flops / 1e9,
+        r->probe.bytes_per_s / 1e9, r->best / 1e9, r->probe.flops_per_s / 1e9);
 }
 
-/* One line: what the machine can do may change from one second to the next, where it is shared
- * with others, so each figure has a bound of its own. */
-static void report(struct ze_engine *e, const struct options *o, struct result *r,
-                   struct probe *last)
+/* One line, with a bound of its own. */
+static void report(struct reader *reader, const struct options *o, const char *device,
+                   struct result *r, struct probe *last)
 {
-    r->probe = *last;
-    measure_probe(e, last);
-    take_higher(&r->probe, last);
+    struct probe before = *last;
+
+    measure_probe(reader, last);
+    r->probe.flops_per_s = higher(before.flops_per_s, last->flops_per_s);
+    if (r->is_prefill)
+        r->best = r->probe.bytes_per_s = higher(before.bytes_per_s, last->bytes_per_s);
     if (o->json)
-        print_result_json(r, o, ze_engine_device(e));
+        print_result_json(r, o, device);
     else
         print_result(r);
     fflush(stdout);
 }
 
-static void measure(struct ze_engine *e, const struct options *o, struct probe *probe)
+static void measure(struct ze_engine *e, const struct options *o, struct reader *reader,
+                    struct probe *probe)
 {
+    const char *device = ze_engine_device(e);
     struct result r;
 
     for (int i = 0; i < o->prefill.n; i++)
         if (o->prefill.v[i] > 0) {
             measure_prefill(e, o->prefill.v[i], &r);
-            report(e, o, &r, probe);
+            report(reader, o, device, &r, probe);
         }
     for (int d = 0; d < o->depth.n && o->decode > 0; d++)
         for (int b = 0; b < o->batch.n; b++) {
-            measure_decode(e, o->batch.v[b], o->depth.v[d], o->decode, &r);
-            report(e, o, &r, probe);
+            measure_decode(e, o->batch.v[b], o->depth.v[d], o->decode, reader, &r);
+            report(reader, o, device, &r, probe);
         }
 }
 
@@ -474,20 +564,23 @@ int main(int argc, char **argv)
 {
     struct options o;
     struct ze_engine *e;
-    struct probe probe = {0};
+    struct reader reader;
+    struct probe probe;
 
     parse_options(&o, argc, argv);
     int r = ze_engine_open(&e, &o.engine, NULL, NULL, NULL, &dg);
     if (r < 0)
         fail(r, o.engine.dir);
-    measure_probe(e, &probe);
+    reader_init(&reader, e);
+    measure_probe(&reader, &probe);
     const char *device = ze_engine_device(e);
     if (o.json)
         print_probe_json(&probe, &o, device);
     else
         printf("%s, %s\nprobe    %.2f GB/s read, %.1f Gop/s\n", o.engine.dir, device,
                probe.bytes_per_s / 1e9, probe.flops_per_s / 1e9);
-    measure(e, &o, &probe);
+    measure(e, &o, &reader, &probe);
+    reader_release(&reader);
     ze_engine_free(e);
     finish();
 }
