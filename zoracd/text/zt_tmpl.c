@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Compiling and rendering, seen from outside: the limits, where the names of a template get their
  * values, and the two places that every failure jumps back to. */
-#include "zoracd/text/zt_tmpl_internal.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "zoracd/text/zt_py.h"
 
 #include "common/zc_mem.h"
 #include "common/zc_utf8.h"
@@ -49,12 +46,6 @@ void zt_tmpl_free(struct zt_tmpl *t)
     zc_free(t);
 }
 
-/* The object as text, which is the one way in. */
-static struct zt_dict *dict_of(struct zt_env *e, const char *json, size_t len, bool trusted)
-{
-    return json ? zt_of_json(e, json, len, trusted).u.d : NULL;
-}
-
 /* The names of the template that the caller or the environment gives a value. */
 static void bind_vars(struct zt_env *e, const struct zt_dict *trusted, const struct zt_dict *vars)
 {
@@ -63,13 +54,13 @@ static void bind_vars(struct zt_env *e, const struct zt_dict *trusted, const str
     e->vars = zt_alloc(e, names->n, sizeof *e->vars);
     for (size_t i = 0; i < names->n; i++) {
         struct zt_val name = names->e[i].k;
-        const struct zt_builtin *fn = zt_find_global(name);
+        const struct zt_py_fn *fn = zt_py_find_global(name);
         const struct zt_val *v = zt_dict_get(e, trusted, name);
         v = v ? v : zt_dict_get(e, vars, name);
         if (v)
             e->vars[i] = *v;
         else if (fn)
-            e->vars[i] = zt_bind_method(e, ZT_NONE_VALUE, fn);
+            e->vars[i] = zt_py_bind(e, ZT_NONE_VALUE, fn);
         else if (zt_is(name, "self"))
             e->vars[i].kind = ZT_SELF;
     }
@@ -96,12 +87,14 @@ void zt_print(struct zt_env *e, struct zt_val s)
     }
 }
 
-static int render(struct zt_env *e, const char *trusted, const struct zt_tmpl_in *in)
+static int render(struct zt_env *e, const struct zt_tmpl_in *in)
 {
     if (setjmp(e->on_fail))
         return e->err;
-    bind_vars(e, dict_of(e, trusted, trusted ? strlen(trusted) : 0, true),
-              dict_of(e, in->json, in->json_len, false));
+    bind_vars(e, in->trusted_vars ? zt_py_json_tree(e, in->trusted_vars, true) : NULL,
+              in->vars   ? zt_py_json_tree(e, in->vars, false)
+              : in->json ? zt_py_json_text(e, in->json, in->json_len)
+                         : NULL);
     zt_run(e);
     return ZC_OK;
 }
@@ -120,23 +113,12 @@ int zt_tmpl_render(const struct zt_tmpl *tmpl, const struct zt_tmpl_in *in, stru
                        .text = out,
                        .now = in->now};
     size_t len = out->buf.len;
-    struct zt_tmpl_in text = *in;
-    char *trusted = in->trusted_vars ? json_dumps(in->trusted_vars, JSON_COMPACT) : NULL;
-    char *vars = in->vars ? json_dumps(in->vars, JSON_COMPACT) : NULL;
 
-    if (vars) {
-        text.json = vars;
-        text.json_len = strlen(vars);
-    }
     e.scope = &e.root;
     zc_buf_init(&e.scratch, max);
-    int err = (in->vars && !vars) || (in->trusted_vars && !trusted)
-                  ? zc_diag(dg, ZC_EFORMAT, "the variables cannot be written as JSON")
-                  : render(&e, trusted, &text);
+    int err = render(&e, in);
     if (err < 0)
         zt_text_truncate(out, len);
     zt_env_release(&e);
-    free(vars);
-    free(trusted);
     return err;
 }

@@ -2,7 +2,7 @@
 /* The tree to text: scopes, calls, loops, expressions, statements. Scoping is jinja2's: loops,
  * macros, with, filter, set and call blocks have a scope of their own, ifs have none; a name that
  * is set in a scope hides the outer one there and nowhere else. */
-#include "zoracd/text/zt_tmpl_internal.h"
+#include "zoracd/text/zt_py.h"
 
 #include <string.h>
 
@@ -62,7 +62,7 @@ static void assign(struct zt_env *e, const struct zt_node *target, struct zt_val
         zt_dict_set(e, ns.u.d, target->val, v);
         return;
     }
-    struct zt_list *l = zt_items(e, v);
+    struct zt_list *l = zt_py_items(e, v);
     for (const struct zt_node *t = target->a; t; t = t->next, i++) {
         if (i >= l->n)
             zt_fail(e, "not enough values to unpack: %zu", l->n);
@@ -74,17 +74,17 @@ static void assign(struct zt_env *e, const struct zt_node *target, struct zt_val
 
 /* ---- calls ---------------------------------------------------------------------------------- */
 
-static void add_keyword(struct zt_env *e, struct zt_args *a, struct zt_val name, struct zt_val v)
+static void add_keyword(struct zt_env *e, struct zt_py_args *a, struct zt_val name, struct zt_val v)
 {
     a->kw = a->kw ? a->kw : zt_dict_new(e);
-    if (zt_dict_get(e, a->kw, zt_need_str(e, name)))
+    if (zt_dict_get(e, a->kw, zt_py_need_str(e, name)))
         zt_fail(e, "the keyword argument '%s' is given twice", zt_utf8(e, name));
     zt_dict_set(e, a->kw, name, v);
 }
 
-static struct zt_args eval_args(struct zt_env *e, const struct zt_node *arg)
+static struct zt_py_args eval_args(struct zt_env *e, const struct zt_node *arg)
 {
-    struct zt_args a = {.self = ZT_NO_VALUE};
+    struct zt_py_args a = {.self = ZT_NO_VALUE};
     struct zt_list *l;
 
     if (!arg)
@@ -96,11 +96,11 @@ static struct zt_args eval_args(struct zt_env *e, const struct zt_node *arg)
         if (arg->op == 0)
             zt_push(e, l, v);
         else if (arg->op == '*')
-            zt_push_all(e, l, zt_items(e, v));
+            zt_push_all(e, l, zt_py_items(e, v));
         else if (arg->op == '=')
             add_keyword(e, &a, arg->val, v);
         else if (v.kind != ZT_DICT)
-            zt_fail(e, "** needs a dict, got %s", zt_type_name(v));
+            zt_fail(e, "** needs a dict, got %s", zt_py_type_name(v));
         else
             for (size_t i = 0; i < v.u.d->n; i++)
                 add_keyword(e, &a, v.u.d->e[i].k, v.u.d->e[i].v);
@@ -123,7 +123,7 @@ static struct zt_val capture(struct zt_env *e, struct zt_scope *scope, const str
 }
 
 /* The argument for parameter number i, NULL if it was not given. */
-static const struct zt_val *macro_arg(struct zt_env *e, const struct zt_args *a,
+static const struct zt_val *macro_arg(struct zt_env *e, const struct zt_py_args *a,
                                       const struct zt_node *param, int i)
 {
     return i < a->n ? &a->v[i] : zt_dict_get(e, a->kw, param->val);
@@ -140,7 +140,7 @@ static bool has_param(const struct zt_node *param, struct zt_val name)
 /* varargs, kwargs and caller, which a macro has if its body names them; params: those that no
  * positional argument has filled. */
 static void bind_extras(struct zt_env *e, const struct zt_node *n, struct zt_scope *s,
-                        const struct zt_args *a, int n_params, const struct zt_node *params)
+                        const struct zt_py_args *a, int n_params, const struct zt_node *params)
 {
     struct zt_val caller = zt_dict_value(e, a->kw, "caller");
     struct zt_dict *rest = zt_dict_new(e);
@@ -165,7 +165,8 @@ static void bind_extras(struct zt_env *e, const struct zt_node *n, struct zt_sco
         zt_fail(e, "the macro takes no more than %d arguments", n_params);
 }
 
-static struct zt_val call_macro(struct zt_env *e, const struct zt_macro *m, const struct zt_args *a)
+static struct zt_val call_macro(struct zt_env *e, const struct zt_macro *m,
+                                const struct zt_py_args *a)
 {
     struct zt_scope *s = scope_new(e, m->scope), *outer = e->scope;
     const struct zt_node *n = m->node, *rest = NULL;
@@ -208,9 +209,9 @@ static bool loop_has(struct zt_env *e, struct zt_loop *loop, size_t i)
         struct zt_val v = loop->source->v[loop->pos++];
         e->scope = scope_new(e, loop->scope);
         assign(e, loop->node->a, v);
-        if (zt_is_true(eval(e, loop->node->c))) {
+        if (zt_py_is_true(eval(e, loop->node->c))) {
             bool tuple = loop->node->a->type == ZT_N_TUPLE; /* as it was unpacked */
-            zt_push(e, loop->items, tuple ? zt_of_list(ZT_TUPLE, zt_items(e, v)) : v);
+            zt_push(e, loop->items, tuple ? zt_of_list(ZT_TUPLE, zt_py_items(e, v)) : v);
         }
         e->scope = outer;
     }
@@ -226,7 +227,7 @@ static void run_loop(struct zt_env *e, const struct zt_node *n, struct zt_val ov
     bool completed = false;
 
     *loop = (struct zt_loop){.node = n, .scope = around, .depth0 = depth0};
-    loop->source = zt_items(e, over);
+    loop->source = zt_py_items(e, over);
     loop->items = n->c ? zt_list_new(e, 0) : loop->source;
     loop->pos = n->c ? 0 : loop->source->n;
     for (; flow != BREAK && loop_has(e, loop, loop->i); loop->i++) {
@@ -244,7 +245,7 @@ static void run_loop(struct zt_env *e, const struct zt_node *n, struct zt_val ov
         exec(e, scope_new(e, around), n->f);
 }
 
-static struct zt_val call_loop(struct zt_env *e, struct zt_loop *loop, const struct zt_args *a)
+static struct zt_val call_loop(struct zt_env *e, struct zt_loop *loop, const struct zt_py_args *a)
 {
     struct zt_sb b = {.e = e}, *out = e->out;
 
@@ -279,16 +280,16 @@ static struct zt_val loop_attr(struct zt_env *e, struct zt_loop *loop, struct zt
     return zt_int((int64_t)loop->items->n - (is_length ? 0 : i + from_0), true);
 }
 
-static struct zt_val call(struct zt_env *e, struct zt_val callee, const struct zt_args *a)
+static struct zt_val call(struct zt_env *e, struct zt_val callee, const struct zt_py_args *a)
 {
-    struct zt_args with_self = *a;
+    struct zt_py_args with_self = *a;
     struct zt_val v;
 
     zt_enter(e);
-    zt_need_defined(e, callee);
+    zt_py_need_defined(e, callee);
     if (callee.kind == ZT_FUNC) {
         with_self.self = callee.u.fn->self;
-        v = zt_call_builtin(e, callee.u.fn->builtin, &with_self);
+        v = zt_py_call(e, callee.u.fn->fn, &with_self);
     } else if (callee.kind == ZT_MACRO) {
         v = call_macro(e, callee.u.macro, a);
     } else if (callee.kind == ZT_LOOP) {
@@ -296,7 +297,7 @@ static struct zt_val call(struct zt_env *e, struct zt_val callee, const struct z
     } else if (callee.kind == ZT_JOINER) { /* the separator, but for the first time */
         v = callee.u.l->pos++ ? callee.u.l->v[0] : zt_text(e, "", true);
     } else {
-        zt_fail(e, "%s cannot be called", zt_type_name(callee));
+        zt_fail(e, "%s cannot be called", zt_py_type_name(callee));
     }
     zt_leave(e);
     return v;
@@ -304,25 +305,12 @@ static struct zt_val call(struct zt_env *e, struct zt_val callee, const struct z
 
 /* ---- expressions ---------------------------------------------------------------------------- */
 
-struct zt_val zt_bind_method(struct zt_env *e, struct zt_val self, const struct zt_builtin *fn)
-{
-    struct zt_func *f = zt_alloc(e, 1, sizeof *f);
-
-    if (!fn->call) {
-        struct zt_val refused = zt_undef(self.kind, zt_text(e, fn->name, true));
-        refused.unsafe = true;
-        return refused;
-    }
-    *f = (struct zt_func){.builtin = fn, .self = self};
-    return (struct zt_val){.kind = ZT_FUNC, .u.fn = f};
-}
-
 struct zt_val zt_get_attr(struct zt_env *e, struct zt_val obj, struct zt_val name, bool item)
 {
-    const struct zt_builtin *fn = zt_find_method(obj.kind, name);
+    const struct zt_py_fn *fn = zt_py_find_method(obj.kind, name);
 
     if (fn)
-        return zt_bind_method(e, obj, fn);
+        return zt_py_bind(e, obj, fn);
     if (obj.kind == ZT_LOOP)
         return loop_attr(e, obj.u.loop, name);
     if (obj.kind == ZT_MACRO && zt_is(name, "name"))
@@ -333,13 +321,13 @@ struct zt_val zt_get_attr(struct zt_env *e, struct zt_val obj, struct zt_val nam
         return obj.u.l->v[zt_is(name, "list")];
     bool dunder = name.n > 1 && zt_is(zt_sub(name, 0, 2), "__");
     if ((item && !(obj.kind == ZT_UNDEF && dunder)) || obj.kind == ZT_NAMESPACE)
-        return zt_get_item(e, obj, name);
+        return zt_py_item(e, obj, name);
     return zt_undef(obj.kind, name);
 }
 
 static struct zt_val eval_item(struct zt_env *e, const struct zt_node *n)
 {
-    struct zt_val obj = eval(e, n->a), k = eval(e, n->b), v = zt_get_item(e, obj, k);
+    struct zt_val obj = eval(e, n->a), k = eval(e, n->b), v = zt_py_item(e, obj, k);
 
     return v.kind == ZT_UNDEF && k.kind == ZT_STR ? zt_get_attr(e, obj, k, false) : v;
 }
@@ -351,7 +339,7 @@ static struct zt_val eval_slice(struct zt_env *e, const struct zt_node *n)
 
     for (int i = 0; i < 3; i++)
         bounds[i] = parts[i] ? eval(e, parts[i]) : ZT_NO_VALUE;
-    return zt_get_slice(e, v, bounds[0], bounds[1], bounds[2]);
+    return zt_py_slice(e, v, bounds[0], bounds[1], bounds[2]);
 }
 
 static struct zt_val eval_items(struct zt_env *e, const struct zt_node *n)
@@ -381,7 +369,7 @@ static struct zt_val eval_compare(struct zt_env *e, const struct zt_node *n)
 
     for (const struct zt_node *op = n->b; op && is; op = op->next) {
         struct zt_val b = eval(e, op->a);
-        is = zt_holds(e, op->op, a, b);
+        is = zt_py_holds(e, op->op, a, b);
         a = b;
     }
     return zt_bool(is);
@@ -390,7 +378,7 @@ static struct zt_val eval_compare(struct zt_env *e, const struct zt_node *n)
 static struct zt_val eval_call(struct zt_env *e, const struct zt_node *n)
 {
     struct zt_val callee = eval(e, n->a);
-    struct zt_args a = eval_args(e, n->b);
+    struct zt_py_args a = eval_args(e, n->b);
 
     e->line = n->line;
     return call(e, callee, &a);
@@ -400,12 +388,12 @@ static struct zt_val eval_call(struct zt_env *e, const struct zt_node *n)
 static struct zt_val eval_applied(struct zt_env *e, const struct zt_node *n)
 {
     struct zt_val self = n->a ? eval(e, n->a) : e->block;
-    struct zt_args a = eval_args(e, n->b);
+    struct zt_py_args a = eval_args(e, n->b);
 
     if (!n->fn)
         zt_fail_unknown(e, n);
     a.self = self;
-    return zt_call_builtin(e, n->fn, &a);
+    return zt_py_call(e, n->fn, &a);
 }
 
 static struct zt_val eval_node(struct zt_env *e, const struct zt_node *n)
@@ -430,15 +418,15 @@ static struct zt_val eval_node(struct zt_env *e, const struct zt_node *n)
     case ZT_N_TEST:
         return eval_applied(e, n);
     case ZT_N_NOT:
-        return zt_bool(!zt_is_true(eval(e, n->a)));
+        return zt_bool(!zt_py_is_true(eval(e, n->a)));
     case ZT_N_SIGN:
-        return zt_sign(e, eval(e, n->a), n->op);
+        return zt_py_sign(e, eval(e, n->a), n->op);
     case ZT_N_AND:
     case ZT_N_OR:
         v = eval(e, n->a);
-        return zt_is_true(v) == (n->type == ZT_N_AND) ? eval(e, n->b) : v;
+        return zt_py_is_true(v) == (n->type == ZT_N_AND) ? eval(e, n->b) : v;
     case ZT_N_IF_ELSE:
-        if (zt_is_true(eval(e, n->a)))
+        if (zt_py_is_true(eval(e, n->a)))
             return eval(e, n->b);
         return n->c ? eval(e, n->c) : zt_undef(ZT_UNSET, zt_text(e, "else", true));
     case ZT_N_COMPARE:
@@ -446,7 +434,7 @@ static struct zt_val eval_node(struct zt_env *e, const struct zt_node *n)
     default:
         ZC_BUG_ON(n->type != ZT_N_BINARY);
         v = eval(e, n->a);
-        return zt_binary(e, n->op, v, eval(e, n->b));
+        return zt_py_binary(e, n->op, v, eval(e, n->b));
     }
 }
 
@@ -467,14 +455,14 @@ static struct zt_val eval(struct zt_env *e, const struct zt_node *n)
 
 static void print(struct zt_env *e, struct zt_val v)
 {
-    v = zt_to_str(e, v);
-    zt_print(e, e->autoescape ? zt_escape(e, v) : v);
+    v = zt_py_str(e, v);
+    zt_print(e, e->autoescape ? zt_py_escape(e, v) : v);
 }
 
 static void exec_call_block(struct zt_env *e, const struct zt_node *n)
 {
     struct zt_val callee = eval(e, n->a->a);
-    struct zt_args a = eval_args(e, n->a->b);
+    struct zt_py_args a = eval_args(e, n->a->b);
 
     add_keyword(e, &a, zt_text(e, "caller", true), macro_value(e, n->b));
     print(e, call(e, callee, &a));
@@ -511,7 +499,7 @@ static enum flow exec_autoescape(struct zt_env *e, const struct zt_node *n)
 {
     bool outer = e->autoescape;
 
-    e->autoescape = zt_is_true(eval(e, n->a));
+    e->autoescape = zt_py_is_true(eval(e, n->a));
     enum flow flow = exec(e, scope_new(e, e->scope), n->d);
     e->autoescape = outer;
     return flow;
@@ -527,7 +515,7 @@ static enum flow exec_node(struct zt_env *e, const struct zt_node *n)
         print(e, eval(e, n->a));
         return NEXT;
     case ZT_N_IF:
-        return exec(e, e->scope, zt_is_true(eval(e, n->a)) ? n->b : n->c);
+        return exec(e, e->scope, zt_py_is_true(eval(e, n->a)) ? n->b : n->c);
     case ZT_N_FOR:
         run_loop(e, n, eval(e, n->b), e->scope, 0);
         return NEXT;

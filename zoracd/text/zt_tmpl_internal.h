@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the template interpreter share:
- *   zt_tmpl_value.c               memory, failure, text, lists, dicts, JSON
- *   zt_tmpl_ops.c                 what Python's operators do
- *   zt_tmpl_format.c              str(), repr(), json.dumps(), "%" and "{}"
- *   zt_tmpl_str.c, _filters.c, _globals.c
- *                                 the functions that a template can call
- *   zt_tmpl_lex.c, _parse.c       source to tree
- *   zt_tmpl_eval.c                tree to text
- *   zt_tmpl.c                     the two of them for the outside
+ *   zt_tmpl_value.c             memory, failure, text, lists, dicts
+ *   zt_tmpl_lex.c, _parse.c     source to tree
+ *   zt_tmpl_eval.c              tree to text
+ *   zt_tmpl.c                   the two of them for the outside
+ * What a template can call and what its operators do is Python's and jinja2's library: zt_py.h.
  *
  * Compiling and rendering each own one arena and one way out: whatever fails, at any depth, calls
  * zt_fail, which writes the diagnostic and jumps back to zt_tmpl_new or zt_tmpl_render, and these
@@ -106,27 +103,8 @@ struct zt_sb {
     size_t n, cap;
 };
 
-/* The arguments of a call. For a builtin with a parameter list they are bound to it: v[i] is
- * parameter i. self is what a filter, test or method works on, x is the builtin's. */
-struct zt_args {
-    struct zt_val self, *v;
-    int n;
-    struct zt_dict *kw; /* NULL if there are none */
-    int x;
-};
-
-/* A filter, test, method or global function. params: parameters with a blank between them, each
- * "name[:kind][=default|?|!]". kind: s a string, t anything as its text, i an integer, b a truth
- * value; without one any value. '?': may be left out or None, '!': may be left out, then ZT_UNSET.
- * In a default string '_' stands for a blank. NULL: the function takes what is given. */
-struct zt_builtin {
-    const char *name, *params;
-    struct zt_val (*call)(struct zt_env *, const struct zt_args *); /* NULL: the sandbox refuses */
-    int x; /* which of several that share a function */
-};
-
 struct zt_func {
-    const struct zt_builtin *builtin;
+    const struct zt_py_fn *fn;
     struct zt_val self;
 };
 
@@ -137,8 +115,7 @@ enum zt_lex { ZT_LEX_END, ZT_LEX_DATA, ZT_LEX_NUMBER, ZT_LEX_STRING, ZT_LEX_NAME
 struct zt_lexeme {
     enum zt_lex is;
     uint32_t line;
-    struct zt_val
-        val; /* of a number its value, else the text; "{{", "%}" and so on are operators */
+    struct zt_val val; /* of a number its value, else the text; "{{", "%}" ... are operators */
 };
 
 /* Operators of more than one character; the others are their character. */
@@ -191,7 +168,7 @@ struct zt_node {
     uint32_t line;
     unsigned uses; /* MACRO: of enum zt_name_id, as bits: what its body names */
     struct zt_node *next, *a, *b, *c, *d, *f;
-    const struct zt_builtin *fn; /* NULL: unknown, which fails when it is used */
+    const struct zt_py_fn *fn; /* NULL: unknown, which fails when it is used */
     struct zt_val val;
 };
 
@@ -265,8 +242,6 @@ _Noreturn void zt_fail_unknown(struct zt_env *e, const struct zt_node *n);
 void zt_run(struct zt_env *e);
 /* A string to wherever the text goes (zt_tmpl.c). */
 void zt_print(struct zt_env *e, struct zt_val s);
-/* The value that calling fn with self is; what the sandbox refuses is undefined. */
-struct zt_val zt_bind_method(struct zt_env *e, struct zt_val self, const struct zt_builtin *fn);
 /* obj.name; item: whether obj["name"] may answer too. */
 struct zt_val zt_get_attr(struct zt_env *e, struct zt_val obj, struct zt_val name, bool item);
 
@@ -351,23 +326,13 @@ bool zt_is(struct zt_val s, const char *ascii);
 /* Whether c is one of these ASCII characters; 0 is not. */
 bool zt_is_one_of(uint32_t c, const char *set);
 int zt_compare(struct zt_val a, struct zt_val b);
-/* Where sub begins in from .. to of s, first or last; SIZE_MAX if it does not. */
-size_t zt_find(struct zt_env *e, struct zt_val s, size_t from, size_t to, struct zt_val sub,
-               bool last);
 struct zt_val zt_concat(struct zt_env *e, struct zt_val a, struct zt_val b);
-/* HTML-escaped, as Markup; what is Markup already stays. */
-struct zt_val zt_escape(struct zt_env *e, struct zt_val s);
-/* The integer as in Python's source or float that begins at ASCII text, and where it
- * ends; ZT_UNSET if none does. */
-struct zt_val zt_number(struct zt_env *e, const char *text, char **ret_end);
 
 void zt_add(struct zt_sb *b, struct zt_val s);
 void zt_add_char(struct zt_sb *b, uint32_t c);
 void zt_add_ascii(struct zt_sb *b, const char *ascii, bool trusted);
 void zt_addf(struct zt_sb *b, bool trusted, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* fill n times, which counts as work; none for n < 0. */
-void zt_add_times(struct zt_sb *b, struct zt_val fill, int64_t n);
 /* The text; b is empty again. */
 struct zt_val zt_take(struct zt_sb *b);
 
@@ -383,92 +348,5 @@ void zt_dict_set(struct zt_env *e, struct zt_dict *d, struct zt_val k, struct zt
 const struct zt_val *zt_dict_get(struct zt_env *e, const struct zt_dict *d, struct zt_val k);
 /* The value of an ASCII key, ZT_UNSET if it is not there. */
 struct zt_val zt_dict_value(struct zt_env *e, const struct zt_dict *d, const char *key);
-/* JSON text, as Python reads it: integers of any size, the last of equal keys. */
-struct zt_val zt_of_json(struct zt_env *e, const char *text, size_t len, bool trusted);
-
-/* ---- what Python does with values (zt_tmpl_ops.c) ------------------------------------------- */
-
-const char *zt_type_name(struct zt_val v);
-bool zt_is_true(struct zt_val v);
-bool zt_is_equal(struct zt_env *e, struct zt_val a, struct zt_val b);
-/* a op b for comparisons; fails where Python has no order. */
-bool zt_holds(struct zt_env *e, int op, struct zt_val a, struct zt_val b);
-/* Everything that iterating v gives; an iterator is used up by it. */
-struct zt_list *zt_items(struct zt_env *e, struct zt_val v);
-/* len(); fails where there is none. */
-size_t zt_length(struct zt_env *e, struct zt_val v);
-int64_t zt_need_int(struct zt_env *e, struct zt_val v);
-struct zt_val zt_need_str(struct zt_env *e, struct zt_val v);
-/* The failure that using an undefined value is; nothing for others. */
-void zt_need_defined(struct zt_env *e, struct zt_val v);
-struct zt_val zt_binary(struct zt_env *e, int op, struct zt_val a, struct zt_val b);
-struct zt_val zt_sign(struct zt_env *e, struct zt_val v, int sign);
-/* v[k], undefined where Python has a LookupError or TypeError. */
-struct zt_val zt_get_item(struct zt_env *e, struct zt_val v, struct zt_val k);
-/* v[from:to:step], each of them an integer, None or ZT_UNSET. */
-struct zt_val zt_get_slice(struct zt_env *e, struct zt_val v, struct zt_val from, struct zt_val to,
-                           struct zt_val step);
-/* The whole backwards. */
-struct zt_val zt_reversed(struct zt_env *e, struct zt_val v);
-
-/* ---- text of values (zt_tmpl_format.c) ------------------------------------------------------ */
-
-/* str(v), as printed, and repr(v). */
-struct zt_val zt_to_str(struct zt_env *e, struct zt_val v);
-struct zt_val zt_repr(struct zt_env *e, struct zt_val v);
-/* What a filter or method works on, as a string. */
-static inline struct zt_val zt_self(struct zt_env *e, const struct zt_args *a)
-{
-    return zt_to_str(e, a->self);
-}
-bool zt_is_printable(uint32_t c);
-/* "..." % args and "...".format(args), tojson, pprint. */
-struct zt_val zt_format_percent(struct zt_env *e, struct zt_val fmt, struct zt_val args);
-struct zt_val zt_format_braces(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_tojson(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_pprint(struct zt_env *e, const struct zt_args *a);
-
-/* ---- functions (zt_tmpl_globals.c, zt_tmpl_str.c, zt_tmpl_filters.c) ------------------------ */
-
-/* A builtin whose body is one expression of e and a. */
-#define ZT_FN(name, value)                                        \
-    struct zt_val name(struct zt_env *e, const struct zt_args *a) \
-    {                                                             \
-        (void)e, (void)a;                                         \
-        return value;                                             \
-    }
-
-/* Binds the arguments and calls. */
-struct zt_val zt_call_builtin(struct zt_env *e, const struct zt_builtin *fn,
-                              const struct zt_args *a);
-/* NULL if it is not there; the first in a table that ends with a name of NULL, the last a method of
- * values of this kind. */
-const struct zt_builtin *zt_find_builtin(const struct zt_builtin *table, struct zt_val name);
-const struct zt_builtin *zt_find_filter(struct zt_val name);
-const struct zt_builtin *zt_find_test(struct zt_val name);
-const struct zt_builtin *zt_find_global(struct zt_val name);
-const struct zt_builtin *zt_find_method(enum zt_kind kind, struct zt_val name);
-
-/* Methods that are filters too. */
-enum zt_case { ZT_UPPER, ZT_LOWER, ZT_TITLE, ZT_CAPITALIZE, ZT_SWAPCASE, ZT_CASEFOLD };
-enum zt_side { ZT_LEFT = 1, ZT_RIGHT = 2, ZT_BOTH = 3 };
-struct zt_val zt_m_case(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_m_strip(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_m_pad(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_m_replace(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_m_dict_view(struct zt_env *e, const struct zt_args *a);
-struct zt_val zt_in_case(struct zt_env *e, struct zt_val s, enum zt_case to);
-/* s without the characters of set (ZT_UNSET: white space) at its sides; its words; its lines, with
- * their ends if keep; the strings of l with sep between them. */
-struct zt_val zt_strip(struct zt_val s, struct zt_val set, enum zt_side sides);
-struct zt_list *zt_words(struct zt_env *e, struct zt_val s);
-struct zt_list *zt_lines(struct zt_env *e, struct zt_val s, bool keep);
-struct zt_val zt_joined(struct zt_env *e, const struct zt_list *l, struct zt_val sep);
-bool zt_is_space(uint32_t c);
-bool zt_is_alnum(uint32_t c);
-/* A cased letter, and none of the other case. */
-bool zt_str_is_case(struct zt_val s, bool upper);
-/* With the keys in order. */
-struct zt_dict *zt_sorted_dict(struct zt_env *e, const struct zt_dict *d);
 
 #endif

@@ -2,7 +2,7 @@
 /* Template source to lexemes, as jinja2's lexer does it: text with its white space cut as
  * trim_blocks, lstrip_blocks and the signs in the tags say, and what is inside the tags.
  * Comments and raw blocks end here. */
-#include "zoracd/text/zt_tmpl_internal.h"
+#include "zoracd/text/zt_py.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -51,7 +51,7 @@ static struct zt_val advance(struct lexer *x, size_t to)
 
 static size_t skip_space(const struct lexer *x, size_t i)
 {
-    while (zt_is_space(at(x, i)))
+    while (zt_py_is_space(at(x, i)))
         i++;
     return i;
 }
@@ -59,19 +59,17 @@ static size_t skip_space(const struct lexer *x, size_t i)
 /* The text from pos up to the tag at offset to; sign is the tag's '-', '+' or something else. */
 static void emit_data(struct lexer *x, size_t to, uint32_t sign, bool may_lstrip)
 {
-    struct zt_val text = zt_sub(x->src, x->pos, to);
-    size_t n = text.n; /* without white space in the tag's line */
+    size_t end = to, line = to; /* line: before the white space in the tag's line */
 
-    while (n > 0 && zt_char(text, n - 1) != '\n' && zt_is_space(zt_char(text, n - 1)))
-        n--;
-    bool begins_line =
-        n > 0 ? zt_char(text, n - 1) == '\n' : x->pos == 0 || at(x, x->pos - 1) == '\n';
+    while (line > x->pos && at(x, line - 1) != '\n' && zt_py_is_space(at(x, line - 1)))
+        line--;
     if (sign == '-')
-        text = zt_strip(text, ZT_NO_VALUE, ZT_RIGHT);
-    else if (sign != '+' && may_lstrip && begins_line)
-        text = zt_sub(text, 0, n);
-    if (text.n)
-        emit(x, ZT_LEX_DATA, text);
+        for (end = line; end > x->pos && zt_py_is_space(at(x, end - 1));)
+            end--;
+    else if (sign != '+' && may_lstrip && (line == 0 || at(x, line - 1) == '\n'))
+        end = line;
+    if (end > x->pos)
+        emit(x, ZT_LEX_DATA, zt_sub(x->src, x->pos, end));
     advance(x, to);
 }
 
@@ -168,7 +166,8 @@ static void lex_string(struct lexer *x)
     advance(x, i + 1);
 }
 
-/* Underscores between digits are left out for zt_number, and counted again for where it ended. */
+/* Underscores between digits are left out for zt_py_number, and counted again for where it ended.
+ */
 static void lex_number(struct lexer *x)
 {
     char text[MAX_NUMBER + 1] = "", *end;
@@ -184,7 +183,7 @@ static void lex_number(struct lexer *x)
         if (c != '_')
             text[n++] = (char)c;
     }
-    struct zt_val v = zt_number(x->e, text, &end);
+    struct zt_val v = zt_py_number(x->e, text, &end);
     if (!ZT_IS_GIVEN(v))
         zt_fail(x->e, "a number that begins with 0 or has no digits");
     v.trusted = true;
@@ -233,7 +232,7 @@ static void lex_tag(struct lexer *x, uint32_t kind, size_t inside)
         size_t i = x->pos;
         uint32_t c = at(x, i);
         end = n_brackets ? 0 : tag_end(x, i, kind == '{' ? '}' : '%', kind == '%');
-        if (end || zt_is_space(c))
+        if (end || zt_py_is_space(c))
             continue;
         if (i >= x->src.n) {
             zt_fail(x->e, "a tag without its end");

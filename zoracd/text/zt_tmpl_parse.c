@@ -2,7 +2,7 @@
 /* Lexemes to a tree: jinja2's grammar with its precedences, the tags of its core, loop controls and
  * Hugging Face's generation block. Names become numbers, filters and tests are looked up here,
  * once. Tags that need other templates (include, import, extends) are refused. */
-#include "zoracd/text/zt_tmpl_internal.h"
+#include "zoracd/text/zt_py.h"
 
 #include <string.h>
 
@@ -252,7 +252,7 @@ static struct zt_node *parse_applied(struct parser *p, enum zt_node_type type, s
     n->val = expect_name(p);
     while (took(p, "."))
         n->val = zt_concat(p->e, zt_concat(p->e, n->val, zt_text(p->e, ".", true)), expect_name(p));
-    n->fn = type == ZT_N_FILTER ? zt_find_filter(n->val) : zt_find_test(n->val);
+    n->fn = type == ZT_N_FILTER ? zt_py_find_filter(n->val) : zt_py_find_test(n->val);
     if (!n->fn)
         p->unknown = n;
     n->b = parse_args(p);
@@ -662,6 +662,11 @@ static struct zt_node *parse_statement(struct parser *p)
             return n;
         }
     zt_fail(p->e, "unknown tag %s", here(p));
+}
+
+void zt_fail_unknown(struct zt_env *e, const struct zt_node *n)
+{
+    zt_fail(e, "unknown %s '%s'", n->type == ZT_N_FILTER ? "filter" : "test", zt_utf8(e, n->val));
 }
 
 void zt_parse(struct zt_tmpl *t, const char *src, size_t len)

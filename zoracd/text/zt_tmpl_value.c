@@ -2,10 +2,8 @@
 /* The matter that templates are made of: the arena, the one way to fail, text that knows whom each
  * character came from, lists, dicts, and how JSON becomes them. No meaning of the template language
  * is here. */
-#include "zoracd/text/zt_tmpl_internal.h"
+#include "zoracd/text/zt_py.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,54 +176,6 @@ int zt_compare(struct zt_val a, struct zt_val b)
     return i < n ? (zt_char(a, i) > zt_char(b, i) ? 1 : -1) : (a.n > b.n) - (a.n < b.n);
 }
 
-size_t zt_find(struct zt_env *e, struct zt_val s, size_t from, size_t to, struct zt_val sub,
-               bool last)
-{
-    if (from > to || sub.n > to - from)
-        return SIZE_MAX;
-    zt_step(e, 1 + (to - from) / 64);
-    for (size_t k = 0, n = to - from - sub.n; k <= n; k++) {
-        size_t at = last ? to - sub.n - k : from + k, i = 0;
-        while (i < sub.n && zt_char(s, at + i) == zt_char(sub, i))
-            i++;
-        if (i == sub.n)
-            return at;
-        if (i > 64)
-            zt_step(e, i / 64);
-    }
-    return SIZE_MAX;
-}
-
-struct zt_val zt_number(struct zt_env *e, const char *text, char **ret_end)
-{
-    const char *digits = text + (*text == '-');
-    char kind = *digits == '0' ? (char)(digits[1] | 0x20) : '\0';
-    int base = kind == 'x' ? 16 : kind == 'o' ? 8 : kind == 'b' ? 2 : 10;
-    size_t n = strspn(digits, "0123456789");
-    bool fraction = digits[n] == '.' && isdigit((unsigned char)digits[n + 1]);
-    struct zt_val v;
-
-    if (n == 0)
-        return ZT_NO_VALUE;
-    n += fraction ? 1 + strspn(digits + n + 1, "0123456789") : 0;
-    size_t exp = n + 1 + (digits[n] && (digits[n + 1] == '-' || digits[n + 1] == '+'));
-    bool exponent = (digits[n] | 0x20) == 'e' && isdigit((unsigned char)digits[exp]);
-    if (base == 10 && (fraction || exponent))
-        return zt_float(strtod(text, ret_end), false);
-    errno = 0;
-    v = zt_int(strtoll(base == 10 ? text : digits + 2, ret_end, base), false);
-    if (*ret_end == digits + 2 - (base == 10 ? 2 : 0) ||
-        (base == 10 && *digits == '0' && strspn(digits, "0") < n))
-        return ZT_NO_VALUE;
-    if (errno == ERANGE && base != 10)
-        zt_fail(e, "a number that does not fit 64 bits");
-    if (errno == ERANGE) {
-        v = zt_decode(e, text, (size_t)(*ret_end - text), false);
-        v.kind = ZT_BIG;
-    }
-    return v;
-}
-
 /* What stands before the characters that zt_concat made. */
 struct room {
     uint32_t used, cap;
@@ -250,24 +200,6 @@ struct zt_val zt_concat(struct zt_env *e, struct zt_val a, struct zt_val b)
     struct zt_val s = string(r->s, n);
     s.grows = true;
     return s;
-}
-
-struct zt_val zt_escape(struct zt_env *e, struct zt_val s)
-{
-    static const char special[] = "&<>'\"";
-    static const char *const names[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
-    struct zt_sb sb = {.e = e};
-
-    if (s.markup)
-        return s;
-    for (size_t i = 0; i < s.n; i++) {
-        uint32_t c = zt_char(s, i);
-        if (zt_is_one_of(c, special))
-            zt_add_ascii(&sb, names[strchr(special, (int)c) - special], zt_is_trusted(s, i));
-        else
-            zt_add_char(&sb, s.u.s[i]);
-    }
-    return zt_markup(zt_take(&sb), true);
 }
 
 /* ---- growing text --------------------------------------------------------------------------- */
@@ -318,14 +250,6 @@ void zt_addf(struct zt_sb *b, bool trusted, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     zt_add_ascii(b, text, trusted);
-}
-
-void zt_add_times(struct zt_sb *b, struct zt_val fill, int64_t n)
-{
-    for (; n > 0 && fill.n; n--) {
-        zt_step(b->e, 1);
-        zt_add(b, fill);
-    }
 }
 
 struct zt_val zt_take(struct zt_sb *b)
@@ -383,7 +307,7 @@ static uint64_t hash(struct zt_env *e, struct zt_val k)
     uint64_t h = 0;
 
     if (k.kind == ZT_LIST || k.kind == ZT_DICT)
-        zt_fail(e, "%s cannot be a key", zt_type_name(k));
+        zt_fail(e, "%s cannot be a key", zt_py_type_name(k));
     for (size_t i = 0; k.kind == ZT_STR && i < k.n; i++)
         h = (h ^ zt_char(k, i)) * 0x100000001b3;
     for (size_t i = 0; k.kind == ZT_TUPLE && i < k.u.l->n; i++)
@@ -403,7 +327,7 @@ static uint32_t *probe(struct zt_env *e, const struct zt_dict *d, struct zt_val 
 {
     size_t i = hash(e, k) & (d->n_index - 1);
 
-    while (d->index[i] && !zt_is_equal(e, d->e[d->index[i] - 1].k, k)) {
+    while (d->index[i] && !zt_py_is_equal(e, d->e[d->index[i] - 1].k, k)) {
         zt_step(e, 1);
         i = (i + 1) & (d->n_index - 1);
     }
@@ -421,7 +345,7 @@ static struct zt_pair *find(struct zt_env *e, const struct zt_dict *d, struct zt
     for (size_t i = 0; i < d->n; i++) {
         struct zt_val x = d->e[i].k;
         bool strings = x.kind == ZT_STR && k.kind == ZT_STR; /* nearly always */
-        if (strings ? x.n == k.n && zt_compare(x, k) == 0 : zt_is_equal(e, x, k))
+        if (strings ? x.n == k.n && zt_compare(x, k) == 0 : zt_py_is_equal(e, x, k))
             return &d->e[i];
     }
     return NULL;
@@ -460,82 +384,4 @@ struct zt_val zt_dict_value(struct zt_env *e, const struct zt_dict *d, const cha
     const struct zt_val *v = d ? zt_dict_get(e, d, zt_text(e, key, true)) : NULL;
 
     return v ? *v : ZT_NO_VALUE;
-}
-
-/* ---- from JSON ------------------------------------------------------------------------------ */
-
-_Noreturn static void fail_json(struct zt_env *e, int err)
-{
-    zt_fail_err(e, err == ZC_ENOMEM ? err : ZC_EFORMAT,
-                err == ZC_ENOMEM ? "out of memory" : "the variables are not valid JSON");
-}
-
-static struct zt_val json_string_value_of(struct zt_env *e, struct zt_json *j, bool trusted)
-{
-    int r = zt_json_string(j, &e->scratch);
-
-    if (r < 0)
-        fail_json(e, r);
-    return zt_decode(e, zc_buf_str(&e->scratch), e->scratch.len, trusted);
-}
-
-static struct zt_val json_scalar(struct zt_env *e, struct zt_json *j, bool trusted)
-{
-    const char *start = j->p;
-    char *end;
-
-    if (zt_json_skip(j) < 0)
-        fail_json(e, ZC_EFORMAT);
-    struct zt_val s = zt_decode(e, start, (size_t)(j->p - start), trusted), v;
-    if (zt_is(s, "null"))
-        return ZT_NONE_VALUE;
-    if (zt_is(s, "true") || zt_is(s, "false"))
-        return zt_bool(s.n == 4);
-    v = zt_number(e, zt_utf8(e, s), &end);
-    if (!ZT_IS_GIVEN(v) || *end)
-        fail_json(e, ZC_EFORMAT);
-    v.trusted = trusted;
-    return v;
-}
-
-static struct zt_val json_value(struct zt_env *e, struct zt_json *j, bool trusted)
-{
-    struct zt_val v;
-    int first = 1, more, c = zt_json_peek(j);
-
-    if (c == '"')
-        return json_string_value_of(e, j, trusted);
-    if (c != '{' && c != '[')
-        return json_scalar(e, j, trusted);
-    zt_enter(e);
-    v = c == '{' ? zt_of_dict(ZT_DICT, zt_dict_new(e)) : zt_of_list(ZT_LIST, zt_list_new(e, 4));
-    zt_json_enter(j, (char)c);
-    while ((more = zt_json_next(j, c == '{' ? '}' : ']', &first)) > 0) {
-        if (c == '[') {
-            zt_push(e, v.u.l, json_value(e, j, trusted));
-            continue;
-        }
-        struct zt_val key = json_string_value_of(e, j, trusted);
-        if (zt_json_peek(j) != ':')
-            fail_json(e, ZC_EFORMAT);
-        j->p++;
-        zt_dict_set(e, v.u.d, key, json_value(e, j, trusted));
-    }
-    if (more < 0)
-        fail_json(e, ZC_EFORMAT);
-    zt_leave(e);
-    return v;
-}
-
-struct zt_val zt_of_json(struct zt_env *e, const char *text, size_t len, bool trusted)
-{
-    struct zt_json j;
-
-    if (zc_utf8_valid(text, len) != len)
-        zt_fail_err(e, ZC_EFORMAT, "the variables are not valid UTF-8");
-    zt_json_init(&j, text, len, NULL);
-    struct zt_val v = json_value(e, &j, trusted);
-    if (zt_json_end(&j) < 0 || v.kind != ZT_DICT)
-        fail_json(e, ZC_EFORMAT);
-    return v;
 }

@@ -1,309 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Values to text as Python writes them: str(), repr(), json.dumps(), "%" and "{}" formatting. Text
- * that comes from a string keeps who wrote it; punctuation is untrusted, digits are as trusted as
- * their number. */
-#include "config.h"
-
-#include "zoracd/text/zt_tmpl_internal.h"
+/* "%" and "{}" formatting of strings, and the formats of numbers that both have. What a value
+ * becomes is as trusted as the value, the text around it as the format. */
+#include "zoracd/text/zt_py_internal.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
-
-/* ---- repr ----------------------------------------------------------------------------------- */
-
-/* The shortest digits that give f back, in Python's notation. */
-static void write_float(char *text, size_t cap, double f)
-{
-    int precision = 1;
-
-    if (isnan(f) || isinf(f)) {
-        snprintf(text, cap, "%s", isnan(f) ? "nan" : f < 0 ? "-inf" : "inf");
-        return;
-    }
-    do
-        snprintf(text, cap, "%.*e", precision - 1, f);
-    while (strtod(text, NULL) != f && ++precision <= 17);
-    char *at = strchr(text, 'e');
-    int exp = atoi(at + 1), decimals = precision - 1 - exp;
-    if (exp < -4 || exp >= 16)
-        snprintf(at, cap - (size_t)(at - text), "e%c%02d", exp < 0 ? '-' : '+', abs(exp));
-    else
-        snprintf(text, cap, "%.*f", decimals > 1 ? decimals : 1, f);
-}
-
-static void add_scalar(struct zt_sb *b, struct zt_val v, bool json)
-{
-    char text[40];
-
-    if (v.kind == ZT_BIG) {
-        zt_add(b, v);
-        return;
-    }
-    if (v.kind == ZT_INT)
-        snprintf(text, sizeof text, "%lld", (long long)v.u.i);
-    else if (v.kind == ZT_NONE)
-        strcpy(text, json ? "null" : "None");
-    else if (v.kind == ZT_BOOL)
-        strcpy(text, json ? (v.u.b ? "true" : "false") : (v.u.b ? "True" : "False"));
-    else if (json && (isnan(v.u.f) || isinf(v.u.f)))
-        strcpy(text, isnan(v.u.f) ? "NaN" : v.u.f < 0 ? "-Infinity" : "Infinity");
-    else
-        write_float(text, sizeof text, v.u.f);
-    zt_add_ascii(b, text, v.trusted);
-}
-
-bool zt_is_printable(uint32_t c)
-{
-    utf8proc_category_t of = utf8proc_category((utf8proc_int32_t)c);
-
-    return c == ' ' || (of >= UTF8PROC_CATEGORY_LU && of <= UTF8PROC_CATEGORY_SO);
-}
-
-/* How repr() or json.dumps() quotes. */
-struct quoting {
-    uint32_t quote;
-    bool json, ascii;
-};
-
-/* Writes the escape of a character; false if it needs none. */
-static bool add_escape(struct zt_sb *b, const struct quoting *q, uint32_t c, bool trusted)
-{
-    static const char from[] = "\n\r\t\b\f", to[] = "nrtbf";
-    size_t n_simple = q->json ? 5 : 3;
-    const char *simple = c && c < 0x80 ? memchr(from, (int)c, n_simple) : NULL;
-    bool plain = q->json ? c >= 0x20 && (c < 0x80 || !q->ascii)
-                         : zt_is_printable(c) && (c < 0x80 || !q->ascii);
-
-    if (c == q->quote || c == '\\' || simple)
-        zt_addf(b, trusted, "\\%c", simple ? to[simple - from] : (char)c);
-    else if (plain)
-        return false;
-    else if (c < 0x100 && !q->json)
-        zt_addf(b, trusted, "\\x%02x", c);
-    else if (c < 0x10000)
-        zt_addf(b, trusted, "\\u%04x", c);
-    else if (!q->json)
-        zt_addf(b, trusted, "\\U%08x", c);
-    else
-        zt_addf(b, trusted, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
-    return true;
-}
-
-static void add_quoted(struct zt_sb *b, struct zt_val s, bool json, bool ascii)
-{
-    struct quoting q = {.quote = '"', .json = json, .ascii = ascii || s.bytes};
-    struct zt_val quotes = zt_text(b->e, "'\"", false);
-    size_t plain = 0; /* begin of what needs no escape */
-
-    if (!json && (zt_find(b->e, s, 0, s.n, zt_sub(quotes, 0, 1), false) == SIZE_MAX ||
-                  zt_find(b->e, s, 0, s.n, zt_sub(quotes, 1, 2), false) != SIZE_MAX))
-        q.quote = '\'';
-    zt_add_char(b, q.quote);
-    for (size_t i = 0; i < s.n; i++) {
-        uint32_t c = zt_char(s, i);
-        if (c >= 0x20 && c < 0x7f && c != q.quote && c != '\\')
-            continue;
-        zt_add(b, zt_sub(s, plain, i));
-        plain = add_escape(b, &q, c, zt_is_trusted(s, i)) ? i + 1 : i;
-    }
-    zt_add(b, zt_sub(s, plain, s.n));
-    zt_add_char(b, q.quote);
-}
-
-/* How containers are written. */
-struct style {
-    bool json, ascii, sorted;
-    struct zt_val indent; /* ZT_UNSET: on one line */
-    struct zt_val item_sep, key_sep;
-};
-
-static struct style repr_style(struct zt_env *e)
-{
-    return (struct style){.item_sep = zt_text(e, ", ", false), .key_sep = zt_text(e, ": ", false)};
-}
-
-/* A new line at this depth, if there is an indent. */
-static void add_line(struct zt_sb *b, const struct style *st, int64_t depth)
-{
-    if (ZT_IS_GIVEN(st->indent)) {
-        zt_add_ascii(b, "\n", false);
-        zt_add_times(b, st->indent, depth);
-    }
-}
-
-static void add_value(struct zt_sb *b, struct zt_val v, const struct style *st, int64_t depth);
-
-static void add_container(struct zt_sb *b, struct zt_val v, const struct style *st, int64_t depth)
-{
-    bool is_dict = v.kind == ZT_DICT, is_tuple = v.kind == ZT_TUPLE && !st->json;
-    size_t n = zt_length(b->e, v);
-
-    if (is_dict && st->sorted)
-        v.u.d = zt_sorted_dict(b->e, v.u.d);
-    zt_add_ascii(b, is_dict ? "{" : is_tuple ? "(" : "[", false);
-    for (size_t i = 0; i < n; i++) {
-        if (i)
-            zt_add(b, st->item_sep);
-        add_line(b, st, depth + 1);
-        if (is_dict) {
-            struct zt_val k = v.u.d->e[i].k;
-            bool quotes = st->json && k.kind >= ZT_NONE && k.kind <= ZT_FLOAT;
-            if (st->json && k.kind != ZT_STR && !quotes)
-                zt_fail(b->e, "%s cannot be a key in JSON", zt_type_name(k));
-            zt_add_ascii(b, quotes ? "\"" : "", false);
-            add_value(b, k, st, depth + 1);
-            zt_add_ascii(b, quotes ? "\"" : "", false);
-            zt_add(b, st->key_sep);
-        }
-        add_value(b, is_dict ? v.u.d->e[i].v : v.u.l->v[i], st, depth + 1);
-    }
-    if (n)
-        add_line(b, st, depth);
-    zt_add_ascii(b, is_dict ? "}" : is_tuple ? (n == 1 ? ",)" : ")") : "]", false);
-}
-
-/* What has a repr() and no JSON. */
-static void add_object(struct zt_sb *b, struct zt_val v, const struct style *st, int64_t depth)
-{
-    bool text = v.kind == ZT_RANGE || v.kind == ZT_VIEW;
-
-    zt_addf(b, false, "%s%s", text || v.kind == ZT_UNDEF ? "" : "<",
-            text ? v.u.l->text : zt_type_name(v));
-    if (v.kind == ZT_VIEW) {
-        zt_add_ascii(b, "(", false);
-        add_container(b, zt_of_list(ZT_LIST, v.u.l), st, depth);
-        zt_add_ascii(b, ")", false);
-    } else if (v.kind == ZT_NAMESPACE) {
-        zt_add_ascii(b, " ", false);
-        add_container(b, zt_of_dict(ZT_DICT, v.u.d), st, depth);
-    } else if (v.kind == ZT_LOOP) {
-        size_t n = zt_length(b->e, v), i = v.u.loop->i + 1;
-        zt_addf(b, false, " %zu/%zu", i < n ? i : n, n);
-    } else if (v.kind == ZT_MACRO && v.u.macro->node->val.kind == ZT_STR) {
-        zt_add_ascii(b, " ", false);
-        add_quoted(b, v.u.macro->node->val, false, false);
-    } else if (v.kind == ZT_MACRO) {
-        zt_add_ascii(b, " anonymous", false);
-    }
-    zt_add_ascii(b, text || v.kind == ZT_UNDEF ? "" : ">", false);
-}
-
-static void add_value(struct zt_sb *b, struct zt_val v, const struct style *st, int64_t depth)
-{
-    zt_enter(b->e);
-    zt_step(b->e, 1);
-    if (v.kind >= ZT_NONE && v.kind <= ZT_FLOAT) {
-        add_scalar(b, v, st->json);
-    } else if (v.kind == ZT_LIST || v.kind == ZT_TUPLE || v.kind == ZT_DICT) {
-        add_container(b, v, st, depth);
-    } else if (v.kind == ZT_STR && !(st->json && v.bytes)) {
-        bool markup = v.markup && !st->json;
-        zt_add_ascii(b, markup ? "Markup(" : v.bytes ? "b" : "", false);
-        add_quoted(b, v, st->json, st->ascii);
-        zt_add_ascii(b, markup ? ")" : "", false);
-    } else if (st->json) {
-        zt_fail(b->e, "%s cannot be written as JSON", zt_type_name(v));
-    } else {
-        add_object(b, v, st, depth);
-    }
-    zt_leave(b->e);
-}
-
-struct zt_val zt_repr(struct zt_env *e, struct zt_val v)
-{
-    struct style style = repr_style(e);
-    struct zt_sb b = {.e = e};
-
-    add_value(&b, v, &style, 0);
-    return zt_take(&b);
-}
-
-struct zt_val zt_to_str(struct zt_env *e, struct zt_val v)
-{
-    struct zt_sb b = {.e = e};
-
-    if (v.kind == ZT_STR && !v.bytes)
-        return v;
-    if (v.kind <= ZT_UNDEF)
-        return zt_text(e, "", true);
-    if (v.kind > ZT_FLOAT)
-        return zt_repr(e, v);
-    add_scalar(&b, v, false);
-    return zt_take(&b);
-}
-
-/* ensure_ascii, indent, separators, sort_keys */
-struct zt_val zt_tojson(struct zt_env *e, const struct zt_args *a)
-{
-    struct style st = {
-        .json = true, .ascii = a->v[0].u.b, .indent = a->v[1], .sorted = a->v[3].u.b};
-    struct zt_sb b = {.e = e};
-
-    if (ZT_IS_GIVEN(st.indent) && st.indent.kind != ZT_STR) {
-        zt_add_times(&b, zt_text(e, " ", false), zt_need_int(e, st.indent));
-        st.indent = zt_take(&b);
-    }
-    st.item_sep = zt_text(e, ZT_IS_GIVEN(st.indent) ? "," : ", ", false);
-    st.key_sep = zt_text(e, ": ", false);
-    if (ZT_IS_GIVEN(a->v[2])) {
-        struct zt_list *seps = zt_items(e, a->v[2]);
-        if (seps->n != 2)
-            zt_fail(e, "separators must be two");
-        st.item_sep = zt_need_str(e, seps->v[0]);
-        st.key_sep = zt_need_str(e, seps->v[1]);
-    }
-    add_value(&b, a->self, &st, 0);
-    return zt_take(&b);
-}
-
-/* Python's pprint: what does not fit the line between indent and the `after` characters that follow
- * it has an item per line. Strings stay whole. */
-static void add_pretty(struct zt_sb *b, struct zt_val v, const struct style *st, size_t indent,
-                       size_t after)
-{
-    enum { WIDTH = 80 };
-    bool is_dict = v.kind == ZT_DICT, is_tuple = v.kind == ZT_TUPLE;
-    struct zt_sb line = {.e = b->e};
-
-    zt_enter(b->e);
-    add_value(&line, v, st, 0);
-    size_t n = is_dict || is_tuple || v.kind == ZT_LIST ? zt_length(b->e, v) : 0;
-    if (n == 0 || line.n + indent + after <= WIDTH) {
-        zt_add(b, zt_take(&line));
-        n = 0;
-    }
-    if (n && is_dict)
-        v.u.d = zt_sorted_dict(b->e, v.u.d);
-    after += is_tuple && n == 1 ? 2 : 1;
-    for (size_t i = 0; i < n; i++) {
-        size_t column = indent + 1, before = b->n;
-        zt_add_ascii(b, i ? ",\n" : is_dict ? "{" : is_tuple ? "(" : "[", false);
-        zt_add_times(b, zt_text(b->e, " ", false), i ? (int64_t)column : 0);
-        before = b->n;
-        if (is_dict) {
-            add_value(b, v.u.d->e[i].k, st, 0);
-            zt_add_ascii(b, ": ", false);
-        }
-        column += b->n - before;
-        add_pretty(b, is_dict ? v.u.d->e[i].v : v.u.l->v[i], st, column, i + 1 < n ? 1 : after);
-    }
-    if (n)
-        zt_add_ascii(b, is_dict ? "}" : !is_tuple ? "]" : n == 1 ? ",)" : ")", false);
-    zt_leave(b->e);
-}
-
-struct zt_val zt_pprint(struct zt_env *e, const struct zt_args *a)
-{
-    struct style style = repr_style(e);
-    struct zt_sb b = {.e = e};
-
-    style.sorted = true;
-    add_pretty(&b, a->self, &style, 0, 0);
-    return zt_take(&b);
-}
 
 /* ---- format specifications ------------------------------------------------------------------ */
 
@@ -358,9 +60,9 @@ static void add_padded(struct zt_sb *b, const struct spec *sp, struct zt_val s, 
     lead = align == '=' ? lead : 0;
     fill.u.s = &sp->fill;
     zt_add(b, zt_sub(s, 0, lead));
-    zt_add_times(b, fill, left);
+    zt_py_add_times(b, fill, left);
     zt_add(b, zt_sub(s, lead, s.n));
-    zt_add_times(b, fill, pad - left);
+    zt_py_add_times(b, fill, pad - left);
 }
 
 /* The digits of |i|; of a precision over their number the rest is zeros. */
@@ -404,7 +106,7 @@ static void write_fixed(char *text, size_t cap, double f, const struct spec *sp)
     char fmt[8] = {'%', '.', '*', plain ? 'g' : percent ? 'f' : (char)sp->type, '\0'};
 
     if (plain && sp->precision < 0) {
-        write_float(text, cap, f);
+        zt_py_write_float(text, cap, f);
         return;
     }
     if (sp->alternate)
@@ -456,9 +158,9 @@ static void add_formatted(struct zt_sb *b, const struct spec *sp, struct zt_val 
     struct zt_env *e = b->e;
 
     if (zt_is_one_of(sp->type, "eEfFgG%"))
-        v = v.kind == ZT_FLOAT ? v : zt_float((double)zt_need_int(e, v), v.trusted);
+        v = v.kind == ZT_FLOAT ? v : zt_float((double)zt_py_need_int(e, v), v.trusted);
     else if (zt_is_one_of(sp->type, "dxXobc") || (!sp->type && v.kind == ZT_BOOL))
-        v = zt_int(zt_need_int(e, v), v.trusted);
+        v = zt_int(zt_py_need_int(e, v), v.trusted);
     else if (sp->type && sp->type != 's')
         zt_fail(e, "unknown format '%c'", sp->type < 0x80 ? (char)sp->type : '?');
     bool is_char = sp->type == 'c';
@@ -472,7 +174,7 @@ static void add_formatted(struct zt_sb *b, const struct spec *sp, struct zt_val 
         add_number(b, sp, v);
         return;
     }
-    v = zt_to_str(e, v);
+    v = zt_py_str(e, v);
     if (sp->precision >= 0 && sp->precision < v.n)
         v = zt_sub(v, 0, (size_t)sp->precision);
     add_padded(b, sp, v, 0, sp->align && sp->align != '=' ? sp->align : '<');
@@ -497,7 +199,7 @@ static struct zt_val percent_arg(struct zt_env *e, struct percent *f)
 /* After "%(": the named argument. */
 static struct zt_val percent_named(struct zt_env *e, struct percent *f, struct spec *sp)
 {
-    size_t close = zt_find(e, sp->fmt, sp->at, sp->fmt.n, zt_text(e, ")", true), false);
+    size_t close = zt_py_find(e, sp->fmt, sp->at, sp->fmt.n, zt_text(e, ")", true), false);
     const struct zt_val *v = NULL;
 
     if (close != SIZE_MAX && f->args.kind == ZT_DICT)
@@ -512,7 +214,7 @@ static struct zt_val percent_named(struct zt_env *e, struct percent *f, struct s
 /* '*' or a number. */
 static int64_t percent_number(struct zt_env *e, struct percent *f, struct spec *sp)
 {
-    return took(sp, "*") ? zt_need_int(e, percent_arg(e, f)) : take_number(e, sp);
+    return took(sp, "*") ? zt_py_need_int(e, percent_arg(e, f)) : take_number(e, sp);
 }
 
 /* After '%': one conversion. */
@@ -555,8 +257,8 @@ static void percent_one(struct zt_sb *b, struct percent *f, struct spec *sp)
     if (sp->type == 'c' && v.kind == ZT_STR && v.n != 1)
         zt_fail(b->e, "%%c needs one character");
     if (zt_is_one_of(sp->type, "sr") || (sp->type == 'c' && v.kind == ZT_STR)) {
-        v = sp->type == 'r' ? zt_repr(b->e, v) : zt_to_str(b->e, v);
-        v = f->markup ? zt_escape(b->e, v) : v;
+        v = sp->type == 'r' ? zt_py_repr(b->e, v) : zt_py_str(b->e, v);
+        v = f->markup ? zt_py_escape(b->e, v) : v;
         sp->type = 's';
     }
     zero = zero && !left && sp->type != 's' && sp->type != 'c';
@@ -565,7 +267,7 @@ static void percent_one(struct zt_sb *b, struct percent *f, struct spec *sp)
     add_formatted(b, sp, v);
 }
 
-struct zt_val zt_format_percent(struct zt_env *e, struct zt_val fmt, struct zt_val args)
+struct zt_val zt_py_percent(struct zt_env *e, struct zt_val fmt, struct zt_val args)
 {
     struct percent f = {.args = args, .tuple = args.kind == ZT_TUPLE, .markup = fmt.markup};
     struct zt_sb b = {.e = e};
@@ -617,7 +319,7 @@ static struct spec parse_spec(struct zt_env *e, struct zt_val text)
 
 /* Arguments of str.format, and how many of those without a name are used. */
 struct braces {
-    const struct zt_args *a;
+    const struct zt_py_args *a;
     int64_t next;
     int depth;
 };
@@ -661,10 +363,10 @@ static struct zt_val field_value(struct zt_env *e, struct braces *f, struct zt_v
         if (!item)
             value = zt_get_attr(e, value, digits.fmt, true);
         else if (is_digits(digits.fmt))
-            value = zt_get_item(e, value, zt_int(take_number(e, &digits), true));
+            value = zt_py_item(e, value, zt_int(take_number(e, &digits), true));
         else
-            value = zt_get_item(e, value, digits.fmt);
-        zt_need_defined(e, value);
+            value = zt_py_item(e, value, digits.fmt);
+        zt_py_need_defined(e, value);
         end += item;
     }
     return value;
@@ -681,15 +383,15 @@ static void add_field(struct zt_sb *b, struct braces *f, struct zt_val field, bo
     struct zt_val v = field_value(e, f, zt_sub(field, 0, end));
 
     if (end < colon)
-        v = end + 1 < colon && zt_char(field, end + 1) == 'r' ? zt_repr(e, v) : zt_to_str(e, v);
+        v = end + 1 < colon && zt_char(field, end + 1) == 'r' ? zt_py_repr(e, v) : zt_py_str(e, v);
     if (markup)
-        v = zt_escape(e, zt_to_str(e, v));
+        v = zt_py_escape(e, zt_py_str(e, v));
     if (spec.n == 0) {
-        zt_add(b, zt_to_str(e, v));
+        zt_add(b, zt_py_str(e, v));
         return;
     }
     if (v.kind > ZT_STR || v.kind <= ZT_NONE)
-        zt_fail(e, "%s has no format", zt_type_name(v));
+        zt_fail(e, "%s has no format", zt_py_type_name(v));
     struct spec sp = parse_spec(e, format_braces(e, f, spec));
     bool is_int = (v.kind == ZT_INT || v.kind == ZT_BOOL) && !zt_is_one_of(sp.type, "eEfFgG%");
     if ((is_int && sp.precision >= 0) || (sp.group && zt_is_one_of(sp.type, "sc")))
@@ -727,7 +429,7 @@ static struct zt_val format_braces(struct zt_env *e, struct braces *f, struct zt
     return zt_markup(zt_take(&b), fmt.markup);
 }
 
-struct zt_val zt_format_braces(struct zt_env *e, const struct zt_args *a)
+struct zt_val zt_py_braces(struct zt_env *e, const struct zt_py_args *a)
 {
     struct braces f = {.a = a};
 

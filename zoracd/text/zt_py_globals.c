@@ -1,124 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* How the functions of templates get their arguments; jinja2's tests and global functions, and
- * Hugging Face's raise_exception and strftime_now. */
-#include "config.h"
+/* jinja2's tests and global functions, and Hugging Face's raise_exception and strftime_now. */
+#include "zoracd/text/zt_py_internal.h"
 
-#include "zoracd/text/zt_tmpl_internal.h"
-
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-/* ---- calling -------------------------------------------------------------------------------- */
-
-/* "name[:kind][=default|?|!]" of zt_builtin.params. */
-struct param {
-    const char *name, *dflt; /* dflt: after '=', or "?" or "!", or NULL: it is required */
-    int name_len, dflt_len;
-    char kind;
-};
-
-/* The parameter at *p, which moves on to the next. */
-static struct param take_param(const char **p)
-{
-    struct param x = {.name = *p, .name_len = (int)strcspn(*p, ":=?! ")};
-
-    *p += x.name_len;
-    if (**p == ':') {
-        x.kind = p[0][1];
-        *p += 2;
-    }
-    int n = (int)strcspn(*p, " ");
-    if (n) {
-        x.dflt = **p == '=' ? *p + 1 : *p;
-        x.dflt_len = **p == '=' ? n - 1 : n;
-    }
-    *p += n + ((*p)[n] == ' ');
-    return x;
-}
-
-/* What stands for an argument that is not given. */
-static struct zt_val default_of(struct zt_env *e, const struct zt_builtin *fn,
-                                const struct param *x)
-{
-    struct zt_sb b = {.e = e};
-
-    if (x->kind == 'b')
-        return zt_bool(x->dflt && *x->dflt == '1');
-    if (!x->dflt)
-        zt_fail(e, "%s needs an argument '%.*s'", fn->name, x->name_len, x->name);
-    if (*x->dflt == '?' || *x->dflt == '!')
-        return ZT_NO_VALUE;
-    if (x->kind == 'i')
-        return zt_int(atoi(x->dflt), true);
-    for (int i = 0; i < x->dflt_len; i++)
-        zt_add_ascii(&b, (char[]){x->dflt[i] == '_' ? ' ' : x->dflt[i], '\0'}, true);
-    return zt_take(&b);
-}
-
-/* The value that a parameter gets, of its kind. */
-static struct zt_val bind(struct zt_env *e, const struct zt_builtin *fn, const struct param *x,
-                          struct zt_val v)
-{
-    bool optional = x->dflt && *x->dflt == '?';
-
-    if (v.kind == ZT_UNSET || (optional && v.kind == ZT_NONE))
-        return default_of(e, fn, x);
-    switch (x->kind) {
-    case 's':
-        return zt_need_str(e, v);
-    case 't':
-        return zt_to_str(e, v);
-    case 'i':
-        return zt_int(zt_need_int(e, v), v.trusted);
-    case 'b':
-        return zt_bool(zt_is_true(v));
-    default:
-        return v;
-    }
-}
-
-struct zt_val zt_call_builtin(struct zt_env *e, const struct zt_builtin *fn,
-                              const struct zt_args *a)
-{
-    enum { MAX_PARAMS = 5 };
-    struct zt_val v[MAX_PARAMS] = {{0}};
-    struct zt_args bound = {.self = a->self, .v = v, .x = fn->x};
-    size_t used = 0;
-
-    if (!fn->params) {
-        bound = *a;
-        bound.x = fn->x;
-        return fn->call(e, &bound);
-    }
-    for (const char *p = fn->params; *p; bound.n++) {
-        struct param x = take_param(&p);
-        ZC_BUG_ON(bound.n == MAX_PARAMS);
-        struct zt_val given = bound.n < a->n ? a->v[bound.n] : ZT_NO_VALUE;
-        for (size_t i = 0; a->kw && i < a->kw->n; i++) {
-            char *name = zt_utf8(e, a->kw->e[i].k);
-            if ((int)strlen(name) != x.name_len || memcmp(name, x.name, strlen(name)) != 0)
-                continue;
-            if (bound.n < a->n)
-                zt_fail(e, "%s takes '%s' once", fn->name, name);
-            given = a->kw->e[i].v;
-            used++;
-        }
-        v[bound.n] = bind(e, fn, &x, given);
-    }
-    if (a->n > bound.n)
-        zt_fail(e, "%s takes no more than %d arguments", fn->name, bound.n);
-    if (a->kw && used < a->kw->n)
-        zt_fail(e, "%s takes no argument of this name", fn->name);
-    return fn->call(e, &bound);
-}
-
-const struct zt_builtin *zt_find_builtin(const struct zt_builtin *table, struct zt_val name)
-{
-    while (table->name && !zt_is(name, table->name))
-        table++;
-    return table->name ? table : NULL;
-}
 
 /* ---- tests ---------------------------------------------------------------------------------- */
 
@@ -135,30 +19,30 @@ static ZT_FN(t_kind, zt_bool(a->x >> a->self.kind & 1));
 static ZT_FN(t_string, zt_bool(a->self.kind == ZT_STR && !a->self.bytes));
 static ZT_FN(t_escaped, zt_bool(a->self.kind == ZT_STR && a->self.markup));
 static ZT_FN(t_bool, zt_bool(a->self.kind == ZT_BOOL && a->self.u.b == a->x));
-static ZT_FN(t_case, zt_bool(zt_str_is_case(zt_to_str(e, a->self), a->x)));
-static ZT_FN(t_order, zt_bool(zt_holds(e, a->x, a->self, a->v[0])));
-static ZT_FN(t_filter, zt_bool(a->self.kind == ZT_STR && zt_find_filter(a->self)));
-static ZT_FN(t_test, zt_bool(a->self.kind == ZT_STR && zt_find_test(a->self)));
-static ZT_FN(t_divisible, zt_bool(!zt_is_true(zt_binary(e, '%', a->self, a->v[0]))));
+static ZT_FN(t_case, zt_bool(zt_py_is_all(zt_py_self(e, a), (enum zt_py_class)a->x)));
+static ZT_FN(t_order, zt_bool(zt_py_holds(e, a->x, a->self, a->v[0])));
+static ZT_FN(t_filter, zt_bool(a->self.kind == ZT_STR && zt_py_find_filter(a->self)));
+static ZT_FN(t_test, zt_bool(a->self.kind == ZT_STR && zt_py_find_test(a->self)));
+static ZT_FN(t_divisible, zt_bool(!zt_py_is_true(zt_py_binary(e, '%', a->self, a->v[0]))));
 
 /* odd is remainder 1, even remainder 0 */
-static struct zt_val t_parity(struct zt_env *e, const struct zt_args *a)
+static struct zt_val t_parity(struct zt_env *e, const struct zt_py_args *a)
 {
-    struct zt_val rest = zt_binary(e, '%', a->self, zt_int(2, true));
+    struct zt_val rest = zt_py_binary(e, '%', a->self, zt_int(2, true));
 
-    return zt_bool(zt_is_equal(e, rest, zt_int(a->x, true)));
+    return zt_bool(zt_py_is_equal(e, rest, zt_int(a->x, true)));
 }
 
-static struct zt_val t_sameas(struct zt_env *e, const struct zt_args *a)
+static struct zt_val t_sameas(struct zt_env *e, const struct zt_py_args *a)
 {
     struct zt_val b = a->v[0];
     bool scalar = a->self.kind < ZT_LIST;
 
     return zt_bool(a->self.kind == b.kind &&
-                   (scalar ? zt_is_equal(e, a->self, b) : a->self.u.l == b.u.l));
+                   (scalar ? zt_py_is_equal(e, a->self, b) : a->self.u.l == b.u.l));
 }
 
-static const struct zt_builtin tests[] = {
+static const struct zt_py_fn tests[] = {
     {"defined", "", t_kind, ~KIND(UNDEF)},
     {"undefined", "", t_kind, KIND(UNDEF)},
     {"none", "", t_kind, KIND(NONE)},
@@ -174,8 +58,8 @@ static const struct zt_builtin tests[] = {
     {"false", "", t_bool, false},
     {"callable", "", t_kind, CALLABLES},
     {"escaped", "", t_escaped, 0},
-    {"lower", "", t_case, false},
-    {"upper", "", t_case, true},
+    {"lower", "", t_case, ZT_PY_LOWER},
+    {"upper", "", t_case, ZT_PY_UPPER},
     {"even", "", t_parity, 0},
     {"odd", "", t_parity, 1},
     {"divisibleby", "num", t_divisible, 0},
@@ -204,11 +88,11 @@ static const struct zt_builtin tests[] = {
 /* ---- global functions ----------------------------------------------------------------------- */
 
 /* start, stop, step */
-static struct zt_val g_range(struct zt_env *e, const struct zt_args *a)
+static struct zt_val g_range(struct zt_env *e, const struct zt_py_args *a)
 {
     enum { MAX_RANGE = 100000 }; /* the sandbox's */
     bool one = !ZT_IS_GIVEN(a->v[1]);
-    int64_t from = one ? 0 : a->v[0].u.i, to = one ? a->v[0].u.i : zt_need_int(e, a->v[1]);
+    int64_t from = one ? 0 : a->v[0].u.i, to = one ? a->v[0].u.i : zt_py_need_int(e, a->v[1]);
     int64_t step = a->v[2].u.i;
     uint64_t by = step > 0 ? (uint64_t)step : 0 - (uint64_t)step, n;
     struct zt_sb b = {.e = e};
@@ -232,7 +116,7 @@ static struct zt_val g_range(struct zt_env *e, const struct zt_args *a)
 }
 
 /* dict(mapping or pairs, key=value, ...) and namespace; x: the kind */
-static struct zt_val g_dict(struct zt_env *e, const struct zt_args *a)
+static struct zt_val g_dict(struct zt_env *e, const struct zt_py_args *a)
 {
     struct zt_dict *d = zt_dict_new(e), *from = NULL;
 
@@ -240,11 +124,11 @@ static struct zt_val g_dict(struct zt_env *e, const struct zt_args *a)
         zt_fail(e, "dict takes one argument and keywords");
     if (a->n && a->v[0].kind == ZT_DICT)
         from = a->v[0].u.d;
-    struct zt_list *l = a->n && !from ? zt_items(e, a->v[0]) : zt_list_new(e, 0);
+    struct zt_list *l = a->n && !from ? zt_py_items(e, a->v[0]) : zt_list_new(e, 0);
     for (size_t i = 0; from && i < from->n; i++)
         zt_dict_set(e, d, from->e[i].k, from->e[i].v);
     for (size_t i = 0; i < l->n; i++) {
-        struct zt_list *pair = zt_items(e, l->v[i]);
+        struct zt_list *pair = zt_py_items(e, l->v[i]);
         if (pair->n != 2)
             zt_fail(e, "dict needs pairs");
         zt_dict_set(e, d, pair->v[0], pair->v[1]);
@@ -254,7 +138,7 @@ static struct zt_val g_dict(struct zt_env *e, const struct zt_args *a)
     return zt_of_dict((enum zt_kind)a->x, d);
 }
 
-static struct zt_val g_cycler(struct zt_env *e, const struct zt_args *a)
+static struct zt_val g_cycler(struct zt_env *e, const struct zt_py_args *a)
 {
     if (a->n == 0)
         zt_fail(e, "a cycler needs values");
@@ -263,14 +147,14 @@ static struct zt_val g_cycler(struct zt_env *e, const struct zt_args *a)
 
 static ZT_FN(g_joiner, zt_of_list(ZT_JOINER, zt_tuple(e, a->v, 1).u.l));
 
-static struct zt_val g_raise_exception(struct zt_env *e, const struct zt_args *a)
+static struct zt_val g_raise_exception(struct zt_env *e, const struct zt_py_args *a)
 {
     zt_fail(e, "%s", zt_utf8(e, a->v[0]));
 }
 
 /* format: without what only Python has: microseconds (there are none) and the zone of a time that
  * has none. */
-static struct zt_val g_strftime_now(struct zt_env *e, const struct zt_args *a)
+static struct zt_val g_strftime_now(struct zt_env *e, const struct zt_py_args *a)
 {
     struct zt_val s = a->v[0];
     struct zt_sb b = {.e = e};
@@ -295,13 +179,13 @@ static struct zt_val g_strftime_now(struct zt_env *e, const struct zt_args *a)
     return zt_decode(e, text, n, trusted);
 }
 
-static struct zt_val g_lipsum(struct zt_env *e, const struct zt_args *a)
+static struct zt_val g_lipsum(struct zt_env *e, const struct zt_py_args *a)
 {
     (void)a;
     zt_fail(e, "lipsum makes random text, which no prompt can want");
 }
 
-static const struct zt_builtin globals[] = {
+static const struct zt_py_fn globals[] = {
     {"range", "start:i stop? step:i=1", g_range, 0},
     {"dict", NULL, g_dict, ZT_DICT},
     {"namespace", NULL, g_dict, ZT_NAMESPACE},
@@ -313,17 +197,12 @@ static const struct zt_builtin globals[] = {
     {0},
 };
 
-const struct zt_builtin *zt_find_test(struct zt_val name)
+const struct zt_py_fn *zt_py_find_test(struct zt_val name)
 {
-    return zt_find_builtin(tests, name);
+    return zt_py_find_in(tests, name);
 }
 
-const struct zt_builtin *zt_find_global(struct zt_val name)
+const struct zt_py_fn *zt_py_find_global(struct zt_val name)
 {
-    return zt_find_builtin(globals, name);
-}
-
-void zt_fail_unknown(struct zt_env *e, const struct zt_node *n)
-{
-    zt_fail(e, "unknown %s '%s'", n->type == ZT_N_FILTER ? "filter" : "test", zt_utf8(e, n->val));
+    return zt_py_find_in(globals, name);
 }

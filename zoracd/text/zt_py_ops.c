@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What Python's operators do with values: truth, equality, order, membership, arithmetic, indexes
  * and slices, and what it calls the types in its complaints. */
-#include "zoracd/text/zt_tmpl_internal.h"
+#include "zoracd/text/zt_py_internal.h"
 
 #include <math.h>
 #include <string.h>
 
-const char *zt_type_name(struct zt_val v)
+const char *zt_py_type_name(struct zt_val v)
 {
     static const char *const names[ZT_N_KINDS] = {
         [ZT_UNSET] = "nothing",    [ZT_UNDEF] = "Undefined",
@@ -24,12 +24,12 @@ const char *zt_type_name(struct zt_val v)
     return names[v.kind];
 }
 
-void zt_need_defined(struct zt_env *e, struct zt_val v)
+void zt_py_need_defined(struct zt_env *e, struct zt_val v)
 {
     if (v.kind != ZT_UNDEF)
         return;
     const char *name = zt_utf8(e, (struct zt_val){.n = v.n < 80 ? v.n : 80, .u.s = v.u.s});
-    const char *of = zt_type_name((struct zt_val){.kind = v.of});
+    const char *of = zt_py_type_name((struct zt_val){.kind = v.of});
     if (v.unsafe)
         zt_fail(e, "'%s' of %s is not allowed in a template", name, of);
     if (v.of == ZT_UNSET)
@@ -37,19 +37,19 @@ void zt_need_defined(struct zt_env *e, struct zt_val v)
     zt_fail(e, "%s has no element '%s'", of, name);
 }
 
-int64_t zt_need_int(struct zt_env *e, struct zt_val v)
+int64_t zt_py_need_int(struct zt_env *e, struct zt_val v)
 {
-    zt_need_defined(e, v);
+    zt_py_need_defined(e, v);
     if (v.kind != ZT_INT && v.kind != ZT_BOOL)
-        zt_fail(e, "expected an integer, got %s", zt_type_name(v));
+        zt_fail(e, "expected an integer, got %s", zt_py_type_name(v));
     return v.kind == ZT_INT ? v.u.i : v.u.b;
 }
 
-struct zt_val zt_need_str(struct zt_env *e, struct zt_val v)
+struct zt_val zt_py_need_str(struct zt_env *e, struct zt_val v)
 {
-    zt_need_defined(e, v);
+    zt_py_need_defined(e, v);
     if (v.kind != ZT_STR)
-        zt_fail(e, "expected a string, got %s", zt_type_name(v));
+        zt_fail(e, "expected a string, got %s", zt_py_type_name(v));
     return v;
 }
 
@@ -58,7 +58,7 @@ static bool is_list(struct zt_val v)
     return v.kind >= ZT_LIST && v.kind <= ZT_ITER;
 }
 
-bool zt_is_true(struct zt_val v)
+bool zt_py_is_true(struct zt_val v)
 {
     if (v.kind <= ZT_NONE)
         return false;
@@ -91,7 +91,7 @@ static bool is_equal_items(struct zt_env *e, struct zt_val a, struct zt_val b)
     if (a.u.l->n != b.u.l->n)
         return false;
     for (size_t i = 0; i < a.u.l->n; i++)
-        if (!zt_is_equal(e, a.u.l->v[i], b.u.l->v[i]))
+        if (!zt_py_is_equal(e, a.u.l->v[i], b.u.l->v[i]))
             return false;
     return true;
 }
@@ -102,13 +102,13 @@ static bool is_equal_dict(struct zt_env *e, const struct zt_dict *a, const struc
         return false;
     for (size_t i = 0; i < a->n; i++) {
         const struct zt_val *v = zt_dict_get(e, b, a->e[i].k);
-        if (!v || !zt_is_equal(e, a->e[i].v, *v))
+        if (!v || !zt_py_is_equal(e, a->e[i].v, *v))
             return false;
     }
     return true;
 }
 
-bool zt_is_equal(struct zt_env *e, struct zt_val a, struct zt_val b)
+bool zt_py_is_equal(struct zt_env *e, struct zt_val a, struct zt_val b)
 {
     bool is;
 
@@ -143,34 +143,34 @@ static bool is_less(struct zt_env *e, struct zt_val a, struct zt_val b)
     if (a.kind == b.kind && (a.kind == ZT_LIST || a.kind == ZT_TUPLE)) {
         const struct zt_list *x = a.u.l, *y = b.u.l;
         size_t i = 0;
-        while (i < x->n && i < y->n && zt_is_equal(e, x->v[i], y->v[i]))
+        while (i < x->n && i < y->n && zt_py_is_equal(e, x->v[i], y->v[i]))
             i++;
         zt_enter(e);
         is = i < x->n && i < y->n ? is_less(e, x->v[i], y->v[i]) : x->n < y->n;
         zt_leave(e);
         return is;
     }
-    zt_need_defined(e, a);
-    zt_need_defined(e, b);
-    zt_fail(e, "%s and %s have no order", zt_type_name(a), zt_type_name(b));
+    zt_py_need_defined(e, a);
+    zt_py_need_defined(e, b);
+    zt_fail(e, "%s and %s have no order", zt_py_type_name(a), zt_py_type_name(b));
 }
 
 static bool is_in(struct zt_env *e, struct zt_val item, struct zt_val in)
 {
     if (in.kind == ZT_STR)
-        return zt_find(e, in, 0, in.n, zt_need_str(e, item), false) != SIZE_MAX;
+        return zt_py_find(e, in, 0, in.n, zt_py_need_str(e, item), false) != SIZE_MAX;
     if (in.kind == ZT_DICT)
         return zt_dict_get(e, in.u.d, item) != NULL;
-    struct zt_list *l = zt_items(e, in);
+    struct zt_list *l = zt_py_items(e, in);
     for (size_t i = 0; i < l->n; i++) {
         zt_step(e, 1);
-        if (zt_is_equal(e, l->v[i], item))
+        if (zt_py_is_equal(e, l->v[i], item))
             return true;
     }
     return false;
 }
 
-bool zt_holds(struct zt_env *e, int op, struct zt_val a, struct zt_val b)
+bool zt_py_holds(struct zt_env *e, int op, struct zt_val a, struct zt_val b)
 {
     switch (op) {
     case ZT_IN:
@@ -178,26 +178,26 @@ bool zt_holds(struct zt_env *e, int op, struct zt_val a, struct zt_val b)
         return is_in(e, a, b) == (op == ZT_IN);
     case ZT_EQ:
     case ZT_NE:
-        return zt_is_equal(e, a, b) == (op == ZT_EQ);
+        return zt_py_is_equal(e, a, b) == (op == ZT_EQ);
     case '<':
         return is_less(e, a, b);
     case '>':
         return is_less(e, b, a);
     case ZT_LE: /* with not-a-number neither holds, so that negating > would be wrong */
-        return is_less(e, a, b) || zt_is_equal(e, a, b);
+        return is_less(e, a, b) || zt_py_is_equal(e, a, b);
     default:
-        return is_less(e, b, a) || zt_is_equal(e, a, b);
+        return is_less(e, b, a) || zt_py_is_equal(e, a, b);
     }
 }
 
 /* ---- iteration ------------------------------------------------------------------------------ */
 
-struct zt_list *zt_items(struct zt_env *e, struct zt_val v)
+struct zt_list *zt_py_items(struct zt_env *e, struct zt_val v)
 {
     if (is_list(v) && v.kind != ZT_ITER)
         return v.u.l;
     if (v.kind > ZT_DICT || (v.kind < ZT_STR && v.kind != ZT_UNDEF))
-        zt_fail(e, "%s is not iterable", zt_type_name(v));
+        zt_fail(e, "%s is not iterable", zt_py_type_name(v));
     struct zt_list *l = zt_list_new(e, v.kind == ZT_STR ? v.n : v.kind == ZT_DICT ? v.u.d->n : 0);
     if (v.kind == ZT_ITER) {
         l->v = v.u.l->v + v.u.l->pos;
@@ -211,7 +211,7 @@ struct zt_list *zt_items(struct zt_env *e, struct zt_val v)
     return l;
 }
 
-size_t zt_length(struct zt_env *e, struct zt_val v)
+size_t zt_py_len(struct zt_env *e, struct zt_val v)
 {
     if (v.kind == ZT_STR || v.kind == ZT_UNDEF)
         return v.kind == ZT_STR ? v.n : 0;
@@ -220,7 +220,7 @@ size_t zt_length(struct zt_env *e, struct zt_val v)
     if (v.kind == ZT_LOOP)
         return v.u.loop->items->n;
     if (!is_list(v) || v.kind == ZT_ITER)
-        zt_fail(e, "%s has no length", zt_type_name(v));
+        zt_fail(e, "%s has no length", zt_py_type_name(v));
     return v.u.l->n;
 }
 
@@ -320,7 +320,7 @@ static struct zt_val repeat(struct zt_env *e, struct zt_val v, int64_t n)
     struct zt_sb b = {.e = e};
 
     if (v.kind == ZT_STR) {
-        zt_add_times(&b, v, n);
+        zt_py_add_times(&b, v, n);
         return zt_markup(zt_take(&b), v.markup);
     }
     for (; n > 0 && v.u.l->n; n--)
@@ -333,7 +333,7 @@ static struct zt_val add_sequences(struct zt_env *e, struct zt_val a, struct zt_
     bool markup = a.markup || b.markup;
 
     if (a.kind == ZT_STR && markup)
-        return zt_markup(zt_concat(e, zt_escape(e, a), zt_escape(e, b)), true);
+        return zt_markup(zt_concat(e, zt_py_escape(e, a), zt_py_escape(e, b)), true);
     if (a.kind == ZT_STR)
         return zt_concat(e, a, b);
     struct zt_list *l = zt_list_new(e, a.u.l->n + b.u.l->n);
@@ -342,42 +342,44 @@ static struct zt_val add_sequences(struct zt_env *e, struct zt_val a, struct zt_
     return zt_of_list(a.kind, l);
 }
 
-struct zt_val zt_binary(struct zt_env *e, int op, struct zt_val a, struct zt_val b)
+struct zt_val zt_py_binary(struct zt_env *e, int op, struct zt_val a, struct zt_val b)
 {
     bool trusted = a.trusted && b.trusted;
 
     if (op == '~') {
-        a = zt_to_str(e, a);
-        b = zt_to_str(e, b);
+        a = zt_py_str(e, a);
+        b = zt_py_str(e, b);
         return e->autoescape ? add_sequences(e, a, b) : zt_concat(e, a, b);
     }
     if (is_number(a) && is_number(b)) {
         bool divides = op == '/' || op == '%' || op == ZT_FLOORDIV;
-        if ((divides && !zt_is_true(b)) || (op == ZT_POW && !zt_is_true(a) && as_float(b) < 0))
+        if ((divides && !zt_py_is_true(b)) ||
+            (op == ZT_POW && !zt_py_is_true(a) && as_float(b) < 0))
             zt_fail(e, "division by zero");
         if (a.kind == ZT_FLOAT || b.kind == ZT_FLOAT)
             return float_binary(e, op, (double)as_float(a), (double)as_float(b), trusted);
-        return int_binary(e, op, zt_need_int(e, a), zt_need_int(e, b), trusted);
+        return int_binary(e, op, zt_py_need_int(e, a), zt_py_need_int(e, b), trusted);
     }
     if (op == '+' && a.kind == b.kind && is_sequence(a))
         return add_sequences(e, a, b);
     if (op == '%' && a.kind == ZT_STR)
-        return zt_format_percent(e, a, b);
+        return zt_py_percent(e, a, b);
     if (op == '*' && is_sequence(a) && (b.kind == ZT_INT || b.kind == ZT_BOOL))
-        return repeat(e, a, zt_need_int(e, b));
+        return repeat(e, a, zt_py_need_int(e, b));
     if (op == '*' && is_sequence(b) && (a.kind == ZT_INT || a.kind == ZT_BOOL))
-        return repeat(e, b, zt_need_int(e, a));
-    zt_need_defined(e, a);
-    zt_need_defined(e, b);
+        return repeat(e, b, zt_py_need_int(e, a));
+    zt_py_need_defined(e, a);
+    zt_py_need_defined(e, b);
     const char *name = op == ZT_POW ? "**" : op == ZT_FLOORDIV ? "//" : (char[]){(char)op, 0};
-    zt_fail(e, "'%s' cannot be computed of %s and %s", name, zt_type_name(a), zt_type_name(b));
+    zt_fail(e, "'%s' cannot be computed of %s and %s", name, zt_py_type_name(a),
+            zt_py_type_name(b));
 }
 
-struct zt_val zt_sign(struct zt_env *e, struct zt_val v, int sign)
+struct zt_val zt_py_sign(struct zt_env *e, struct zt_val v, int sign)
 {
     if (v.kind == ZT_FLOAT)
         return zt_float(sign == '-' ? -v.u.f : v.u.f, v.trusted);
-    return int_binary(e, sign, 0, zt_need_int(e, v), v.trusted);
+    return int_binary(e, sign, 0, zt_py_need_int(e, v), v.trusted);
 }
 
 /* ---- indexes and slices --------------------------------------------------------------------- */
@@ -387,21 +389,21 @@ static bool is_indexed(struct zt_val v)
     return is_sequence(v) || v.kind == ZT_RANGE;
 }
 
-struct zt_val zt_get_item(struct zt_env *e, struct zt_val v, struct zt_val k)
+struct zt_val zt_py_item(struct zt_env *e, struct zt_val v, struct zt_val k)
 {
-    zt_need_defined(e, v);
+    zt_py_need_defined(e, v);
     if (v.kind == ZT_DICT || v.kind == ZT_NAMESPACE) {
         bool hashable = k.kind != ZT_LIST && k.kind != ZT_DICT;
         const struct zt_val *at = hashable ? zt_dict_get(e, v.u.d, k) : NULL;
         if (at)
             return *at;
     } else if (is_indexed(v) && (k.kind == ZT_INT || k.kind == ZT_BOOL)) {
-        int64_t n = (int64_t)zt_length(e, v), i = zt_need_int(e, k);
+        int64_t n = (int64_t)zt_py_len(e, v), i = zt_py_need_int(e, k);
         i += i < 0 ? n : 0;
         if (i >= 0 && i < n)
             return v.kind == ZT_STR ? zt_sub(v, (size_t)i, (size_t)i + 1) : v.u.l->v[i];
     }
-    return zt_undef(v.kind, zt_to_str(e, k));
+    return zt_undef(v.kind, zt_py_str(e, k));
 }
 
 static bool is_bound(struct zt_val v)
@@ -416,20 +418,20 @@ static int64_t slice_bound(struct zt_env *e, struct zt_val v, int64_t n, int64_t
 
     if (v.kind == ZT_NONE || v.kind == ZT_UNSET)
         return is_end == (step > 0) ? high : low;
-    int64_t i = zt_need_int(e, v);
+    int64_t i = zt_py_need_int(e, v);
     if (i < 0)
         i = i < -n ? low : i + n;
     return i < low ? low : i > high ? high : i;
 }
 
-struct zt_val zt_get_slice(struct zt_env *e, struct zt_val v, struct zt_val from, struct zt_val to,
-                           struct zt_val step_val)
+struct zt_val zt_py_slice(struct zt_env *e, struct zt_val v, struct zt_val from, struct zt_val to,
+                          struct zt_val step_val)
 {
-    zt_need_defined(e, v);
+    zt_py_need_defined(e, v);
     if (!is_indexed(v) || !is_bound(from) || !is_bound(to) || !is_bound(step_val))
-        zt_fail(e, "%s has no such slice", zt_type_name(v));
+        zt_fail(e, "%s has no such slice", zt_py_type_name(v));
     bool has_step = step_val.kind != ZT_NONE && step_val.kind != ZT_UNSET;
-    int64_t step = has_step ? zt_need_int(e, step_val) : 1, n = (int64_t)zt_length(e, v);
+    int64_t step = has_step ? zt_py_need_int(e, step_val) : 1, n = (int64_t)zt_py_len(e, v);
     if (step == 0)
         zt_fail(e, "a slice with step 0");
     int64_t i = slice_bound(e, from, n, step, false), end = slice_bound(e, to, n, step, true);
@@ -450,7 +452,7 @@ struct zt_val zt_get_slice(struct zt_env *e, struct zt_val v, struct zt_val from
     return zt_of_list(v.kind == ZT_RANGE ? ZT_LIST : v.kind, l);
 }
 
-struct zt_val zt_reversed(struct zt_env *e, struct zt_val v)
+struct zt_val zt_py_reversed(struct zt_env *e, struct zt_val v)
 {
-    return zt_get_slice(e, v, ZT_NO_VALUE, ZT_NO_VALUE, zt_int(-1, true));
+    return zt_py_slice(e, v, ZT_NO_VALUE, ZT_NO_VALUE, zt_int(-1, true));
 }

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of Python's library share (zt_py.h names them). */
+#ifndef ZORACD_TEXT_ZT_PY_INTERNAL_H
+#define ZORACD_TEXT_ZT_PY_INTERNAL_H
+
+#include "zoracd/text/zt_py.h"
+
+/* ---- how functions are declared ------------------------------------------------------------- */
+
+/* A filter, test, method or global function. params: parameters with a blank between them, each
+ * "name[:kind][=default|?|!]". kind: s a string, t anything as its text, i an integer, b a truth
+ * value; without one any value. '?': may be left out or None, '!': may be left out, then ZT_UNSET.
+ * In a default string '_' stands for a blank. NULL: the function takes what is given. */
+struct zt_py_fn {
+    const char *name, *params;
+    struct zt_val (*call)(struct zt_env *, const struct zt_py_args *); /* NULL: refused */
+    int x; /* which of several that share a function */
+};
+
+/* A function whose body is one expression of e and a. */
+#define ZT_FN(name, value)                                           \
+    struct zt_val name(struct zt_env *e, const struct zt_py_args *a) \
+    {                                                                \
+        (void)e, (void)a;                                            \
+        return value;                                                \
+    }
+
+/* The first of this name in a table that ends with a name of NULL; NULL if it is not there. */
+const struct zt_py_fn *zt_py_find_in(const struct zt_py_fn *table, struct zt_val name);
+/* What a filter or method works on, as a string. */
+static inline struct zt_val zt_py_self(struct zt_env *e, const struct zt_py_args *a)
+{
+    return zt_py_str(e, a->self);
+}
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+/* len(); fails where there is none. */
+size_t zt_py_len(struct zt_env *e, struct zt_val v);
+int64_t zt_py_need_int(struct zt_env *e, struct zt_val v);
+/* The whole backwards. */
+struct zt_val zt_py_reversed(struct zt_env *e, struct zt_val v);
+struct zt_val zt_py_repr(struct zt_env *e, struct zt_val v);
+/* The shortest digits that give f back, in Python's notation. */
+void zt_py_write_float(char *text, size_t cap, double f);
+/* (key, value) of all. */
+struct zt_list *zt_py_pairs(struct zt_env *e, const struct zt_dict *d);
+/* With the keys in order. */
+struct zt_dict *zt_py_sorted_dict(struct zt_env *e, const struct zt_dict *d);
+
+/* ---- characters and strings ----------------------------------------------------------------- */
+
+/* What a character can be, and a string whose characters all are; the last three are of strings
+ * only, whose cased letters are upper, lower, or each word's first upper and the others lower. */
+enum zt_py_class {
+    ZT_PY_SPACE,
+    ZT_PY_ASCII,
+    ZT_PY_PRINTABLE,
+    ZT_PY_ALPHA,
+    ZT_PY_ALNUM,
+    ZT_PY_DECIMAL,
+    ZT_PY_DIGIT,
+    ZT_PY_NUMERIC,
+    ZT_PY_UPPER,
+    ZT_PY_LOWER,
+    ZT_PY_TITLE
+};
+bool zt_py_is_of(uint32_t c, enum zt_py_class class);
+bool zt_py_is_all(struct zt_val s, enum zt_py_class class);
+enum zt_py_letters { ZT_UPPER, ZT_LOWER, ZT_TITLE, ZT_CAPITALIZE, ZT_SWAPCASE, ZT_CASEFOLD };
+struct zt_val zt_py_in_case(struct zt_env *e, struct zt_val s, enum zt_py_letters to);
+
+/* fill n times, which counts as work; none for n < 0. */
+void zt_py_add_times(struct zt_sb *b, struct zt_val fill, int64_t n);
+/* Where sub begins in from .. to of s, first or last; SIZE_MAX if it does not. */
+size_t zt_py_find(struct zt_env *e, struct zt_val s, size_t from, size_t to, struct zt_val sub,
+                  bool last);
+/* s without the characters of set (ZT_UNSET: white space) at its sides; its words; its lines, with
+ * their ends if keep; the strings of l with sep between them. */
+enum zt_py_side { ZT_LEFT = 1, ZT_RIGHT = 2, ZT_BOTH = 3 };
+struct zt_val zt_py_strip(struct zt_val s, struct zt_val set, enum zt_py_side sides);
+struct zt_list *zt_py_words(struct zt_env *e, struct zt_val s);
+struct zt_list *zt_py_lines(struct zt_env *e, struct zt_val s, bool keep);
+struct zt_val zt_py_joined(struct zt_env *e, const struct zt_list *l, struct zt_val sep);
+/* fmt % args. */
+struct zt_val zt_py_percent(struct zt_env *e, struct zt_val fmt, struct zt_val args);
+
+/* ---- functions that tables of other files name ---------------------------------------------- */
+
+typedef struct zt_val zt_py_call_fn(struct zt_env *e, const struct zt_py_args *a);
+zt_py_call_fn zt_py_case, zt_py_m_strip, zt_py_pad, zt_py_replace, zt_py_braces, zt_py_tojson,
+    zt_py_pprint;
+extern const struct zt_py_fn zt_py_str_methods[], zt_py_number_filters[], zt_py_text_filters[];
+
+#endif

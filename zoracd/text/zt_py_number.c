@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* int(), float() and the number filters. */
+#include "zoracd/text/zt_py_internal.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct zt_val zt_py_number(struct zt_env *e, const char *text, char **ret_end)
+{
+    const char *digits = text + (*text == '-');
+    char kind = *digits == '0' ? (char)(digits[1] | 0x20) : '\0';
+    int base = kind == 'x' ? 16 : kind == 'o' ? 8 : kind == 'b' ? 2 : 10;
+    size_t n = strspn(digits, "0123456789");
+    bool fraction = digits[n] == '.' && isdigit((unsigned char)digits[n + 1]);
+    struct zt_val v;
+
+    if (n == 0)
+        return ZT_NO_VALUE;
+    n += fraction ? 1 + strspn(digits + n + 1, "0123456789") : 0;
+    size_t exp = n + 1 + (digits[n] && (digits[n + 1] == '-' || digits[n + 1] == '+'));
+    bool exponent = (digits[n] | 0x20) == 'e' && isdigit((unsigned char)digits[exp]);
+    if (base == 10 && (fraction || exponent))
+        return zt_float(strtod(text, ret_end), false);
+    errno = 0;
+    v = zt_int(strtoll(base == 10 ? text : digits + 2, ret_end, base), false);
+    if (*ret_end == digits + 2 - (base == 10 ? 2 : 0) ||
+        (base == 10 && *digits == '0' && strspn(digits, "0") < n))
+        return ZT_NO_VALUE;
+    if (errno == ERANGE && base != 10)
+        zt_fail(e, "a number that does not fit 64 bits");
+    if (errno == ERANGE) {
+        v = zt_decode(e, text, (size_t)(*ret_end - text), false);
+        v.kind = ZT_BIG;
+    }
+    return v;
+}
+
+/* ---- numbers -------------------------------------------------------------------------------- */
+
+static struct zt_val f_abs(struct zt_env *e, const struct zt_py_args *a)
+{
+    if (a->self.kind == ZT_FLOAT)
+        return zt_float(fabs(a->self.u.f), a->self.trusted);
+    return zt_py_sign(e, a->self, zt_py_need_int(e, a->self) < 0 ? '-' : '+');
+}
+
+/* The text of a number without white space and underscores; NULL if it is no such text. */
+static char *number_text(struct zt_env *e, struct zt_val s)
+{
+    char *text = zt_utf8(e, zt_py_strip(s, ZT_NO_VALUE, ZT_BOTH)), *to = text;
+
+    for (const char *p = text; *p; p++) {
+        if (*p == '_' && (p == text || !p[1] || p[-1] == '_'))
+            return NULL;
+        if (*p != '_')
+            *to++ = *p;
+    }
+    *to = '\0';
+    return *text ? text : NULL;
+}
+
+/* float(v); false if it has no number. */
+static bool parse_float(struct zt_env *e, struct zt_val v, double *ret)
+{
+    char *end, *text;
+
+    zt_py_need_defined(e, v);
+    if (v.kind == ZT_FLOAT || v.kind == ZT_INT || v.kind == ZT_BOOL) {
+        *ret = v.kind == ZT_FLOAT ? v.u.f : (double)zt_py_need_int(e, v);
+        return true;
+    }
+    text = v.kind == ZT_STR || v.kind == ZT_BIG ? number_text(e, v) : NULL;
+    if (!text || strpbrk(text, "xX("))
+        return false;
+    *ret = strtod(text, &end);
+    return *end == '\0';
+}
+
+/* int(text, base) as Python has it; false if it is none. */
+static bool parse_int(struct zt_env *e, struct zt_val s, int64_t base, int64_t *ret)
+{
+    char *end, *text = s.kind == ZT_STR ? number_text(e, s) : NULL;
+
+    if (!text || (base != 0 && (base < 2 || base > 36)))
+        return false;
+    char *digits = text + (*text == '-' || *text == '+');
+    char prefix = digits[0] == '0' ? (char)(digits[1] | 0x20) : '\0';
+    if ((prefix == 'b' && base == 2) || (prefix == 'o' && base == 8))
+        memmove(digits, digits + 2, strlen(digits + 2) + 1);
+    errno = 0;
+    *ret = strtoll(text, &end, (int)base);
+    if (errno == ERANGE)
+        zt_fail(e, "an integer that does not fit 64 bits");
+    return *end == '\0' && end > digits;
+}
+
+/* default, base */
+static struct zt_val f_int(struct zt_env *e, const struct zt_py_args *a)
+{
+    int64_t i;
+    double f;
+
+    if (a->self.kind == ZT_BIG)
+        return a->self;
+    if (a->self.kind == ZT_INT || a->self.kind == ZT_BOOL)
+        return zt_int(zt_py_need_int(e, a->self), a->self.trusted);
+    if (parse_int(e, a->self, a->v[1].u.i, &i))
+        return zt_int(i, false);
+    if (!parse_float(e, a->self, &f) || isnan(f) || isinf(f))
+        return ZT_IS_GIVEN(a->v[0]) ? a->v[0] : zt_int(0, true);
+    if (fabs(f) >= 0x1p63)
+        zt_fail(e, "an integer that does not fit 64 bits");
+    return zt_int((int64_t)f, a->self.trusted);
+}
+
+/* default */
+static struct zt_val f_float(struct zt_env *e, const struct zt_py_args *a)
+{
+    double f;
+
+    if (parse_float(e, a->self, &f))
+        return zt_float(f, a->self.trusted);
+    return ZT_IS_GIVEN(a->v[0]) ? a->v[0] : zt_float(0, true);
+}
+
+/* precision, method */
+static struct zt_val f_round(struct zt_env *e, const struct zt_py_args *a)
+{
+    int64_t precision = a->v[0].u.i;
+    bool is_int = a->self.kind != ZT_FLOAT, is_ceil = zt_is(a->v[1], "ceil");
+    double f, scale = pow(10, (double)precision);
+    char text[512];
+
+    if (a->self.kind == ZT_STR || !parse_float(e, a->self, &f))
+        zt_fail(e, "round needs a number, got %s", zt_py_type_name(a->self));
+    if (is_ceil || zt_is(a->v[1], "floor")) {
+        f = is_ceil ? ceil(f * scale) : floor(f * scale);
+        return zt_float(f / scale, a->self.trusted);
+    }
+    if (!zt_is(a->v[1], "common"))
+        zt_fail(e, "round by \"common\", \"ceil\" or \"floor\"");
+    if (precision < 0) {
+        scale = pow(10, -(double)precision);
+        f = nearbyint(f / scale) * scale;
+    } else if (!is_int && precision < 20 && !isinf(f) && !isnan(f)) {
+        /* the decimal that is nearest to the exact value, as printf finds it */
+        snprintf(text, sizeof text, "%.*f", (int)precision, f);
+        f = strtod(text, NULL);
+    }
+    if (is_int && precision >= 0)
+        return zt_int(zt_py_need_int(e, a->self), a->self.trusted);
+    return is_int ? zt_int((int64_t)f, a->self.trusted) : zt_float(f, a->self.trusted);
+}
+
+/* binary */
+static struct zt_val f_filesizeformat(struct zt_env *e, const struct zt_py_args *a)
+{
+    static const char units[] = "kMGTPEZY";
+    bool binary = a->v[0].u.b;
+    double f, base = binary ? 1024 : 1000, unit = base * base;
+    struct zt_sb b = {.e = e};
+    int i = 0;
+
+    if (!parse_float(e, a->self, &f))
+        zt_fail(e, "filesizeformat needs a number");
+    for (; f >= unit && i < 7; i++)
+        unit *= base;
+    if (f < base)
+        zt_addf(&b, a->self.trusted, "%.0f Byte%s", trunc(f) + 0.0, f == 1 ? "" : "s");
+    else
+        zt_addf(&b, a->self.trusted, "%.1f %c%sB", base * f / unit,
+                binary && i == 0 ? 'K' : units[i], binary ? "i" : "");
+    return zt_take(&b);
+}
+
+const struct zt_py_fn zt_py_number_filters[] = {
+    {"abs", "", f_abs, 0},
+    {"filesizeformat", "binary:b", f_filesizeformat, 0},
+    {"float", "default!", f_float, 0},
+    {"int", "default! base:i=10", f_int, 0},
+    {"round", "precision:i=0 method:s=common", f_round, 0},
+    {0},
+};

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/* The methods of Python's str, and what other files make of strings with them. They take what they
+ * work on through str(), so that the filters of the same name are the same functions. Each
+ * character of a result is as trusted as the one it came from. */
+#include "zoracd/text/zt_py_internal.h"
+
+/* ---- parts of strings ----------------------------------------------------------------------- */
+
+size_t zt_py_find(struct zt_env *e, struct zt_val s, size_t from, size_t to, struct zt_val sub,
+                  bool last)
+{
+    if (from > to || sub.n > to - from)
+        return SIZE_MAX;
+    zt_step(e, 1 + (to - from) / 64);
+    for (size_t k = 0, n = to - from - sub.n; k <= n; k++) {
+        size_t at = last ? to - sub.n - k : from + k, i = 0;
+        while (i < sub.n && zt_char(s, at + i) == zt_char(sub, i))
+            i++;
+        if (i == sub.n)
+            return at;
+        if (i > 64)
+            zt_step(e, i / 64);
+    }
+    return SIZE_MAX;
+}
+
+void zt_py_add_times(struct zt_sb *b, struct zt_val fill, int64_t n)
+{
+    for (; n > 0 && fill.n; n--) {
+        zt_step(b->e, 1);
+        zt_add(b, fill);
+    }
+}
+
+/* ---- strip, split and join ------------------------------------------------------------------ */
+
+static bool is_stripped(uint32_t c, struct zt_val set)
+{
+    for (size_t i = 0; ZT_IS_GIVEN(set) && i < set.n; i++)
+        if (zt_char(set, i) == c)
+            return true;
+    return !ZT_IS_GIVEN(set) && zt_py_is_space(c);
+}
+
+struct zt_val zt_py_strip(struct zt_val s, struct zt_val set, enum zt_py_side sides)
+{
+    size_t from = 0, to = s.n;
+
+    while ((sides & ZT_LEFT) && from < to && is_stripped(zt_char(s, from), set))
+        from++;
+    while ((sides & ZT_RIGHT) && to > from && is_stripped(zt_char(s, to - 1), set))
+        to--;
+    return zt_sub(s, from, to);
+}
+
+ZT_FN(zt_py_m_strip, zt_py_strip(zt_py_self(e, a), a->v[0], (enum zt_py_side)a->x));
+ZT_FN(zt_py_case, zt_py_in_case(e, zt_py_self(e, a), (enum zt_py_letters)a->x));
+static ZT_FN(m_is, zt_bool(zt_py_is_all(zt_py_self(e, a), (enum zt_py_class)a->x)));
+
+/* The next separator of s, first or last (right): an empty sep means a run of white space. */
+static bool next_sep(struct zt_env *e, struct zt_val s, struct zt_val sep, bool right,
+                     size_t *ret_at, size_t *ret_end)
+{
+    size_t i = 0;
+
+    if (sep.n) {
+        *ret_at = zt_py_find(e, s, 0, s.n, sep, right);
+        *ret_end = *ret_at + sep.n;
+        return *ret_at != SIZE_MAX;
+    }
+    while (i < s.n && !zt_py_is_space(zt_char(s, right ? s.n - 1 - i : i)))
+        i++;
+    if (i == s.n)
+        return false;
+    *ret_at = right ? zt_py_strip(zt_sub(s, 0, s.n - i), sep, ZT_RIGHT).n : i;
+    *ret_end = right ? s.n - i : s.n - zt_py_strip(zt_sub(s, i, s.n), sep, ZT_LEFT).n;
+    return true;
+}
+
+/* The parts of s between at most max separators (-1: all) from the left or the right; sep ZT_UNSET:
+ * runs of white space, and none at the ends. */
+static struct zt_list *split(struct zt_env *e, struct zt_val s, struct zt_val sep, int64_t max,
+                             bool right)
+{
+    struct zt_list *l = zt_list_new(e, 4);
+    bool words = !ZT_IS_GIVEN(sep);
+    size_t at, end;
+
+    if (!words && !sep.n)
+        zt_fail(e, "an empty separator");
+    if (words)
+        s = zt_py_strip(s, sep, max < 0 ? ZT_BOTH : right ? ZT_RIGHT : ZT_LEFT);
+    for (; max != 0 && next_sep(e, s, sep, right, &at, &end); max--) {
+        if (words && (right ? at == 0 : end == s.n)) { /* white space at the far end */
+            s = right ? zt_sub(s, end, s.n) : zt_sub(s, 0, at);
+            break;
+        }
+        zt_step(e, 1);
+        zt_push(e, l, right ? zt_sub(s, end, s.n) : zt_sub(s, 0, at));
+        s = right ? zt_sub(s, 0, at) : zt_sub(s, end, s.n);
+    }
+    if (s.n || !words)
+        zt_push(e, l, s);
+    return right ? zt_py_reversed(e, zt_of_list(ZT_LIST, l)).u.l : l;
+}
+
+struct zt_list *zt_py_words(struct zt_env *e, struct zt_val s)
+{
+    return split(e, s, ZT_NO_VALUE, -1, false);
+}
+
+static ZT_FN(m_split, zt_of_list(ZT_LIST, split(e, zt_py_self(e, a), a->v[0], a->v[1].u.i, a->x)));
+
+struct zt_list *zt_py_lines(struct zt_env *e, struct zt_val s, bool keep)
+{
+    struct zt_list *l = zt_list_new(e, 4);
+    size_t start = 0;
+
+    for (size_t i = 0, end; i < s.n; i = end) {
+        uint32_t c = zt_char(s, i);
+        end = i + 1 + (c == '\r' && i + 1 < s.n && zt_char(s, i + 1) == '\n');
+        if (!((c >= 10 && c <= 13) || (c >= 0x1c && c <= 0x1e) || c == 0x85 || c == 0x2028 ||
+              c == 0x2029))
+            continue;
+        zt_step(e, 1);
+        zt_push(e, l, zt_sub(s, start, keep ? end : i));
+        start = end;
+    }
+    if (start < s.n)
+        zt_push(e, l, zt_sub(s, start, s.n));
+    return l;
+}
+
+static ZT_FN(m_splitlines, zt_of_list(ZT_LIST, zt_py_lines(e, zt_py_self(e, a), a->v[0].u.b)));
+
+/* x: the last separator */
+static struct zt_val m_partition(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_val s = zt_py_self(e, a);
+    size_t at = zt_py_find(e, s, 0, s.n, a->v[0], a->x), end = at + a->v[0].n;
+
+    if (!a->v[0].n)
+        zt_fail(e, "an empty separator");
+    if (at == SIZE_MAX)
+        at = end = a->x ? 0 : s.n;
+    struct zt_val parts[] = {zt_sub(s, 0, at), zt_sub(s, at, end), zt_sub(s, end, s.n)};
+    return zt_tuple(e, parts, 3);
+}
+
+struct zt_val zt_py_replace(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_val s = zt_py_self(e, a), old = a->v[0], by = a->v[1];
+    int64_t count = a->v[2].u.i;
+    struct zt_sb b = {.e = e};
+    size_t from = 0, at;
+
+    if (s.markup) {
+        old = zt_py_escape(e, old);
+        by = zt_py_escape(e, by);
+    }
+    for (; count != 0 && (at = zt_py_find(e, s, from, s.n, old, false)) != SIZE_MAX; count--) {
+        zt_step(e, 1);
+        zt_add(&b, zt_sub(s, from, at));
+        zt_add(&b, by);
+        from = at + old.n;
+        if (old.n == 0 && from == s.n)
+            break;
+        if (old.n == 0) /* nothing stands before each character and at the end */
+            zt_add_char(&b, s.u.s[from++]);
+    }
+    zt_add(&b, zt_sub(s, from, s.n));
+    return zt_markup(zt_take(&b), s.markup);
+}
+
+struct zt_val zt_py_joined(struct zt_env *e, const struct zt_list *l, struct zt_val sep)
+{
+    struct zt_sb b = {.e = e};
+
+    for (size_t i = 0; i < l->n; i++) {
+        zt_step(e, 1);
+        if (i)
+            zt_add(&b, sep);
+        zt_add(&b, l->v[i]);
+    }
+    return zt_take(&b);
+}
+
+static struct zt_val m_join(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_val s = zt_py_self(e, a);
+    struct zt_list *l = zt_py_items(e, a->v[0]), *out = zt_list_new(e, l->n);
+
+    for (size_t i = 0; i < l->n; i++)
+        zt_push(e, out,
+                s.markup ? zt_py_escape(e, zt_py_str(e, l->v[i])) : zt_py_need_str(e, l->v[i]));
+    return zt_markup(zt_py_joined(e, out, s), s.markup);
+}
+
+/* ---- search --------------------------------------------------------------------------------- */
+
+/* The part from v[1] to v[2]; *ret_from > *ret_to if there is none. */
+static void part_of(struct zt_env *e, const struct zt_py_args *a, size_t n, size_t *ret_from,
+                    size_t *ret_to)
+{
+    int64_t from = ZT_IS_GIVEN(a->v[1]) ? zt_py_need_int(e, a->v[1]) : 0, len = (int64_t)n;
+    int64_t to = ZT_IS_GIVEN(a->v[2]) ? zt_py_need_int(e, a->v[2]) : len;
+
+    from += from < 0 ? len : 0;
+    to = to > len ? len : to < 0 ? to + len : to;
+    *ret_from = from < 0 ? 0 : (size_t)from;
+    *ret_to = to < 0 ? 0 : (size_t)to;
+}
+
+/* x: find, rfind, index, rindex */
+static struct zt_val m_find(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_val s = zt_py_self(e, a);
+    size_t from, to;
+
+    part_of(e, a, s.n, &from, &to);
+    size_t at = zt_py_find(e, s, from, to, a->v[0], a->x & 1);
+    if (at == SIZE_MAX && a->x >= 2)
+        zt_fail(e, "the substring is not there");
+    return zt_int(at == SIZE_MAX ? -1 : (int64_t)at, false);
+}
+
+static struct zt_val m_count(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_val s = zt_py_self(e, a), sub = a->v[0];
+    size_t from, to;
+    int64_t n = 0;
+
+    part_of(e, a, s.n, &from, &to);
+    for (; (from = zt_py_find(e, s, from, to, sub, false)) != SIZE_MAX; from += sub.n ? sub.n : 1)
+        n++;
+    return zt_int(n, false);
+}
+
+static bool has_affix(struct zt_env *e, struct zt_val s, struct zt_val affix, bool at_end)
+{
+    affix = zt_py_need_str(e, affix);
+    return affix.n <= s.n &&
+           zt_compare(at_end ? zt_sub(s, s.n - affix.n, s.n) : zt_sub(s, 0, affix.n), affix) == 0;
+}
+
+/* startswith and (x) endswith, of one or any of a tuple. */
+static struct zt_val m_affix(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_val s = zt_py_self(e, a),
+                  x = a->v[0].kind == ZT_TUPLE ? a->v[0] : zt_tuple(e, a->v, 1);
+    bool is = false;
+    size_t from, to;
+
+    part_of(e, a, s.n, &from, &to);
+    for (size_t i = 0; i < x.u.l->n; i++)
+        is |= from <= to && has_affix(e, zt_sub(s, from, to), x.u.l->v[i], a->x);
+    return zt_bool(is);
+}
+
+/* removeprefix and (x) removesuffix */
+static struct zt_val m_remove_affix(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_val s = zt_py_self(e, a);
+    size_t n = has_affix(e, s, a->v[0], a->x) ? a->v[0].n : 0;
+
+    return a->x ? zt_sub(s, 0, s.n - n) : zt_sub(s, n, s.n);
+}
+
+/* ---- padding -------------------------------------------------------------------------------- */
+
+/* x: where the text goes */
+struct zt_val zt_py_pad(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_val s = zt_py_self(e, a), fill = a->v[1];
+    int64_t width = a->v[0].u.i, n = width > s.n ? width - s.n : 0;
+    int64_t half = n / 2 + (n & width & 1); /* where Python's center puts the odd one */
+    int64_t left = a->x == ZT_LEFT ? 0 : a->x == ZT_RIGHT ? n : half;
+    struct zt_sb b = {.e = e};
+
+    if (fill.n != 1)
+        zt_fail(e, "the fill must be one character");
+    zt_py_add_times(&b, fill, left);
+    zt_add(&b, s);
+    zt_py_add_times(&b, fill, n - left);
+    return zt_markup(zt_take(&b), s.markup);
+}
+
+static struct zt_val m_zfill(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_val s = zt_py_self(e, a);
+    size_t sign = s.n && (zt_char(s, 0) == '-' || zt_char(s, 0) == '+');
+    struct zt_sb b = {.e = e};
+
+    zt_add(&b, zt_sub(s, 0, sign));
+    zt_py_add_times(&b, zt_text(e, "0", true), a->v[0].u.i - s.n);
+    zt_add(&b, zt_sub(s, sign, s.n));
+    return zt_markup(zt_take(&b), s.markup);
+}
+
+static struct zt_val m_expandtabs(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_val s = zt_py_self(e, a);
+    int64_t size = a->v[0].u.i, column = 0;
+    struct zt_sb b = {.e = e};
+
+    for (size_t i = 0; i < s.n; i++) {
+        uint32_t c = zt_char(s, i);
+        int64_t n = c != '\t' ? 1 : size > 0 ? size - column % size : 0;
+        if (c == '\t')
+            zt_py_add_times(&b, zt_text(e, " ", zt_is_trusted(s, i)), n);
+        else
+            zt_add_char(&b, s.u.s[i]);
+        column = c == '\n' || c == '\r' ? 0 : column + n;
+    }
+    return zt_markup(zt_take(&b), s.markup);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------- */
+
+static struct zt_val m_encode(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_sb b = {.e = e};
+
+    for (const char *p = zt_utf8(e, zt_py_self(e, a)); *p; p++)
+        zt_add_char(&b, (unsigned char)*p);
+    struct zt_val s = zt_take(&b);
+    s.bytes = true;
+    return s;
+}
+
+const struct zt_py_fn zt_py_str_methods[] = {
+    {"strip", "chars:s?", zt_py_m_strip, ZT_BOTH},
+    {"lstrip", "chars:s?", zt_py_m_strip, ZT_LEFT},
+    {"rstrip", "chars:s?", zt_py_m_strip, ZT_RIGHT},
+    {"split", "sep:s? maxsplit:i=-1", m_split, false},
+    {"rsplit", "sep:s? maxsplit:i=-1", m_split, true},
+    {"startswith", "prefix start? end?", m_affix, false},
+    {"endswith", "suffix start? end?", m_affix, true},
+    {"replace", "old:s new:s count:i=-1", zt_py_replace, 0},
+    {"upper", "", zt_py_case, ZT_UPPER},
+    {"lower", "", zt_py_case, ZT_LOWER},
+    {"title", "", zt_py_case, ZT_TITLE},
+    {"capitalize", "", zt_py_case, ZT_CAPITALIZE},
+    {"swapcase", "", zt_py_case, ZT_SWAPCASE},
+    {"casefold", "", zt_py_case, ZT_CASEFOLD},
+    {"join", "iterable", m_join, 0},
+    {"splitlines", "keepends:b", m_splitlines, 0},
+    {"partition", "sep:s", m_partition, false},
+    {"rpartition", "sep:s", m_partition, true},
+    {"find", "sub:s start? end?", m_find, 0},
+    {"rfind", "sub:s start? end?", m_find, 1},
+    {"index", "sub:s start? end?", m_find, 2},
+    {"rindex", "sub:s start? end?", m_find, 3},
+    {"count", "sub:s start? end?", m_count, 0},
+    {"removeprefix", "prefix:s", m_remove_affix, false},
+    {"removesuffix", "suffix:s", m_remove_affix, true},
+    {"center", "width:i fillchar:s=_", zt_py_pad, ZT_BOTH},
+    {"ljust", "width:i fillchar:s=_", zt_py_pad, ZT_LEFT},
+    {"rjust", "width:i fillchar:s=_", zt_py_pad, ZT_RIGHT},
+    {"zfill", "width:i", m_zfill, 0},
+    {"isalpha", "", m_is, ZT_PY_ALPHA},
+    {"isalnum", "", m_is, ZT_PY_ALNUM},
+    {"isdigit", "", m_is, ZT_PY_DIGIT},
+    {"isdecimal", "", m_is, ZT_PY_DECIMAL},
+    {"isnumeric", "", m_is, ZT_PY_NUMERIC},
+    {"isspace", "", m_is, ZT_PY_SPACE},
+    {"isascii", "", m_is, ZT_PY_ASCII},
+    {"isprintable", "", m_is, ZT_PY_PRINTABLE},
+    {"isupper", "", m_is, ZT_PY_UPPER},
+    {"islower", "", m_is, ZT_PY_LOWER},
+    {"istitle", "", m_is, ZT_PY_TITLE},
+    {"expandtabs", "tabsize:i=8", m_expandtabs, 0},
+    {"format", NULL, zt_py_braces, 0},
+    {"encode", "encoding? errors?", m_encode, 0},
+    {0},
+};
