@@ -99,13 +99,13 @@ static int wrong_type(const struct zc_wire_param *p, struct zc_diag *dg)
 static int check_length(const struct zc_wire_param *p, size_t n, const char *what,
                         struct zc_diag *dg)
 {
-    if ((int64_t)n < p->ilo || (p->ihi && (int64_t)n > p->ihi)) {
-        if (p->ihi == 0)
-            return zc_diag(dg, ZC_EINVAL, "%s must have at least %lld %s", p->key,
-                           (long long)p->ilo, what);
-        return zc_diag(dg, ZC_EINVAL, "%s must have %lld to %lld %s, not %zu", p->key,
-                       (long long)p->ilo, (long long)p->ihi, what, n);
-    }
+    if (p->ihi && (int64_t)n > p->ihi)
+        return zc_diag(dg, ZC_ELIMIT, "%s has %zu %s, the limit is %lld", p->key, n, what,
+                       (long long)p->ihi);
+    if ((int64_t)n < p->ilo)
+        return p->ilo == 1 ? zc_diag(dg, ZC_EINVAL, "%s must not be empty", p->key)
+                           : zc_diag(dg, ZC_EINVAL, "%s must have at least %lld %s", p->key,
+                                     (long long)p->ilo, what);
     return ZC_OK;
 }
 

@@ -279,6 +279,20 @@ START_TEST(requests_that_are_right_pass)
 }
 END_TEST
 
+START_TEST(too_many_messages_are_over_a_limit)
+{
+    struct zc_buf json;
+
+    zc_buf_init(&json, 1 << 20);
+    for (int i = 0; i <= 4096; i++)
+        zc_buf_addf(&json, "%s{\"role\":\"user\"}", i ? "," : "{\"messages\":[");
+    zc_buf_adds(&json, "]}");
+    t_assert_err(check_json("session.open", zc_buf_str(&json)), ZC_ELIMIT, &dg);
+    ck_assert_str_eq(dg.text, "messages has 4097 elements, the limit is 4096");
+    zc_buf_release(&json);
+}
+END_TEST
+
 START_TEST(requests_that_are_wrong_name_the_key)
 {
     static const struct {
@@ -296,7 +310,7 @@ START_TEST(requests_that_are_wrong_name_the_key)
         {"generate", "{\"messages\": [{\"role\": 1}]}", "messages[0] has no role"},
         {"generate", "{\"messages\": 5}", "messages must be an array of message maps"},
         {"generate", "{\"stop\": [\"a\", 1]}", "stop[1] is not a string"},
-        {"generate", "{\"session\": \"\"}", "session must have 1 to 128 bytes"},
+        {"generate", "{\"session\": \"\"}", "session must not be empty"},
         {"generate", "{\"presence_penalty\": 2.1}", "presence_penalty must be from -2 to 2"},
         {"generate", "{\"logit_bias\": {\"x\": 1}}", "logit_bias has a key"},
         {"generate", "{\"logit_bias\": {\"3\": true}}", "logit_bias of token 3"},
@@ -475,6 +489,7 @@ int main(void)
     tc = tcase_create("table");
     tcase_add_test(tc, requests_that_are_right_pass);
     tcase_add_test(tc, requests_that_are_wrong_name_the_key);
+    tcase_add_test(tc, too_many_messages_are_over_a_limit);
     tcase_add_test(tc, requests_that_are_no_json_are_refused);
     suite_add_tcase(s, tc);
     tc = tcase_create("json");

@@ -64,7 +64,7 @@ static int make_room(struct zs_user *u, const struct zs_limits *lim, const struc
             zs_session_close(s);
     }
     if (u->n_sessions + n_new > lim->sessions_per_user)
-        return zc_diag(dg, ZC_ELIMIT, "all %zu sessions of this user are busy",
+        return zc_diag(dg, ZC_EBUSY, "all %zu sessions of this user are busy",
                        lim->sessions_per_user);
     return ZC_OK;
 }

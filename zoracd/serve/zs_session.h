@@ -32,7 +32,7 @@ struct zs_session {
 int zs_session_find(struct zs_user *u, const char *name, size_t len, struct zs_session **ret_s,
                     struct zc_diag *dg);
 /* The session of that name (NULL: a name is made up) with transcript t, which it takes over on
- * success; what it held before is forgotten. ZC_EBUSY: it is at work. ZC_ELIMIT. ZC_EINVAL: the
+ * success; what it held before is forgotten. ZC_EBUSY: it is at work, or all are. ZC_EINVAL: the
  * name is no printable UTF-8. */
 int zs_session_put(struct zs_user *u, const struct zs_limits *lim, const char *name, size_t len,
                    struct zs_transcript *t, struct zs_session **ret_s, struct zc_diag *dg);
