@@ -28,6 +28,7 @@ static void print_help(void)
     puts("Usage: zorac [OPTIONS] [PROMPT...]\n"
          "       zorac [OPTIONS] COMMAND\n"
          "A prompt, or piped standard input, or both: one answer, then exit. Neither: chat.\n"
+         "Standard input that is a pipe or a file is read to its end before anything is asked.\n"
          "\n"
          "  -S SOCKET        the daemon's socket (default: $ZORAC_SOCKET, the user's, the "
          "system's)\n"

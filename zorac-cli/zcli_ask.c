@@ -24,6 +24,8 @@ static enum zcli_exit report(int r, const struct zcli_opts *o, const struct zcli
     }
     if (out->interrupted)
         return ZCLI_INTERRUPTED;
+    if (out->too_long && !o->json)
+        zcli_term_error("the reply ends here: the context is full");
     if (strcmp(out->finish, "error") == 0)
         return ZCLI_FAILED;
     return strcmp(out->finish, "canceled") == 0 ? ZCLI_REFUSED : ZCLI_DONE;
@@ -39,7 +41,12 @@ static enum zcli_exit ask_in_session(const struct zcli_opts *o, const char *prom
     if (r == ZC_OK)
         r = zcli_turns_run(t, prompt, &out, &dg);
     zcli_turns_close(t);
-    return report(r, o, &out, &dg);
+    enum zcli_exit status = report(r, o, &out, &dg);
+    if (out.too_long && (r < 0 || out.code[0]) && !o->json)
+        zcli_term_error("the conversation is too long: 'zorac sessions trim %s' leaves the oldest "
+                        "half of it out, -s with another name begins a new one",
+                        o->session);
+    return status;
 }
 
 enum zcli_exit zcli_ask(const struct zcli_opts *o, const char *prompt)

@@ -20,6 +20,7 @@
 #include "common/zc_mem.h"
 #include "common/zc_utf8.h"
 #include "zorac-cli/zcli_conn.h"
+#include "zorac-cli/zcli_input.h"
 #include "zorac-cli/zcli_reply.h"
 #include "zorac-cli/zcli_term.h"
 #include "zorac-cli/zcli_turn.h"
@@ -28,6 +29,22 @@
 #define LAST_BYTES    200 /* of the last message, shown when a chat goes on */
 
 static bool editing; /* a person at a terminal */
+
+/* A line of standard input without its end, to be freed; NULL at the end of input. */
+static char *plain_line(void)
+{
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t n = getline(&line, &cap, stdin);
+
+    if (n < 0) {
+        free(line);
+        return NULL;
+    }
+    if (n > 0 && line[n - 1] == '\n')
+        line[n - 1] = '\0';
+    return line;
+}
 
 #if defined HAVE_READLINE || defined HAVE_LIBEDIT
 static char *history_path;
@@ -101,42 +118,25 @@ static void end_history(void)
 
 static char *edit_line(void)
 {
-    char *line = NULL;
-    size_t cap = 0;
-
     fputs("> ", stdout);
     fflush(stdout);
-    ssize_t n = getline(&line, &cap, stdin);
-    if (n < 0) {
-        free(line);
-        return NULL;
-    }
-    if (n > 0 && line[n - 1] == '\n')
-        line[n - 1] = '\0';
-    return line;
+    return plain_line();
 }
 #endif
 
 /* The next line, to be freed; NULL at the end of input. */
 static char *read_line(void)
 {
-    char *line = NULL;
-    size_t cap = 0;
+    char *line;
 
     if (editing) {
         line = edit_line();
         zcli_conn_has_interrupt(); /* one at the prompt was for the line */
-        return line;
+    } else {
+        zcli_conn_default_interrupt();
+        line = plain_line();
+        zcli_conn_catch_interrupt();
     }
-    zcli_conn_default_interrupt();
-    ssize_t n = getline(&line, &cap, stdin);
-    zcli_conn_catch_interrupt();
-    if (n < 0) {
-        free(line);
-        return NULL;
-    }
-    if (n > 0 && line[n - 1] == '\n')
-        line[n - 1] = '\0';
     return line;
 }
 
@@ -178,6 +178,20 @@ static int cmd_open(struct zcli_turns *t, const char *arg, struct zc_diag *dg)
     return r;
 }
 
+static int cmd_trim(struct zcli_turns *t, const char *arg, struct zc_diag *dg)
+{
+    int64_t turns = -1;
+    size_t all, left_out;
+    int r = arg ? zcli_input_turns(arg, &turns, dg) : ZC_OK;
+
+    if (r == ZC_OK)
+        r = zcli_turns_trim(t, turns, dg);
+    if (r == ZC_OK && (r = zcli_turns_count(t, &all, &left_out, dg)) == ZC_OK)
+        printf("%zu of %zu messages are left out of what the model gets; they stay stored\n",
+               left_out, all);
+    return r;
+}
+
 static int cmd_exit(struct zcli_turns *t, const char *arg, struct zc_diag *dg)
 {
     (void)t, (void)arg, (void)dg;
@@ -192,6 +206,7 @@ static const struct command {
     {"/new", "[NAME]", "begin a new conversation", cmd_new},
     {"/list", "", "the stored conversations", cmd_list},
     {"/open", "NAME", "go on in another conversation", cmd_open},
+    {"/trim", "[TURNS]", "leave out the oldest turns (half of them; 0: none)", cmd_trim},
     {"/exit", "", "leave (so does Ctrl-D)", cmd_exit},
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)
@@ -200,8 +215,8 @@ static int cmd_help(struct zcli_turns *t, const char *arg, struct zc_diag *dg)
 {
     (void)t, (void)arg, (void)dg;
     for (size_t i = 0; i < N_COMMANDS; i++)
-        printf("  %-6s %-7s %s\n", commands[i].name, commands[i].arg, commands[i].text);
-    printf("  %-14s %s\n", "Ctrl-C", "stop the reply; what has come is kept");
+        printf("  %-6s %-8s %s\n", commands[i].name, commands[i].arg, commands[i].text);
+    printf("  %-15s %s\n", "Ctrl-C", "stop the reply; what has come is kept");
     puts("  a line that begins with // is sent with one slash");
     return ZC_OK;
 }
@@ -236,7 +251,11 @@ static enum zcli_exit run_turn(struct zcli_turns *t, const char *line)
     if (out.interrupted && editing)
         printf("%s(stopped)%s\n", zcli_term_dim(), zcli_term_reset());
     else if (strcmp(out.finish, "length") == 0)
-        zcli_term_error("the reply ends here: the token limit or the context is reached");
+        zcli_term_error("the reply ends here: the %s",
+                        out.too_long ? "context is full" : "token limit is reached");
+    if (out.too_long)
+        zcli_term_error("the conversation is too long for the model: /trim leaves the oldest half "
+                        "of it out, /new begins another");
     if (r < 0)
         return zcli_exit_of_error(r);
     if (out.interrupted)
@@ -265,15 +284,18 @@ static void show_last(const json_t *messages)
 static void greet(struct zcli_turns *t)
 {
     json_t *messages;
+    size_t n, left_out;
 
-    if (!editing || zcli_turns_messages(t, &messages, NULL) < 0)
+    if (!editing || zcli_turns_count(t, &n, &left_out, NULL) < 0 ||
+        zcli_turns_messages(t, &messages, NULL) < 0)
         return;
-    size_t n = json_array_size(messages);
     printf("%s%s%s (", zcli_term_dim(),
            n ? "going on in: " : "a new conversation: ", zcli_turns_name(t));
     if (n)
-        printf("%zu message%s; ", n, n == 1 ? "" : "s");
-    printf("/help, Ctrl-D to leave)%s\n", zcli_term_reset());
+        printf("%zu message%s", n, n == 1 ? "" : "s");
+    if (left_out)
+        printf(", the oldest %zu left out", left_out);
+    printf("%s/help, Ctrl-D to leave)%s\n", n ? "; " : "", zcli_term_reset());
     show_last(messages);
     json_decref(messages);
 }

@@ -135,12 +135,14 @@ static enum zcli_exit cmd_tokens(const struct zcli_opts *o, int argc, char **arg
 
 /* ---- sessions ----------------------------------------------------------------------------- */
 
-static int list_sessions(struct zcli_store *s, const struct zcli_opts *o, struct zc_diag *dg)
+static int list_sessions(struct zcli_store *s, const struct zcli_opts *o, char **argv,
+                         struct zc_diag *dg)
 {
     json_t *list, *c;
     size_t i;
     int r = zcli_store_list(s, &list, dg);
 
+    (void)argv;
     if (r < 0)
         return r;
     json_array_foreach (list, i, c) {
@@ -164,23 +166,24 @@ static int list_sessions(struct zcli_store *s, const struct zcli_opts *o, struct
     return ZC_OK;
 }
 
-static int show_session(struct zcli_store *s, const struct zcli_opts *o, const char *name,
+static int show_session(struct zcli_store *s, const struct zcli_opts *o, char **argv,
                         struct zc_diag *dg)
 {
     struct zcli_conv conv;
     json_t *messages, *m;
     size_t i;
-    int r = zcli_store_find(s, name, &conv, dg);
+    int r = zcli_store_find(s, argv[0], &conv, dg);
 
-    if (r < 0 || (r = zcli_store_messages(s, conv.id, &messages, dg)) < 0)
+    if (r < 0 || (r = zcli_store_record(s, conv.id, &messages, dg)) < 0)
         return r;
     json_array_foreach (messages, i, m) {
         if (o->json) {
             print_json(m, JSON_COMPACT);
             continue;
         }
-        printf("%s%s:%s ", zcli_term_bold(), json_string_value(json_object_get(m, "role")),
-               zcli_term_reset());
+        const char *note = json_string_value(json_object_get(m, "note"));
+        printf("%s%s%s%s%s:%s ", zcli_term_bold(), json_string_value(json_object_get(m, "role")),
+               note ? " (" : "", note ? note : "", note ? ")" : "", zcli_term_reset());
         fflush(stdout);
         json_t *content = json_object_get(m, "content");
         zcli_term_text(json_string_value(content), json_string_length(content), NULL);
@@ -190,33 +193,78 @@ static int show_session(struct zcli_store *s, const struct zcli_opts *o, const c
     return ZC_OK;
 }
 
+static int rename_session(struct zcli_store *s, const struct zcli_opts *o, char **argv,
+                          struct zc_diag *dg)
+{
+    (void)o;
+    return zcli_store_rename(s, argv[0], argv[1], dg);
+}
+
+static int delete_session(struct zcli_store *s, const struct zcli_opts *o, char **argv,
+                          struct zc_diag *dg)
+{
+    (void)o;
+    return zcli_store_delete(s, argv[0], dg);
+}
+
+static int trim_session(struct zcli_store *s, const struct zcli_opts *o, char **argv,
+                        struct zc_diag *dg)
+{
+    struct zcli_conv conv;
+    int64_t turns = -1;
+    size_t all, left_out;
+    int r = argv[1] ? zcli_input_turns(argv[1], &turns, dg) : ZC_OK;
+
+    if (r < 0 || (r = zcli_store_find(s, argv[0], &conv, dg)) < 0 ||
+        (r = zcli_store_trim(s, conv.id, turns, dg)) < 0 ||
+        (r = zcli_store_count(s, conv.id, &all, &left_out, dg)) < 0)
+        return r;
+    if (o->json)
+        printf("{\"messages\":%zu,\"left_out\":%zu}\n", all, left_out);
+    else
+        printf("%zu of %zu messages are left out of what the model gets; they stay stored\n",
+               left_out, all);
+    return ZC_OK;
+}
+
+#define SESSIONS_ARGS "[list | show NAME | rename OLD NEW | trim NAME [TURNS] | delete NAME]"
+
+/* What can be done with them; argv ends with NULL. */
+static const struct verb {
+    const char *name;
+    int min, max; /* words behind it */
+    int (*run)(struct zcli_store *s, const struct zcli_opts *o, char **argv, struct zc_diag *dg);
+} verbs[] = {
+    {"list", 0, 0, list_sessions},    {"show", 1, 1, show_session},
+    {"rename", 2, 2, rename_session}, {"trim", 1, 2, trim_session},
+    {"delete", 1, 1, delete_session},
+};
+
 static enum zcli_exit cmd_sessions(const struct zcli_opts *o, int argc, char **argv)
 {
-    static const char how[] = "sessions [list | show NAME | rename OLD NEW | delete NAME]";
-    const char *verb = argc ? argv[0] : "list";
+    static char list[] = "list", *no_words[] = {list, NULL};
+    const struct verb *v = NULL;
     struct zcli_store *s;
     struct zc_diag dg = {0};
-    int want = strcmp(verb, "list") == 0 ? 0 : strcmp(verb, "rename") == 0 ? 2 : 1;
 
-    if ((want == 1 && strcmp(verb, "show") != 0 && strcmp(verb, "delete") != 0) ||
-        (argc ? argc - 1 : 0) != want)
-        return usage(how);
+    if (argc == 0) {
+        argc = 1;
+        argv = no_words;
+    }
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(argv[0], verbs[i].name) == 0)
+            v = &verbs[i];
+    if (!v || argc - 1 < v->min || argc - 1 > v->max)
+        return usage("sessions " SESSIONS_ARGS);
     int r = zcli_store_open(&s, NULL, &dg);
     if (r < 0)
         return failed(r, &dg);
-    if (want == 0)
-        r = list_sessions(s, o, &dg);
-    else if (want == 2)
-        r = zcli_store_rename(s, argv[1], argv[2], &dg);
-    else if (verb[0] == 's')
-        r = show_session(s, o, argv[1], &dg);
-    else
-        r = zcli_store_delete(s, argv[1], &dg);
+    r = v->run(s, o, argv + 1, &dg);
     zcli_store_close(s);
     if (r == ZC_OK)
         return ZCLI_DONE;
     zcli_term_error("%s", dg.text);
-    return ZCLI_FAILED; /* 3 would say that there is no daemon */
+    return r == ZC_EINVAL ? ZCLI_USAGE : ZCLI_FAILED; /* 3 would say that there is no daemon */
 }
 
 /* ---- raw ---------------------------------------------------------------------------------- */
@@ -272,8 +320,7 @@ static enum zcli_exit cmd_chat(const struct zcli_opts *o, int argc, char **argv)
 
 const struct zcli_cmd zcli_cmds[] = {
     {"chat", "", "talk; goes on with the last conversation (also: zorac alone)", cmd_chat},
-    {"sessions", "[list | show NAME | rename OLD NEW | delete NAME]", "the stored conversations",
-     cmd_sessions},
+    {"sessions", SESSIONS_ARGS, "the stored conversations", cmd_sessions},
     {"status", "", "what the daemon is doing", cmd_status},
     {"stats", "", "its counters", cmd_stats},
     {"tokens", "[TEXT...]", "how many tokens a text has", cmd_tokens},

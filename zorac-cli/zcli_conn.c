@@ -167,36 +167,6 @@ static int flush(struct zcli_conn *c, struct zc_diag *dg)
     return r;
 }
 
-int zcli_conn_send(struct zcli_conn *c, const char *method, json_t *params, int64_t *ret_id,
-                   struct zc_diag *dg)
-{
-    size_t before = c->out.len;
-    msgpack_packer pk;
-    const char *key;
-    json_t *v;
-    int r = ZC_OK;
-
-    zc_rpc_packer(&pk, &c->out);
-    zc_rpc_request(&pk, c->next_id, method, params ? json_object_size(params) : 0);
-    if (params)
-        json_object_foreach (params, key, v) {
-            zc_rpc_put_str(&pk, key);
-            if ((r = zc_json_pack(&pk, v, dg)) < 0)
-                break;
-        }
-    if (r == ZC_OK && zc_buf_error(&c->out) < 0)
-        r = zc_diag(dg, ZC_ELIMIT, "the request is over %zu bytes", MAX_MESSAGE);
-    if (r < 0) {
-        c->out.error = ZC_OK;
-        zc_buf_truncate(&c->out, before);
-        return r;
-    }
-    if ((r = flush(c, dg)) < 0)
-        return r;
-    *ret_id = c->next_id++;
-    return ZC_OK;
-}
-
 /* Waits for bytes and appends them. */
 static int receive(struct zcli_conn *c, struct zc_diag *dg)
 {
@@ -285,6 +255,11 @@ static int next_message(struct zcli_conn *c, struct zcli_msg *ret_m, bool *ret_s
     c->scanned = 0;
     if (r < 0)
         return r;
+    if (!ret_m->event && ret_m->id < 0) {
+        r = zc_diag(dg, zc_err_from_name(ret_m->code), "%s", ret_m->message);
+        zcli_msg_release(ret_m);
+        return r;
+    }
     *ret_skip = !ret_m->event && ret_m->id == HELLO_ID;
     if (*ret_skip) {
         if (ret_m->code[0])
@@ -302,6 +277,53 @@ int zcli_conn_next(struct zcli_conn *c, struct zcli_msg *ret_m, struct zc_diag *
     while (r == ZC_OK && skip)
         r = next_message(c, ret_m, &skip, dg);
     return r;
+}
+
+/* Nothing can be sent any more: why, if the daemon said so before it closed the connection. */
+static int last_words(struct zcli_conn *c, struct zc_diag *dg)
+{
+    struct zc_diag said;
+    int r = ZC_OK;
+
+    while (r == ZC_OK) {
+        struct zcli_msg m;
+        if ((r = zcli_conn_next(c, &m, &said)) == ZC_OK)
+            zcli_msg_release(&m);
+    }
+    return r == ZC_ESYS ? r : zc_diag(dg, r, "%s", said.text);
+}
+
+int zcli_conn_send(struct zcli_conn *c, const char *method, json_t *params, int64_t *ret_id,
+                   struct zc_diag *dg)
+{
+    size_t before = c->out.len;
+    msgpack_packer pk;
+    const char *key;
+    json_t *v;
+    int r = ZC_OK;
+
+    zc_rpc_packer(&pk, &c->out);
+    zc_rpc_request(&pk, c->next_id, method, params ? json_object_size(params) : 0);
+    if (params)
+        json_object_foreach (params, key, v) {
+            zc_rpc_put_str(&pk, key);
+            if ((r = zc_json_pack(&pk, v, dg)) < 0)
+                break;
+        }
+    if (r == ZC_OK && zc_buf_error(&c->out) < 0)
+        r = zc_diag(dg, ZC_ELIMIT, "the request is over %zu bytes", MAX_MESSAGE);
+    if (r < 0) {
+        c->out.error = ZC_OK;
+        zc_buf_truncate(&c->out, before);
+        return r;
+    }
+    r = flush(c, dg);
+    if (r == ZC_ESYS)
+        return last_words(c, dg);
+    if (r < 0)
+        return r;
+    *ret_id = c->next_id++;
+    return ZC_OK;
 }
 
 int zcli_conn_call(struct zcli_conn *c, const char *method, json_t *params, struct zcli_msg *ret_m,

@@ -34,7 +34,9 @@ struct zcli_msg {
 void zcli_msg_release(struct zcli_msg *m);
 
 /* Waits for the next message. ZC_ECANCELED: a signal came in between (zcli_conn_has_interrupt
- * says so); nothing is lost. ZC_ESYS: the connection is gone. A refused hello is ZC_EVERSION. */
+ * says so); nothing is lost. ZC_ESYS: the connection is gone. A refused hello is ZC_EVERSION. What
+ * the daemon says of the connection as a whole before it closes it is an error here, with its
+ * code. */
 int zcli_conn_next(struct zcli_conn *c, struct zcli_msg *ret_m, struct zc_diag *dg);
 
 /* Sends and waits for the response, skipping events. */

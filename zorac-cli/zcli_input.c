@@ -3,6 +3,7 @@
 #include "zorac-cli/zcli_input.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "common/zc_err.h"
 #include "common/zc_utf8.h"
 
+#define MAX_TURNS 1000000
 #define MAX_INPUT ((size_t)8 << 20)
 
 /* A pipe, a file, a socket: something that was put there for us to read. */
@@ -36,6 +38,18 @@ static int read_stdin(struct zc_buf *b, struct zc_diag *dg)
         if (zc_buf_add(b, bytes, (size_t)n) < 0)
             return zc_diag(dg, ZC_ELIMIT, "the prompt is over %zu MiB", MAX_INPUT >> 20);
     }
+    return ZC_OK;
+}
+
+int zcli_input_turns(const char *text, int64_t *ret_turns, struct zc_diag *dg)
+{
+    char *end;
+    long v = strtol(text, &end, 10);
+
+    if (end == text || *end || v < 0 || v > MAX_TURNS)
+        return zc_diag(dg, ZC_EINVAL, "how many turns is a number from 0 to %d, not '%s'",
+                       MAX_TURNS, text);
+    *ret_turns = v;
     return ZC_OK;
 }
 

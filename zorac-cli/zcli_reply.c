@@ -76,22 +76,25 @@ static int take_delta(const struct zcli_opts *o, const struct zcli_msg *m,
     return zcli_term_text(p, n, dg);
 }
 
-/* The response. Its text is the whole reply: it replaces the pieces in the store. */
+/* The response. Its text is the whole reply: it replaces the pieces in the store. What an error
+ * means for the store, the caller knows: it may ask once more. */
 static int take_end(const struct zcli_opts *o, const struct zcli_msg *m,
                     const struct zcli_keep *keep, struct zcli_outcome *out, struct zc_diag *dg)
 {
     if (m->code[0]) {
         snprintf(out->code, sizeof out->code, "%s", m->code);
+        out->too_long = json_object_get(m->body, "context") != NULL;
         zc_diag(dg, 0, "%s", m->message);
-        if (!keep->store)
-            return ZC_OK;
-        return zcli_store_turn_end(keep->store, keep->reply, NULL, "error", NULL);
+        return ZC_OK;
     }
+    const json_t *context = json_object_get(m->body, "context");
     json_t *text = json_object_get(m->body, "text");
     const char *finish = json_string_value(json_object_get(m->body, "finish_reason"));
     int r = ZC_OK;
 
     snprintf(out->finish, sizeof out->finish, "%s", finish ? finish : "");
+    out->too_long = strcmp(out->finish, "length") == 0 &&
+                    json_integer_value(json_object_get(context, "left")) == 0;
     if (keep->store)
         r = zcli_store_turn_end(keep->store, keep->reply, json_string_value(text), out->finish, dg);
     if (r == ZC_OK && !o->json && o->no_stream && !out->muted && json_is_string(text))

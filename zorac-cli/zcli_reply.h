@@ -42,6 +42,7 @@ struct zcli_outcome {
     char finish[32];  /* "stop", "length", "canceled"; "" if it failed */
     char code[64];    /* error code of the daemon, "" for none */
     bool any_text;    /* at least one piece came */
+    bool too_long;    /* the conversation is: a limit refused it, or it fills the context */
     bool interrupted; /* by Ctrl-C */
     bool muted;       /* by Ctrl-C while nobody read what was printed: nothing more is */
 };

@@ -38,6 +38,18 @@ static const char *const schemas[] = {
     "  coalesce((SELECT group_concat(text, '') FROM"
     "    (SELECT text FROM piece WHERE message = m.id ORDER BY id)), '') AS content"
     "  FROM message m;",
+    /* What was said, without replies that stayed empty; whether a prompt has a reply, and which.
+     * Of a conversation the messages before its `first` stay in the record, but are not sent. */
+    "ALTER TABLE conversation ADD COLUMN first INTEGER NOT NULL DEFAULT 0;"
+    "CREATE VIEW said AS SELECT m.id AS id, m.conversation AS conversation, m.role AS role,"
+    "  m.content AS content, r.id AS reply,"
+    "  coalesce(r.content <> '', m.role <> 'user') AS answered"
+    "  FROM whole m LEFT JOIN whole r ON m.role = 'user' AND r.role = 'assistant' AND r.id ="
+    "    (SELECT min(id) FROM message WHERE conversation = m.conversation AND id > m.id)"
+    "  WHERE NOT (m.role = 'assistant' AND m.content = '');"
+    "CREATE VIEW sent AS SELECT said.id AS id, conversation, role, content"
+    "  FROM said JOIN conversation c ON conversation = c.id"
+    "  WHERE answered AND (role = 'system' OR said.id >= first);",
 };
 #define SCHEMA_VERSION (int)(sizeof schemas / sizeof *schemas)
 /* How long another client is waited for. */
@@ -396,7 +408,7 @@ int zcli_store_delete(struct zcli_store *s, const char *name, struct zc_diag *dg
     return r < 0 ? r : finish(s, st, dg);
 }
 
-/* Runs st to its end, making one object of each row from the columns' names. */
+/* Runs st to its end, making one object of each row from the columns' names; NULL is left out. */
 static int collect(struct zcli_store *s, sqlite3_stmt *st, json_t **ret_rows, struct zc_diag *dg)
 {
     json_t *rows = json_array();
@@ -405,6 +417,8 @@ static int collect(struct zcli_store *s, sqlite3_stmt *st, json_t **ret_rows, st
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         json_t *row = json_object();
         for (int i = 0; i < sqlite3_column_count(st); i++) {
+            if (sqlite3_column_type(st, i) == SQLITE_NULL)
+                continue;
             json_t *v = sqlite3_column_type(st, i) == SQLITE_INTEGER
                             ? json_integer(sqlite3_column_int64(st, i))
                             : json_stringn_nocheck((const char *)sqlite3_column_text(st, i),
@@ -426,26 +440,85 @@ int zcli_store_messages(struct zcli_store *s, int64_t conv, json_t **ret_message
                         struct zc_diag *dg)
 {
     sqlite3_stmt *st;
-    int r = prepare(s, &st, dg,
-                    "SELECT role, content FROM whole m WHERE conversation = ?1 "
-                    "AND NOT (role = 'assistant' AND content = '') "
-                    "AND NOT (role = 'user' AND coalesce((SELECT role = 'assistant' AND "
-                    "content = '' FROM whole n WHERE n.conversation = ?1 AND n.id > m.id "
-                    "ORDER BY n.id LIMIT 1), 1)) ORDER BY id",
+    int r = prepare(s, &st, dg, "SELECT role, content FROM sent WHERE conversation = ? ORDER BY id",
                     "i", conv);
     return r < 0 ? r : collect(s, st, ret_messages, dg);
+}
+
+int zcli_store_record(struct zcli_store *s, int64_t conv, json_t **ret_messages, struct zc_diag *dg)
+{
+    sqlite3_stmt *st;
+    int r = prepare(s, &st, dg,
+                    "SELECT role, content, CASE WHEN NOT answered THEN 'no reply' "
+                    "WHEN id NOT IN (SELECT id FROM sent WHERE conversation = ?1) THEN 'left out' "
+                    "END AS note FROM said WHERE conversation = ?1 ORDER BY id",
+                    "i", conv);
+    return r < 0 ? r : collect(s, st, ret_messages, dg);
+}
+
+int zcli_store_count(struct zcli_store *s, int64_t conv, size_t *ret_all, size_t *ret_left_out,
+                     struct zc_diag *dg)
+{
+    sqlite3_stmt *st;
+    int r = prepare(s, &st, dg,
+                    "SELECT (SELECT count(*) FROM said WHERE conversation = ?1 AND answered), "
+                    "(SELECT count(*) FROM sent WHERE conversation = ?1)",
+                    "i", conv);
+    if (r < 0)
+        return r;
+    if (sqlite3_step(st) == SQLITE_ROW) {
+        *ret_all = (size_t)sqlite3_column_int64(st, 0);
+        *ret_left_out = *ret_all - (size_t)sqlite3_column_int64(st, 1);
+    } else {
+        r = db_error(s, dg, "cannot read");
+    }
+    sqlite3_finalize(st);
+    return r;
+}
+
+int zcli_store_trim(struct zcli_store *s, int64_t conv, int64_t turns, struct zc_diag *dg)
+{
+    sqlite3_stmt *st;
+    int r = prepare(s, &st, dg,
+                    "UPDATE conversation SET first = CASE ?2 WHEN 0 THEN 0 ELSE coalesce("
+                    "(SELECT id FROM sent WHERE conversation = ?1 AND role = 'user' ORDER BY id "
+                    "LIMIT 1 OFFSET CASE WHEN ?2 > 0 THEN ?2 ELSE (SELECT (count(*) + 1) / 2 "
+                    "FROM sent WHERE conversation = ?1 AND role = 'user') END), "
+                    "(SELECT max(id) + 1 FROM sent WHERE conversation = ?1 AND role <> 'system'), "
+                    "first) END WHERE id = ?1",
+                    "ii", conv, turns);
+    return r < 0 ? r : finish(s, st, dg);
 }
 
 int zcli_store_list(struct zcli_store *s, json_t **ret_list, struct zc_diag *dg)
 {
     sqlite3_stmt *st;
     int r = prepare(s, &st, dg,
-                    "SELECT name, (SELECT count(*) FROM message WHERE conversation = c.id) "
-                    "AS messages, updated, coalesce((SELECT content FROM message "
+                    "SELECT name, (SELECT count(*) FROM said WHERE conversation = c.id "
+                    "AND answered) AS messages, updated, coalesce((SELECT content FROM message "
                     "WHERE conversation = c.id AND role = 'user' ORDER BY id LIMIT 1), '') "
                     "AS begins FROM conversation c ORDER BY updated DESC, id DESC",
                     "");
     return r < 0 ? r : collect(s, st, ret_list, dg);
+}
+
+/* The same prompt again takes the place of the one that got no reply. One whose reply is still
+ * awaited, by another client, stays. */
+static int drop_failed(struct zcli_store *s, int64_t conv, const char *prompt, struct zc_diag *dg)
+{
+    static const char *const sql[] = {
+        "DELETE FROM message WHERE finish IS NOT NULL AND id IN (SELECT reply FROM said "
+        "WHERE conversation = ? AND NOT answered AND content = ?)",
+        "DELETE FROM message WHERE id IN (SELECT id FROM said "
+        "WHERE conversation = ? AND NOT answered AND content = ? AND reply IS NULL)",
+    };
+    sqlite3_stmt *st;
+    int r = ZC_OK;
+
+    for (size_t i = 0; r == ZC_OK && i < sizeof sql / sizeof *sql; i++)
+        if ((r = prepare(s, &st, dg, sql[i], "is", conv, prompt)) == ZC_OK)
+            r = finish(s, st, dg);
+    return r;
 }
 
 int zcli_store_turn_begin(struct zcli_store *s, int64_t conv, const char *prompt,
@@ -455,7 +528,8 @@ int zcli_store_turn_begin(struct zcli_store *s, int64_t conv, const char *prompt
 
     if ((r = exec(s, "BEGIN IMMEDIATE", dg)) < 0)
         return r;
-    if ((r = add_message(s, conv, "user", prompt, NULL, dg)) < 0 ||
+    if ((r = drop_failed(s, conv, prompt, dg)) < 0 ||
+        (r = add_message(s, conv, "user", prompt, NULL, dg)) < 0 ||
         (r = add_message(s, conv, "assistant", "", NULL, dg)) < 0)
         goto fail;
     int64_t reply = sqlite3_last_insert_rowid(s->db);

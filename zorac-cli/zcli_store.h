@@ -39,16 +39,29 @@ int zcli_store_enter(struct zcli_store *s, const char *name, const char *system,
 int zcli_store_rename(struct zcli_store *s, const char *from, const char *to, struct zc_diag *dg);
 int zcli_store_delete(struct zcli_store *s, const char *name, struct zc_diag *dg);
 
-/* All of it, [{"role", "content"}, ...], as the daemon takes them; a new reference. */
+/* What is sent of it, [{"role", "content"}, ...], as the daemon takes them: every prompt with its
+ * reply, from the first that was not trimmed away. A new reference. */
 int zcli_store_messages(struct zcli_store *s, int64_t conv, json_t **ret_messages,
                         struct zc_diag *dg);
-/* [{"name", "messages", "updated", "begins"}, ...], the last used first; a new reference. */
+/* All of it, in the same form; what is not sent has a "note": "no reply" or "left out". */
+int zcli_store_record(struct zcli_store *s, int64_t conv, json_t **ret_messages,
+                      struct zc_diag *dg);
+/* How many messages it has, prompts without a reply not counted, and how many of them are left out
+ * by trimming. */
+int zcli_store_count(struct zcli_store *s, int64_t conv, size_t *ret_all, size_t *ret_left_out,
+                     struct zc_diag *dg);
+/* From now on so many more of its oldest turns are not sent (negative: half of those that are), or
+ * (0) all are again. The system message always is, and the record keeps everything. */
+int zcli_store_trim(struct zcli_store *s, int64_t conv, int64_t turns, struct zc_diag *dg);
+/* [{"name", "messages", "updated", "begins"}, ...], counted as above, the last used first; a new
+ * reference. */
 int zcli_store_list(struct zcli_store *s, json_t **ret_list, struct zc_diag *dg);
 
 /* A turn: the prompt and an empty reply are stored at once; pieces are appended as they come,
  * each a row of its own; the end puts the whole text in their place (NULL: what they say). finish:
  * "stop", "length", "canceled", "error", "lost". A prompt whose reply stayed empty is kept in the
- * record, and left out of zcli_store_messages: templates want an answer to every prompt. */
+ * record until the same one is asked again, and never sent: templates want an answer to every
+ * prompt. */
 int zcli_store_turn_begin(struct zcli_store *s, int64_t conv, const char *prompt,
                           int64_t *ret_reply, struct zc_diag *dg);
 int zcli_store_turn_append(struct zcli_store *s, int64_t reply, const char *piece, size_t n,

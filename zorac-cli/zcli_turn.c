@@ -128,36 +128,50 @@ static int prepare(struct zcli_turns *t, const char *name, struct zc_diag *dg)
     return r;
 }
 
+/* From the session, or where the daemon does not know it (any more), from the record. */
+static int ask(struct zcli_turns *t, const char *prompt, const struct zcli_keep *keep,
+               struct zcli_outcome *ret_o, struct zc_diag *dg)
+{
+    char name[64];
+    int r;
+
+    session_name(t, name, sizeof name);
+    for (int attempt = 0;; attempt++) {
+        if ((r = prepare(t, name, dg)) < 0) {
+            ret_o->too_long = r == ZC_ELIMIT;
+            return r;
+        }
+        json_t *params = json_pack("{s:s, s:[{s:s, s:s}]}", "session", name, "messages", "role",
+                                   "user", "content", prompt);
+        r = zcli_reply_run(t->conn, t->o, params, keep, ret_o, dg);
+        json_decref(params);
+        if (r < 0)
+            drop(t); /* the session's state is unknown */
+        else if (ret_o->code[0])
+            t->opened = false; /* what the daemon keeps of a failed turn is not relied on */
+        if (r < 0 || attempt > 0 || strcmp(ret_o->code, "unknown_session") != 0)
+            return r;
+    }
+}
+
 int zcli_turns_run(struct zcli_turns *t, const char *prompt, struct zcli_outcome *ret_o,
                    struct zc_diag *dg)
 {
     struct zcli_keep keep = {.store = t->store};
-    char name[64];
+    size_t all, left_out;
     int r;
 
     if (!zc_utf8_is_valid(prompt, strlen(prompt)))
         return zc_diag(dg, ZC_EFORMAT, "the prompt is not UTF-8 text");
-    session_name(t, name, sizeof name);
-    for (int attempt = 0;; attempt++) {
-        if ((r = prepare(t, name, dg)) < 0 ||
-            (r = zcli_store_turn_begin(t->store, t->conv.id, prompt, &keep.reply, dg)) < 0)
-            return r;
-        json_t *params = json_pack("{s:s, s:[{s:s, s:s}]}", "session", name, "messages", "role",
-                                   "user", "content", prompt);
-        r = zcli_reply_run(t->conn, t->o, params, &keep, ret_o, dg);
-        json_decref(params);
-        /* Given up in the meantime (idle for long): once more from the record. */
-        if (r < 0 || attempt > 0 || strcmp(ret_o->code, "unknown_session") != 0)
-            break;
-        t->opened = false;
-    }
-    if (r < 0) {
-        /* The pieces that came are stored; the session's state is unknown. */
-        drop(t);
-        zcli_store_turn_end(t->store, keep.reply, NULL, "lost", NULL);
-    } else if (ret_o->code[0]) {
-        t->opened = false; /* what the daemon keeps of a failed turn is not relied on */
-    }
+    if ((r = zcli_store_turn_begin(t->store, t->conv.id, prompt, &keep.reply, dg)) < 0)
+        return r;
+    r = ask(t, prompt, &keep, ret_o, dg);
+    /* The pieces that came, if any did, are the reply. */
+    if (r < 0 || ret_o->code[0])
+        zcli_store_turn_end(t->store, keep.reply, NULL, r < 0 ? "lost" : "error", NULL);
+    /* A prompt that is too long by itself is not the conversation's fault. */
+    if (ret_o->too_long && zcli_turns_count(t, &all, &left_out, NULL) == ZC_OK)
+        ret_o->too_long = all > left_out;
     return r;
 }
 
@@ -185,6 +199,18 @@ int zcli_turns_new(struct zcli_turns *t, const char *name, struct zc_diag *dg)
     return ZC_OK;
 }
 
+int zcli_turns_trim(struct zcli_turns *t, int64_t turns, struct zc_diag *dg)
+{
+    close_session(t); /* it is opened again from what is sent from now on */
+    return zcli_store_trim(t->store, t->conv.id, turns, dg);
+}
+
+int zcli_turns_count(struct zcli_turns *t, size_t *ret_all, size_t *ret_left_out,
+                     struct zc_diag *dg)
+{
+    return zcli_store_count(t->store, t->conv.id, ret_all, ret_left_out, dg);
+}
+
 const char *zcli_turns_name(const struct zcli_turns *t)
 {
     return t->conv.name;
@@ -198,9 +224,4 @@ int zcli_turns_messages(struct zcli_turns *t, json_t **ret_messages, struct zc_d
 struct zcli_store *zcli_turns_store(struct zcli_turns *t)
 {
     return t->store;
-}
-
-struct zcli_conn *zcli_turns_conn(struct zcli_turns *t)
-{
-    return t->conn;
 }

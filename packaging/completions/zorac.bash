@@ -18,12 +18,12 @@ _zorac() {
     done
     case $word,$verb,$prev in
     ,,-S) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-    ,,-s | sessions,show,show | sessions,delete,delete | sessions,rename,rename)
+    ,,-s | sessions,show,show | sessions,delete,delete | sessions,rename,rename | sessions,trim,trim)
         mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" sessions 2>/dev/null |
             sed -n 's/ *[0-9]\{4\}-.*//p')" -- "$cur")
         ;;
     ,,-t | ,,-n | ,,--system | ,,--seed) ;;
-    sessions,,*) mapfile -t COMPREPLY < <(compgen -W 'list show rename delete' -- "$cur") ;;
+    sessions,,*) mapfile -t COMPREPLY < <(compgen -W 'list show rename trim delete' -- "$cur") ;;
     raw,,*)
         mapfile -t COMPREPLY < <(compgen -W 'hello generate cancel session.open session.list
             session.fork session.truncate session.close tokenize detokenize render status stats

@@ -23,8 +23,8 @@ for c in zorac zorac-cli
     complete -c $c -n __fish_use_subcommand -a stats -d "its counters"
     complete -c $c -n __fish_use_subcommand -a tokens -d "how many tokens a text has"
     complete -c $c -n __fish_use_subcommand -a raw -d "any method of the protocol"
-    set -l verbs list show rename delete
+    set -l verbs list show rename trim delete
     complete -c $c -n "__fish_seen_subcommand_from sessions; and not __fish_seen_subcommand_from $verbs" -a "$verbs"
-    complete -c $c -n "__fish_seen_subcommand_from show rename delete" -a '(__zorac_conversations)'
+    complete -c $c -n "__fish_seen_subcommand_from show rename trim delete" -a '(__zorac_conversations)'
     complete -c $c -n "__fish_seen_subcommand_from raw" -a "hello generate cancel session.open session.list session.fork session.truncate session.close tokenize detokenize render status stats shutdown"
 end

@@ -132,6 +132,66 @@ gives 1 "$zorac" sessions show talk
 gives 0 "$zorac" sessions delete walk
 gives 1 "$zorac" sessions show walk
 
+# ---- a prompt while the daemon is down: kept, shown as such, never sent ----
+mkfifo "$dir/lines"
+"$zorac" -t 0 -n 8 -s down chat <"$dir/lines" >"$dir/out" 2>"$dir/err" &
+client=$!
+exec 5>"$dir/lines"
+has_said() { # that many replies and errors so far
+    [ "$("$zorac" --json sessions show down 2>/dev/null | wc -l)" = "$1" ]
+}
+echo hello >&5
+until_true 40 is_idle
+until_true 40 has_said 2
+kill -TERM "$pid"
+stopped 0
+echo "are you there" >&5
+until_true 40 grep -q "no daemon listens" "$dir/err"
+until_true 40 has_said 3
+start 5>&- # it would hold the pipe open
+echo "and now" >&5
+until_true 40 has_said 5
+exec 5>&-
+wait $client || fail "the chat ends with $?: $(cat "$dir/err")"
+gives 0 "$zorac" sessions show down
+grep -q '^user (no reply): are you there' "$dir/out" || fail "the lost prompt: $(cat "$dir/out")"
+gives 0 "$zorac" sessions
+grep -q '^down .* 4  hello' "$dir/out" || fail "what got no reply is counted: $(cat "$dir/out")"
+gives 0 "$zorac" sessions delete down
+
+# ---- a conversation that outgrows the context, and one message that is over the limit ----
+kill -TERM "$pid"
+stopped 0
+echo 'limit-message_bytes = 65536' >"$conf"
+start --context 256
+words=$(seq 1 60 | tr '\n' ' ')
+n=0
+status=0
+while [ $status = 0 ]; do
+    n=$((n + 1))
+    [ $n -lt 20 ] || fail "a context of 256 tokens holds everything"
+    timeout 60 "$zorac" -t 0 -n 8 -s grow "$words" >"$dir/out" 2>"$dir/err" || status=$?
+done
+[ $n -gt 1 ] || fail "not one turn has room: $(cat "$dir/err")"
+[ $status = 4 ] || fail "status $status for a conversation over the context"
+grep -q 'the context holds 256' "$dir/err" || fail "it does not say how much there is: $(cat "$dir/err")"
+grep -q 'zorac sessions trim grow' "$dir/err" || fail "it does not say what to do"
+gives 0 "$zorac" sessions trim grow 100
+grep -q "^$((2 * n - 2)) of $((2 * n - 2)) messages are left out" "$dir/out" || fail "$(cat "$dir/out")"
+gives 0 "$zorac" -t 0 -n 8 -s grow "$words"
+gives 0 "$zorac" sessions show grow
+[ "$(grep -c '^user (left out): ' "$dir/out")" = $((n - 1)) ] || fail "$(cat "$dir/out")"
+grep -q '^user (no reply)' "$dir/out" && fail "a prompt that was asked again is kept twice"
+gives 2 "$zorac" sessions trim grow -3
+gives 4 "$zorac" -s fresh "$(seq 1 400)"
+grep -q 'sessions trim' "$dir/err" && fail "a prompt that is too long by itself is not helped by that"
+seq 1 20000 >"$dir/long"
+status=0
+"$zorac" <"$dir/long" >"$dir/out" 2>"$dir/err" || status=$?
+[ $status = 4 ] || fail "status $status for a message over the limit: $(cat "$dir/err")"
+grep -q 'limit' "$dir/err" || fail "a message over the limit: $(cat "$dir/err")"
+: >"$conf"
+
 # ---- in the middle of a reply: a model that never ends, and a pipe that nobody empties ----
 kill -TERM "$pid"
 stopped 0

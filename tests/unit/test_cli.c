@@ -214,6 +214,101 @@ START_TEST(unanswered_prompts_stay_out_of_the_transcript)
 }
 END_TEST
 
+/* The note of message i of the record; NULL for none. */
+static const char *note_of(int64_t conv, size_t i)
+{
+    static char note[32];
+    json_t *all;
+
+    t_assert_err(zcli_store_record(s, conv, &all, &dg), ZC_OK, &dg);
+    const char *text = json_string_value(json_object_get(json_array_get(all, i), "note"));
+    snprintf(note, sizeof note, "%s", text ? text : "");
+    json_decref(all);
+    return text ? note : NULL;
+}
+
+static size_t n_recorded(int64_t conv)
+{
+    json_t *all;
+    t_assert_err(zcli_store_record(s, conv, &all, &dg), ZC_OK, &dg);
+    size_t n = json_array_size(all);
+    json_decref(all);
+    return n;
+}
+
+static size_t n_listed(void)
+{
+    json_t *list;
+    t_assert_err(zcli_store_list(s, &list, &dg), ZC_OK, &dg);
+    json_int_t n = json_integer_value(json_object_get(json_array_get(list, 0), "messages"));
+    json_decref(list);
+    return (size_t)n;
+}
+
+START_TEST(failed_prompts_are_kept_and_not_counted)
+{
+    struct zcli_conv c;
+    int64_t reply, other;
+
+    t_assert_err(zcli_store_create(s, "c", NULL, &c, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_turn_begin(s, c.id, "hi", &reply, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_turn_end(s, reply, NULL, "error", &dg), ZC_OK, &dg);
+    ck_assert_uint_eq(n_listed(), 0);
+    ck_assert_uint_eq(n_recorded(c.id), 1);
+    ck_assert_str_eq(note_of(c.id, 0), "no reply");
+    /* asked again, and again while that is not answered yet: the failed one is replaced, the other
+     * client's stays */
+    t_assert_err(zcli_store_turn_begin(s, c.id, "hi", &other, &dg), ZC_OK, &dg);
+    ck_assert_uint_eq(n_recorded(c.id), 1);
+    t_assert_err(zcli_store_turn_begin(s, c.id, "hi", &reply, &dg), ZC_OK, &dg);
+    ck_assert_uint_eq(n_recorded(c.id), 2);
+    t_assert_err(zcli_store_turn_end(s, other, "hello", "stop", &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_turn_end(s, reply, NULL, "lost", &dg), ZC_OK, &dg);
+    ck_assert_uint_eq(n_listed(), 2);
+    ck_assert_uint_eq(n_messages(c.id), 2);
+    ck_assert_uint_eq(n_recorded(c.id), 3);
+    ck_assert_ptr_null(note_of(c.id, 1));
+    ck_assert_str_eq(note_of(c.id, 2), "no reply");
+}
+END_TEST
+
+static void add_turn(int64_t conv, const char *prompt)
+{
+    int64_t reply;
+
+    t_assert_err(zcli_store_turn_begin(s, conv, prompt, &reply, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_turn_end(s, reply, "yes", "stop", &dg), ZC_OK, &dg);
+}
+
+START_TEST(a_trimmed_conversation_keeps_its_record)
+{
+    static const struct {
+        int64_t turns;
+        size_t left_out;
+    } steps[] = {{-1, 6}, {1, 8}, {0, 0}, {2, 4}, {9, 10}, {-1, 10}, {3, 10}};
+    struct zcli_conv c;
+    size_t all, left_out;
+
+    t_assert_err(zcli_store_create(s, "c", "be kind", &c, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_trim(s, c.id, -1, &dg), ZC_OK, &dg);
+    for (int i = 0; i < 5; i++)
+        add_turn(c.id, (const char[]){(char)('a' + i), '\0'});
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        t_assert_err(zcli_store_trim(s, c.id, steps[i].turns, &dg), ZC_OK, &dg);
+        t_assert_err(zcli_store_count(s, c.id, &all, &left_out, &dg), ZC_OK, &dg);
+        ck_assert_uint_eq(all, 11);
+        ck_assert_uint_eq(left_out, steps[i].left_out);
+        ck_assert_uint_eq(n_messages(c.id), all - left_out);
+        assert_message(c.id, 0, "system", "be kind");
+    }
+    ck_assert_str_eq(note_of(c.id, 1), "left out");
+    ck_assert_uint_eq(n_recorded(c.id), 11);
+    add_turn(c.id, "again");
+    ck_assert_uint_eq(n_messages(c.id), 3);
+    assert_message(c.id, 1, "user", "again");
+}
+END_TEST
+
 /* A child writes a reply piece by piece, telling us through a pipe after each; it is killed at some
  * point. Every piece that it told of must be there. */
 START_TEST(partial_reply_survives_kill)
@@ -323,6 +418,7 @@ START_TEST(an_older_store_is_taken_over)
     sqlite3_close(old);
     t_assert_err(zcli_store_open(&s, NULL, &dg), ZC_OK, &dg);
     t_assert_err(zcli_store_find(s, "old", &c, &dg), ZC_OK, &dg);
+    ck_assert_uint_eq(n_messages(c.id), 2);
     t_assert_err(zcli_store_turn_append(s, 2, "llo", 3, &dg), ZC_OK, &dg);
     t_assert_err(zcli_store_messages(s, c.id, &m, &dg), ZC_OK, &dg);
     ck_assert_str_eq(json_string_value(json_object_get(json_array_get(m, 1), "content")), "hello");
@@ -410,6 +506,8 @@ int main(void)
     tcase_add_test(tc, a_conversation_is_made_once);
     tcase_add_test(tc, a_turn_begins_and_ends_on_the_disk);
     tcase_add_test(tc, unanswered_prompts_stay_out_of_the_transcript);
+    tcase_add_test(tc, failed_prompts_are_kept_and_not_counted);
+    tcase_add_test(tc, a_trimmed_conversation_keeps_its_record);
     tcase_add_test(tc, partial_reply_survives_kill);
     tcase_add_test(tc, pieces_cost_the_same_however_long_the_reply_is);
     tcase_add_test(tc, an_older_store_is_taken_over);
