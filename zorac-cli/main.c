@@ -152,14 +152,32 @@ static const struct zcli_cmd *find_command(int argc, char **argv)
     return NULL;
 }
 
+/* A lone word that is nearly a command was perhaps meant as one. */
+static void hint(const char *word)
+{
+    for (const struct zcli_cmd *c = zcli_cmds; c->name; c++) {
+        size_t n = strlen(word) < strlen(c->name) ? strlen(word) : strlen(c->name);
+        if (n > 2 && strncmp(word, c->name, n) == 0) {
+            zcli_term_error("'%s' was taken as a prompt; there is a command: zorac %s", word,
+                            c->name);
+            return;
+        }
+    }
+}
+
 static enum zcli_exit run(const struct zcli_opts *o, int argc, char **argv)
 {
     const struct zcli_cmd *cmd = find_command(argc, argv);
+    bool is_word = argc == optind + 1 && strcmp(argv[optind - 1], "--") != 0;
     struct zc_diag dg = {0};
     char *prompt;
 
     if (cmd)
         return cmd->run(o, argc - optind - 1, argv + optind + 1);
+    if (is_word && strcmp(argv[optind], "help") == 0) {
+        print_help();
+        return ZCLI_DONE;
+    }
     int r = zcli_input_read(argc - optind, argv + optind, &prompt, &dg);
     if (r < 0) {
         zcli_term_error("%s", dg.text);
@@ -176,6 +194,8 @@ static enum zcli_exit run(const struct zcli_opts *o, int argc, char **argv)
         status = zcli_ask(o, prompt);
     else
         zcli_term_error("the prompt is empty");
+    if (is_word)
+        hint(argv[optind]);
     zc_free(prompt);
     return status;
 }

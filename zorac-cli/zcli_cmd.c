@@ -17,6 +17,8 @@
 static enum zcli_exit usage(const char *text)
 {
     zcli_term_error("usage: zorac %s", text);
+    zcli_term_error("(a prompt that begins with that word stands behind --: zorac -- %.*s ...)",
+                    (int)strcspn(text, " "), text);
     return ZCLI_USAGE;
 }
 
@@ -74,11 +76,19 @@ static void print_leaves(json_t *v, const char *prefix)
             printf("%-22s ", path);
             fflush(stdout);
             zcli_term_text(s, strlen(s), NULL);
-            zcli_term_end_line();
+            zcli_term_line("", NULL);
             zc_free(s);
         }
         zc_free(path);
     }
+}
+
+static void print_answer(const struct zcli_opts *o, json_t *body)
+{
+    if (o->json)
+        print_json(body, JSON_COMPACT);
+    else
+        print_leaves(body, "");
 }
 
 static enum zcli_exit ask_and_print(const struct zcli_opts *o, const char *method)
@@ -86,12 +96,30 @@ static enum zcli_exit ask_and_print(const struct zcli_opts *o, const char *metho
     json_t *body = NULL;
     enum zcli_exit status = call(o, method, NULL, &body);
 
-    if (status == ZCLI_DONE) {
-        if (o->json)
-            print_json(body, JSON_COMPACT);
-        else
-            print_leaves(body, "");
+    if (status == ZCLI_DONE)
+        print_answer(o, body);
+    json_decref(body);
+    return status;
+}
+
+/* Of what status says, the parts about the model and what computes it. */
+static enum zcli_exit cmd_model(const struct zcli_opts *o, int argc, char **argv)
+{
+    static const char *const parts[] = {"model", "device", "plan", "load"};
+    json_t *body = NULL, *shown = json_object();
+
+    (void)argv;
+    if (argc) {
+        json_decref(shown);
+        return usage("model");
     }
+    enum zcli_exit status = call(o, "status", NULL, &body);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (json_object_get(body, parts[i]))
+            json_object_set(shown, parts[i], json_object_get(body, parts[i]));
+    if (status == ZCLI_DONE)
+        print_answer(o, shown);
+    json_decref(shown);
     json_decref(body);
     return status;
 }
@@ -323,6 +351,7 @@ const struct zcli_cmd zcli_cmds[] = {
     {"sessions", SESSIONS_ARGS, "the stored conversations", cmd_sessions},
     {"status", "", "what the daemon is doing", cmd_status},
     {"stats", "", "its counters", cmd_stats},
+    {"model", "", "which model it serves, on what, in how much memory", cmd_model},
     {"tokens", "[TEXT...]", "how many tokens a text has", cmd_tokens},
     {"raw", "METHOD [JSON]", "any method of the protocol; prints JSON", cmd_raw},
     {NULL, NULL, NULL, NULL},

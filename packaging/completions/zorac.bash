@@ -34,7 +34,7 @@ _zorac() {
             mapfile -t COMPREPLY < <(compgen -W '-S -s --system -t -n --seed --json --no-stream
                 --plain --help --version --' -- "$cur")
         else
-            mapfile -t COMPREPLY < <(compgen -W 'chat sessions status stats tokens raw' -- "$cur")
+            mapfile -t COMPREPLY < <(compgen -W 'chat sessions status stats model tokens raw' -- "$cur")
         fi
         ;;
     esac

@@ -21,6 +21,7 @@ for c in zorac zorac-cli
     complete -c $c -n __fish_use_subcommand -a sessions -d "the stored conversations"
     complete -c $c -n __fish_use_subcommand -a status -d "what the daemon is doing"
     complete -c $c -n __fish_use_subcommand -a stats -d "its counters"
+    complete -c $c -n __fish_use_subcommand -a model -d "which model it serves"
     complete -c $c -n __fish_use_subcommand -a tokens -d "how many tokens a text has"
     complete -c $c -n __fish_use_subcommand -a raw -d "any method of the protocol"
     set -l verbs list show rename trim delete

@@ -33,7 +33,7 @@ gives 2 "$zorac" raw
 gives 2 "$zorac" raw hello '[1]'
 gives 2 "$zorac" sessions frobnicate
 gives 0 "$zorac" --help
-for word in chat sessions status stats tokens raw; do
+for word in chat sessions status stats model tokens raw; do
     grep -q "^  $word" "$dir/out" || fail "--help does not name $word"
 done
 gives 0 "$zorac" --version
@@ -84,6 +84,20 @@ grep -q '^state  *ready' "$dir/out" || fail "status"
 gives 0 "$zorac" --json status
 grep -q '"state":"ready"' "$dir/out" || fail "status in JSON"
 gives 0 "$zorac" stats
+gives 0 "$zorac" model
+grep -q '^model.name  *zorac-demo' "$dir/out" || fail "model: $(cat "$dir/out")"
+gives 2 "$zorac" model trains are fun
+grep -q 'zorac -- model' "$dir/err" || fail "no way to such a prompt is named"
+gives 0 "$zorac" help
+grep -q '^Usage: zorac' "$dir/out" || fail "help is no help"
+gives 0 "$zorac" -n 1 help me
+grep -q '^Usage' "$dir/out" && fail "help me is a prompt"
+gives 0 "$zorac" -n 1 session
+grep -q 'zorac sessions$' "$dir/err" || fail "no word of the command that was perhaps meant"
+gives 0 "$zorac" -n 1 -- session
+[ ! -s "$dir/err" ] || fail "a prompt behind -- is doubted: $(cat "$dir/err")"
+gives 0 "$zorac" -n 1 "a story"
+[ ! -s "$dir/err" ] || fail "a prompt is doubted: $(cat "$dir/err")"
 gives 0 "$zorac" tokens hello world
 grep -qx '[0-9][0-9]*' "$dir/out" || fail "tokens"
 gives 1 "$zorac" raw no.such.method
