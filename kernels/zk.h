@@ -34,6 +34,7 @@ struct zk_dev;
 /* Limits of the shapes; what goes over them is refused with ZC_EINVAL. */
 #define ZK_MAX_DIM      (1 << 20) /* n and k of a matrix */
 #define ZK_MAX_HEAD_DIM 512
+#define ZK_MAX_RECORD   32 /* numbers of recorded passes go from 1 to this */
 
 /* ---- matrices ---------------------------------------------------------------------------- */
 
@@ -119,13 +120,19 @@ enum zk_kv_type { ZK_KV_F16, ZK_KV_F32, ZK_N_KV_TYPES };
  * alone, so that nothing depends on company. */
 enum zk_phase { ZK_DECODE, ZK_PREFILL };
 
-/* A run of rows of one sequence, at consecutive positions. */
+/* A run of rows of one sequence, at consecutive positions.
+ *
+ * A row of padding makes up the number of rows of a recorded pass (ops->begin), and occurs nowhere
+ * else: its id is ZK_PADDING, its sequence has n_rows 0 and no pages (NULL). It starts as zeros,
+ * nothing of it is stored, and attention gives it zeros. */
 struct zk_seq {
     const int32_t *pages; /* page numbers of the sequence, ceil((pos0 + n_rows) / ZK_PAGE) valid */
     int32_t first_row;    /* of the batch */
     int32_t n_rows;
     int32_t pos0; /* position of first_row; everything before it is in the pages */
 };
+
+#define ZK_PADDING (-1)
 
 /* What one forward pass computes. Arrays are device memory. */
 struct zk_batch {
@@ -176,11 +183,21 @@ struct zk_ops {
      * once), w[k] in the order of x (a perm is undone). PAIRS: row i < n/2 is the first part's. */
     int (*mat_unpack_row)(const struct zk_dev *dev, const struct zk_mat *m, int row, float *w);
 
-    /* What follows belongs to a pass of this phase. Before the first: decode. */
-    int (*begin)(struct zk_dev *dev, enum zk_phase phase);
+    /* What follows, up to end, is a pass of this phase. Outside of passes: decode.
+     *
+     * record, 0 but on a device with can_record: the number of a pass (1 .. ZK_MAX_RECORD) whose
+     * operations and arguments, pointers and bounds included, are the same every time; only what
+     * the memory behind them holds differs. Its first time, the operations between begin and end
+     * are kept, and computed by end. From then on *ret_done is set: end computes them again, and
+     * nothing is to be asked in between. upload, send, download and sync are not for between begin
+     * and end of such a pass. */
+    int (*begin)(struct zk_dev *dev, enum zk_phase phase, int record, bool *ret_done);
+    /* r: what the operations of the pass returned; a failure is returned and nothing kept. A pass
+     * that can't be recorded is ZC_EUNSUPPORTED, and has not been computed. */
+    int (*end)(struct zk_dev *dev, int r, struct zc_diag *dg);
 
-    /* y[r] = table[ids[r]] for rows of C, table of type [V][C], into float. EXACT. An id outside
-     * the table is ZC_EINVAL, from here or from the next sync. */
+    /* y[r] = table[ids[r]] for rows of C, table of type [V][C], into float; zeros for ZK_PADDING.
+     * EXACT. Another id outside the table is ZC_EINVAL, from here or from the next sync. */
     int (*embed)(struct zk_dev *dev, float *y, const void *table, enum zk_type type, int V, int C,
                  const int32_t *ids, int rows);
 
@@ -236,6 +253,11 @@ struct zk_ops {
      * thread before READY, else the engine thread. */
     int (*upload)(struct zk_dev *dev, void *dst, const void *src, size_t bytes);
     int (*download)(struct zk_dev *dev, void *dst, const void *src, size_t bytes);
+    /* As upload, but src, of host_alloc or pinned, stays as it is until the next sync. */
+    int (*send)(struct zk_dev *dev, void *dst, const void *src, size_t bytes);
+    /* Host memory, zeroed, that the device reads and writes at its own address, too. */
+    int (*host_alloc)(struct zk_dev *dev, void **ret_p, size_t bytes, struct zc_diag *dg);
+    void (*host_free)(struct zk_dev *dev, void *p, size_t bytes);
     /* Makes host memory readable and writable for the device at its own address, until unpin. */
     int (*pin)(struct zk_dev *dev, void *p, size_t bytes, struct zc_diag *dg);
     void (*unpin)(struct zk_dev *dev, void *p);
@@ -262,8 +284,9 @@ struct zk_dev {
     const struct zk_ops *ops;
     bool exact;         /* float activations everywhere */
     bool prefill_alone; /* see zk_phase */
-    bool is_host;    /* device memory is host memory: what it holds after sync can be read there */
-    char label[128]; /* for status: "cpu avx2, 8 threads" */
+    bool can_record;    /* see begin; whoever wants each operation by itself may clear it */
+    bool is_host;       /* device memory is host memory: after sync it can be read there */
+    char label[128];    /* for status: "cpu avx2, 8 threads" */
 };
 
 /* The best of `runs` of probe_read over memory of this size, taken for it and freed again; choose

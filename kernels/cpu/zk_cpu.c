@@ -192,9 +192,15 @@ static int run_rows(struct row_job *j, zk_task_fn fn)
     return ZC_OK;
 }
 
-static int cpu_begin(struct zk_dev *dev, enum zk_phase phase)
+static int cpu_begin(struct zk_dev *dev, enum zk_phase phase, int record, bool *ret_done)
 {
-    return ZC_OK;
+    *ret_done = false;
+    return record == 0 ? ZC_OK : ZC_EINVAL;
+}
+
+static int cpu_end(struct zk_dev *dev, int r, struct zc_diag *dg)
+{
+    return r;
 }
 
 static int cpu_embed(struct zk_dev *dev, float *y, const void *table, enum zk_type type, int V,
@@ -377,14 +383,15 @@ static void cpu_close(struct zk_dev *dev)
     {                                                                                              \
         .name = the_name, .mat_bytes = cpu_mat_bytes, .act_bytes = cpu_act_bytes,                  \
         .kv_page_bytes = zk_cpu_kv_page_bytes, .act_kind = cpu_act_kind, .mat_pack = cpu_mat_pack, \
-        .mat_unpack_row = cpu_mat_unpack_row, .begin = cpu_begin, .embed = cpu_embed,              \
-        .rms_norm = cpu_rms_norm, .to_act = cpu_to_act, .swiglu = cpu_swiglu,                      \
+        .mat_unpack_row = cpu_mat_unpack_row, .begin = cpu_begin, .end = cpu_end,                  \
+        .embed = cpu_embed, .rms_norm = cpu_rms_norm, .to_act = cpu_to_act, .swiglu = cpu_swiglu,  \
         .matmul = zk_cpu_matmul, .matmul_swiglu = zk_cpu_matmul_swiglu,                            \
         .rope_table = cpu_rope_table, .rope_store = zk_cpu_rope_store, .attn = zk_cpu_attn,        \
         .gather = cpu_gather, .alloc = cpu_alloc, .free = cpu_free, .upload = cpu_copy,            \
-        .download = cpu_copy, .pin = cpu_pin, .unpin = cpu_unpin, .memory = cpu_memory,            \
-        .fill = zk_cpu_fill, .sync = cpu_sync, .probe_read = zk_cpu_probe_read,                    \
-        .probe_peak = zk_cpu_probe_peak, .close = cpu_close,                                       \
+        .download = cpu_copy, .send = cpu_copy, .host_alloc = cpu_alloc, .host_free = cpu_free,    \
+        .pin = cpu_pin, .unpin = cpu_unpin, .memory = cpu_memory, .fill = zk_cpu_fill,             \
+        .sync = cpu_sync, .probe_read = zk_cpu_probe_read, .probe_peak = zk_cpu_probe_peak,        \
+        .close = cpu_close,                                                                        \
     }
 
 static const struct {

@@ -54,6 +54,8 @@ struct zkc_dev {
     void *work;            /* device: partial results; holds anything when a kernel starts */
     size_t work_bytes;
     cudaError_t error; /* the first of a launch */
+    int recording, replaying; /* the number of the pass that is, or 0 */
+    cudaGraphExec_t graph[ZK_MAX_RECORD + 1];
     pthread_mutex_t pack_lock; /* of work, while matrices are packed by several threads */
 };
 
@@ -99,6 +101,11 @@ extern const struct zkc_form zkc_plain;
 /* The form's table for a description. */
 const struct zkc_form *zkc_form_of(const struct zkc_dev *d, const struct zk_mat_desc *desc);
 
+/* ZC_OK or what an error of CUDA becomes. */
+int zkc_err(cudaError_t e);
+/* CUDA remembers the device per thread. */
+void zkc_enter(const struct zkc_dev *d);
+
 /* Host to device memory from any thread, done when it returns. */
 int zkc_put(struct zkc_dev *d, void *dst, const void *src, size_t bytes);
 int zkc_get(struct zkc_dev *d, void *dst, const void *src, size_t bytes);
@@ -129,6 +136,11 @@ int zkc_swiglu(struct zk_dev *dev, struct zk_act *y, const float *g, const float
 int zkc_gather(struct zk_dev *dev, float *y, const float *x, const int32_t *rows, int n, int C);
 int zkc_rope_table(struct zk_dev *dev, float *cs, const int32_t *pos, int rows,
                    const float *inv_freq, int rot_dim, float mscale);
+
+/* zkc_graph.cu */
+int zkc_begin(struct zk_dev *dev, enum zk_phase phase, int record, bool *ret_done);
+int zkc_end(struct zk_dev *dev, int r, struct zc_diag *dg);
+void zkc_graphs_free(struct zkc_dev *d);
 
 /* zkc_probe.cu */
 int zkc_fill(struct zk_dev *dev, void *p, int value, size_t bytes);

@@ -97,6 +97,8 @@ __global__ void __launch_bounds__(ROPE_THREADS)
     if (at < g.H)
         return;
     const struct zk_seq *s = zkc_seq_of(seqs, g.n_seqs, row);
+    if (zkc_is_padding(s))
+        return;
     const int which = at >= g.H + g.K, h = at - g.H - which * g.K;
     char *to = kv_at(base, &g, s->pages, s->pos0 + row - s->first_row, which, h);
     for (int i = threadIdx.x; i < g.D; i += ROPE_THREADS)
@@ -136,7 +138,7 @@ __global__ void __launch_bounds__(ATTN_WARPS * 32)
     if (h >= g.H)
         return;
     const struct zk_seq *s = zkc_seq_of(seqs, g.n_seqs, row);
-    const int pos = s->pos0 + row - s->first_row, kh = h / (g.H / g.K);
+    const int pos = zkc_is_padding(s) ? -1 : s->pos0 + row - s->first_row, kh = h / (g.H / g.K);
     const int first = zkc_first_seen(&g, pos);
     const float *q = qkv + ((size_t)row * (g.H + 2 * g.K) + h) * g.D;
     float acc[ZK_MAX_HEAD_DIM / 32] = {}, max = -INFINITY, sum = 0;
@@ -174,7 +176,7 @@ __global__ void __launch_bounds__(ATTN_WARPS * 32)
 #pragma unroll
     for (int i = 0; i < ZK_MAX_HEAD_DIM / 32; i++)
         if (i * 32 + lane < g.D)
-            o[((size_t)row * g.H + h) * g.D + i * 32 + lane] = acc[i] / sum;
+            o[((size_t)row * g.H + h) * g.D + i * 32 + lane] = sum > 0 ? acc[i] / sum : 0.0f;
 }
 
 int zkc_attn(struct zk_dev *dev, float *o, const float *qkv, const struct zk_batch *b,

@@ -27,6 +27,11 @@ ZKC_DEV const struct zk_seq *zkc_seq_of(const struct zk_seq *seqs, int n_seqs, i
     return &seqs[low];
 }
 
+ZKC_DEV bool zkc_is_padding(const struct zk_seq *s)
+{
+    return s->pages == NULL;
+}
+
 /* The first position that a position sees. */
 ZKC_DEV int zkc_first_seen(const struct zkc_geometry *g, int pos)
 {

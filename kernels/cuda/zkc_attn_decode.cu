@@ -148,7 +148,7 @@ template <int D> __global__ void __launch_bounds__(WARPS * 32) decode_kernel(con
     const int split = blockIdx.x, end = pos / ZK_PAGE;
     const int from = max(split * SPLIT_PAGES, first / ZK_PAGE);
     const int to = min(split * SPLIT_PAGES + SPLIT_PAGES - 1, end);
-    if (from > to)
+    if (from > to || zkc_is_padding(s))
         return;
 
     const zkc_smem ring = zkc_smem_addr(smem) + warp * decode_smem<D>::ring;
@@ -202,7 +202,8 @@ __global__ void __launch_bounds__(128) join_kernel(float *o, const decode_args a
     const int row = unit / g->K, head = unit % g->K;
     const struct zk_seq *s = zkc_seq_of(a.seqs, g->n_seqs, row);
     const int pos = s->pos0 + row - s->first_row;
-    const int from = zkc_first_seen(g, pos) / ZKC_SPLIT, to = pos / ZKC_SPLIT;
+    const bool is_padding = zkc_is_padding(s);
+    const int from = zkc_first_seen(g, pos) / ZKC_SPLIT, to = is_padding ? -1 : pos / ZKC_SPLIT;
     for (int i = threadIdx.x; i < G * g->D; i += 128) {
         const size_t slot = (size_t)blockIdx.x * splits * G + i / g->D;
         float top = -INFINITY, sum = 0, out = 0;
@@ -214,7 +215,7 @@ __global__ void __launch_bounds__(128) join_kernel(float *o, const decode_args a
             sum += weight * a.ml[at * 2 + 1];
             out += weight * a.part[at * g->D + i % g->D];
         }
-        o[((size_t)row * g->H + head * G) * g->D + i] = out / sum;
+        o[((size_t)row * g->H + head * G) * g->D + i] = is_padding ? 0.0f : out / sum;
     }
 }
 

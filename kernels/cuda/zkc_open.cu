@@ -18,7 +18,7 @@ extern "C" {
 
 /* ---- errors -------------------------------------------------------------------------------- */
 
-static int err_of(cudaError_t e)
+int zkc_err(cudaError_t e)
 {
     switch (e) {
     case cudaSuccess:
@@ -37,14 +37,14 @@ static int err_of(cudaError_t e)
 
 int zkc_check(struct zkc_dev *d, cudaError_t e)
 {
-    if (e != cudaSuccess && d->error == cudaSuccess)
+    if (e != cudaSuccess && d->error == cudaSuccess && d->recording == 0)
         d->error = e;
-    return err_of(e);
+    return zkc_err(e);
 }
 
 static int fail(struct zc_diag *dg, cudaError_t e, const char *what)
 {
-    return zc_diag(dg, err_of(e), "%s: %s", what, cudaGetErrorString(e));
+    return zc_diag(dg, zkc_err(e), "%s: %s", what, cudaGetErrorString(e));
 }
 
 /* ---- choosing ------------------------------------------------------------------------------ */
@@ -119,8 +119,7 @@ static int choose(const char *want, int *ret_index, cudaDeviceProp *ret_prop, st
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
-/* CUDA remembers the device per thread. */
-static void enter(const struct zkc_dev *d)
+void zkc_enter(const struct zkc_dev *d)
 {
     cudaSetDevice(d->ordinal);
 }
@@ -130,12 +129,12 @@ static int cuda_alloc(struct zk_dev *dev, void **ret_p, size_t bytes, struct zc_
     struct zkc_dev *d = zkc_of(dev);
     size_t free_bytes = 0, total = 0;
     void *p;
-    enter(d);
+    zkc_enter(d);
     cudaError_t e = cudaMalloc(&p, bytes);
     if (e != cudaSuccess) {
         cudaGetLastError();
         cudaMemGetInfo(&free_bytes, &total);
-        return zc_diag(dg, err_of(e),
+        return zc_diag(dg, zkc_err(e),
                        "the GPU has no %.1f MiB left: %.1f of %.1f MiB are free (%s)",
                        (double)bytes / 1048576, (double)free_bytes / 1048576,
                        (double)total / 1048576, cudaGetErrorString(e));
@@ -151,26 +150,26 @@ static int cuda_alloc(struct zk_dev *dev, void **ret_p, size_t bytes, struct zc_
 
 static void cuda_free(struct zk_dev *dev, void *p, size_t bytes)
 {
-    enter(zkc_of(dev));
+    zkc_enter(zkc_of(dev));
     cudaFree(p);
 }
 
 int zkc_put(struct zkc_dev *d, void *dst, const void *src, size_t bytes)
 {
-    enter(d);
+    zkc_enter(d);
     cudaError_t e = cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, d->stream);
     if (e == cudaSuccess)
         e = cudaStreamSynchronize(d->stream);
-    return err_of(e);
+    return zkc_err(e);
 }
 
 int zkc_get(struct zkc_dev *d, void *dst, const void *src, size_t bytes)
 {
-    enter(d);
+    zkc_enter(d);
     cudaError_t e = cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToHost, d->stream);
     if (e == cudaSuccess)
         e = cudaStreamSynchronize(d->stream);
-    return err_of(e);
+    return zkc_err(e);
 }
 
 static int cuda_upload(struct zk_dev *dev, void *dst, const void *src, size_t bytes)
@@ -183,9 +182,37 @@ static int cuda_download(struct zk_dev *dev, void *dst, const void *src, size_t 
     return zkc_get(zkc_of(dev), dst, src, bytes);
 }
 
+static int cuda_send(struct zk_dev *dev, void *dst, const void *src, size_t bytes)
+{
+    struct zkc_dev *d = zkc_of(dev);
+    zkc_enter(d);
+    return zkc_check(d, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, d->stream));
+}
+
+static int cuda_host_alloc(struct zk_dev *dev, void **ret_p, size_t bytes, struct zc_diag *dg)
+{
+    void *p;
+    zkc_enter(zkc_of(dev));
+    cudaError_t e = cudaHostAlloc(&p, bytes, cudaHostAllocPortable | cudaHostAllocMapped);
+    if (e != cudaSuccess) {
+        cudaGetLastError();
+        return zc_diag(dg, ZC_ENOMEM, "%.1f MiB of host memory can't be pinned: %s",
+                       (double)bytes / 1048576, cudaGetErrorString(e));
+    }
+    memset(p, 0, bytes);
+    *ret_p = p;
+    return ZC_OK;
+}
+
+static void cuda_host_free(struct zk_dev *dev, void *p, size_t bytes)
+{
+    zkc_enter(zkc_of(dev));
+    cudaFreeHost(p);
+}
+
 static int cuda_pin(struct zk_dev *dev, void *p, size_t bytes, struct zc_diag *dg)
 {
-    enter(zkc_of(dev));
+    zkc_enter(zkc_of(dev));
     cudaError_t e = cudaHostRegister(p, bytes, cudaHostRegisterPortable | cudaHostRegisterMapped);
     if (e == cudaSuccess)
         return ZC_OK;
@@ -195,26 +222,17 @@ static int cuda_pin(struct zk_dev *dev, void *p, size_t bytes, struct zc_diag *d
 
 static void cuda_unpin(struct zk_dev *dev, void *p)
 {
-    enter(zkc_of(dev));
+    zkc_enter(zkc_of(dev));
     cudaHostUnregister(p);
 }
 
 static void cuda_memory(struct zk_dev *dev, uint64_t *ret_free, uint64_t *ret_total)
 {
     size_t free_bytes = 0, total = 0;
-    enter(zkc_of(dev));
+    zkc_enter(zkc_of(dev));
     cudaMemGetInfo(&free_bytes, &total);
     *ret_free = free_bytes;
     *ret_total = total;
-}
-
-/* The phase, and the device for the thread that computes. */
-static int cuda_begin(struct zk_dev *dev, enum zk_phase phase)
-{
-    struct zkc_dev *d = zkc_of(dev);
-    enter(d);
-    d->is_prefill = phase == ZK_PREFILL && dev->prefill_alone;
-    return ZC_OK;
 }
 
 /* ---- waiting ------------------------------------------------------------------------------- */
@@ -244,7 +262,7 @@ static int cuda_sync(struct zk_dev *dev, struct zc_diag *dg)
     if (e == cudaSuccess)
         e = cudaStreamSynchronize(d->stream);
     if (e != cudaSuccess)
-        return zc_diag(dg, err_of(e) == ZC_EINTERNAL ? ZC_EINTERNAL : ZC_EDEVICE,
+        return zc_diag(dg, zkc_err(e) == ZC_EINTERNAL ? ZC_EINTERNAL : ZC_EDEVICE,
                        "the GPU failed: %s", cudaGetErrorString(e));
     return report(d, dg);
 }
@@ -254,7 +272,8 @@ static int cuda_sync(struct zk_dev *dev, struct zc_diag *dg)
 static void cuda_close(struct zk_dev *dev)
 {
     struct zkc_dev *d = zkc_of(dev);
-    enter(d);
+    zkc_enter(d);
+    zkc_graphs_free(d);
     zkc_blas_close(d);
     cudaFree(d->status);
     cudaFree(d->locks);
@@ -274,7 +293,8 @@ static const struct zk_ops cuda_ops = {
     .act_kind = zkc_act_kind,
     .mat_pack = zkc_mat_pack,
     .mat_unpack_row = zkc_mat_unpack_row,
-    .begin = cuda_begin,
+    .begin = zkc_begin,
+    .end = zkc_end,
     .embed = zkc_embed,
     .rms_norm = zkc_rms_norm,
     .to_act = zkc_to_act,
@@ -289,6 +309,9 @@ static const struct zk_ops cuda_ops = {
     .free = cuda_free,
     .upload = cuda_upload,
     .download = cuda_download,
+    .send = cuda_send,
+    .host_alloc = cuda_host_alloc,
+    .host_free = cuda_host_free,
     .pin = cuda_pin,
     .unpin = cuda_unpin,
     .memory = cuda_memory,
@@ -346,7 +369,7 @@ static int cuda_open(struct zk_dev **ret_dev, const struct zk_cuda_opts *opts, s
         e = cudaFree(NULL); /* makes the context: a busy device says so here */
     if (e != cudaSuccess) {
         cudaGetLastError();
-        return zc_diag(dg, err_of(e), "GPU %d (%.60s) can't be used: %s", index, prop.name,
+        return zc_diag(dg, zkc_err(e), "GPU %d (%.60s) can't be used: %s", index, prop.name,
                        cudaGetErrorString(e));
     }
     if (zc_try_calloc(&p, 1, sizeof(struct zkc_dev), SIZE_MAX) < 0)
@@ -355,6 +378,7 @@ static int cuda_open(struct zk_dev **ret_dev, const struct zk_cuda_opts *opts, s
     d->dev.ops = &cuda_ops;
     d->dev.exact = opts->exact;
     d->dev.prefill_alone = !opts->strict && !opts->exact;
+    d->dev.can_record = true;
     d->ordinal = index;
     pthread_mutex_init(&d->pack_lock, NULL);
     if ((r = set_up(d, dg)) < 0) {

@@ -101,18 +101,18 @@ int zkc_swiglu(struct zk_dev *dev, struct zk_act *y, const float *g, const float
 
 /* ---- looking up --------------------------------------------------------------------------- */
 
-/* y[r] = table[ids[r]]; grid: rows. The table may be host memory that the device reads. */
+/* y[r] = table[ids[r]], zeros for padding; grid: rows. The table may be host memory. */
 __global__ void __launch_bounds__(THREADS)
     embed_kernel(float *y, const void *table, enum zk_type type, int V, int C, const int32_t *ids,
                  uint32_t *status)
 {
     const int32_t id = ids[blockIdx.x];
     const bool is_known = id >= 0 && id < V;
-    if (!is_known && threadIdx.x == 0)
+    if (!is_known && id != ZK_PADDING && threadIdx.x == 0)
         zkc_fault(status, ZKC_STATUS_ID);
     const size_t from = (size_t)(is_known ? id : 0) * C, to = (size_t)blockIdx.x * C;
     for (int i = threadIdx.x; i < C; i += THREADS)
-        y[to + i] = zkc_load(table, type, from + i);
+        y[to + i] = is_known ? zkc_load(table, type, from + i) : 0.0f;
 }
 
 /* y[r] = x[rows[r]]; grid: rows. */

@@ -135,20 +135,27 @@ static void put_act(struct zk_dev *dev, struct zk_act *y, int r, const float *x,
     }
 }
 
-static int ref_begin(struct zk_dev *dev, enum zk_phase phase)
+static int ref_begin(struct zk_dev *dev, enum zk_phase phase, int record, bool *ret_done)
 {
-    return ZC_OK;
+    *ret_done = false;
+    return record == 0 ? ZC_OK : ZC_EINVAL;
+}
+
+static int ref_end(struct zk_dev *dev, int r, struct zc_diag *dg)
+{
+    return r;
 }
 
 static int ref_embed(struct zk_dev *dev, float *y, const void *table, enum zk_type type, int V,
                      int C, const int32_t *ids, int rows)
 {
     for (int r = 0; r < rows; r++) {
-        if (ids[r] < 0 || ids[r] >= V)
+        if (ids[r] != ZK_PADDING && (ids[r] < 0 || ids[r] >= V))
             return ZC_EINVAL;
         for (int i = 0; i < C; i++)
             y[(size_t)r * (size_t)C + (size_t)i] =
-                zk_load(table, type, (size_t)ids[r] * (size_t)C + (size_t)i);
+                ids[r] == ZK_PADDING ? 0
+                                     : zk_load(table, type, (size_t)ids[r] * (size_t)C + (size_t)i);
     }
     return ZC_OK;
 }
@@ -456,6 +463,7 @@ static const struct zk_ops ref_ops = {
     .mat_pack = ref_mat_pack,
     .mat_unpack_row = ref_mat_unpack_row,
     .begin = ref_begin,
+    .end = ref_end,
     .embed = ref_embed,
     .rms_norm = ref_rms_norm,
     .to_act = ref_to_act,
@@ -470,6 +478,9 @@ static const struct zk_ops ref_ops = {
     .free = ref_free,
     .upload = ref_copy,
     .download = ref_copy,
+    .send = ref_copy,
+    .host_alloc = ref_alloc,
+    .host_free = ref_free,
     .pin = ref_pin,
     .unpin = ref_unpin,
     .memory = ref_memory,

@@ -8,7 +8,8 @@
  * Environment: CUDASIM_THREADS (processors to use), CUDASIM_SEED (not 0: a random schedule),
  * CUDASIM_SMEM (bytes of shared memory of a block), CUDASIM_STACK (bytes of a thread's stack),
  * CUDASIM_MEMORY (MiB of the device), CUDASIM_DEVICES (how many, 0: none), CUDASIM_ABORT=1 (core
- * at the first error), CUDASIM_FAIL=no-driver|old-driver|busy|lost:N (from the Nth launch on). */
+ * at the first error), CUDASIM_FAIL=no-driver|old-driver|busy|capture|lost:N (capture: nothing can
+ * be recorded; lost: from the Nth launch on). */
 #ifndef TESTS_CUDASIM_CUDASIM_H
 #define TESTS_CUDASIM_CUDASIM_H
 

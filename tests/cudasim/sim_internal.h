@@ -159,6 +159,7 @@ struct sim_graph {
         size_t bytes = 0; /* 0: a launch */
     };
     std::vector<Node> nodes;
+    bool is_broken = false; /* by a call that is not for while something is recorded */
 };
 struct sim_stream {
     sim_graph *capture; /* NULL, or what is being recorded */

@@ -41,8 +41,19 @@ cudaError_t set_error(cudaError_t e, const std::string &text)
     return last = e;
 }
 
+/* The stream that this thread records; what must not be called meanwhile breaks the recording. */
+static thread_local cudaStream_t recording;
+static bool breaks_recording()
+{
+    if (recording)
+        recording->capture->is_broken = true;
+    return recording;
+}
+
 static cudaError_t state()
 {
+    if (breaks_recording())
+        return set_error(cudaErrorStreamCaptureUnsupported, "not while a stream is recorded");
     std::lock_guard<std::mutex> g(mu);
     return is_dead ? cudaErrorLaunchFailure : cudaSuccess;
 }
@@ -70,6 +81,8 @@ static cudaError_t copy(void *dst, const void *src, int value, size_t n, cudaStr
         s->capture->nodes.push_back(node);
         return cudaSuccess;
     }
+    if (recording) /* of another stream, and waits for it */
+        return state();
     if (n > 0)
         copy_bytes(dst, src, value, n);
     return state();
@@ -191,6 +204,8 @@ cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
 
 cudaError_t cudaMalloc(void **p, size_t n)
 {
+    if (sim::breaks_recording())
+        return sim::state();
     {
         std::lock_guard<std::mutex> g(sim::mu);
         if (n > sim::memory() - sim::taken_bytes)
@@ -207,6 +222,8 @@ cudaError_t cudaMalloc(void **p, size_t n)
 
 cudaError_t cudaFree(void *p)
 {
+    if (sim::breaks_recording())
+        return sim::state();
     std::lock_guard<std::mutex> g(sim::mu);
     for (auto &t : sim::taken)
         if (p && t.first == p) {
@@ -302,13 +319,25 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t a, cudaEvent_t b)
 }
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode)
 {
+    if (sim::recording)
+        return sim::state();
     s->capture = new sim_graph;
+    sim::recording = s;
     return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g)
 {
-    *g = s->capture;
+    sim_graph *made = s->capture;
+    sim::recording = nullptr;
     s->capture = nullptr;
+    *g = nullptr;
+    if (!made)
+        return sim::set_error(cudaErrorInvalidValue, "the stream is not recorded");
+    if (made->is_broken || sim::fails("capture")) {
+        delete made;
+        return sim::set_error(cudaErrorStreamCaptureInvalidated, "the recording was broken");
+    }
+    *g = made;
     return cudaSuccess;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *e, cudaGraph_t g, unsigned long long)

@@ -295,6 +295,8 @@ enum cudaError_t {
     cudaErrorInvalidDevice = 101,
     cudaErrorNotReady = 600,
     cudaErrorLaunchFailure = 719,
+    cudaErrorStreamCaptureUnsupported = 900,
+    cudaErrorStreamCaptureInvalidated = 901,
     cudaErrorHostMemoryAlreadyRegistered = 712,
     cudaErrorUnknown = 999,
 };
@@ -326,6 +328,8 @@ struct cudaDeviceProp {
 #define cudaHostRegisterMapped         2u
 #define cudaHostRegisterPortable       1u
 #define cudaHostAllocDefault           0u
+#define cudaHostAllocPortable          1u
+#define cudaHostAllocMapped            2u
 #define cudaDeviceScheduleSpin         1u
 #define cudaDeviceScheduleBlockingSync 4u
 #define cudaEventDisableTiming         2u

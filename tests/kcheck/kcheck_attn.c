@@ -39,11 +39,11 @@ static int store_and_attend(struct zk_dev *dev, float *o, float *qkv, const stru
         return r;
     struct zk_batch tail = {.rows = c->rows, .n_seqs = 1, .last_pos = all - 1, .seqs = s + 1};
     const float *q = qkv + (size_t)c->pos0 * row_floats(&c->a);
-    if ((r = dev->ops->begin(dev, c->phase)) < 0 ||
-        (r = dev->ops->attn(dev, o, q, &tail, &c->a, &kv)) < 0 ||
-        (r = dev->ops->begin(dev, ZK_DECODE)) < 0)
+    bool done;
+    if ((r = dev->ops->begin(dev, c->phase, 0, &done)) < 0)
         return r;
-    return dev->ops->sync(dev, NULL);
+    r = dev->ops->end(dev, dev->ops->attn(dev, o, q, &tail, &c->a, &kv), NULL);
+    return kc_result(dev, r);
 }
 
 static float *copy(const float *x, size_t n)

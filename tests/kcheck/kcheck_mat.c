@@ -220,11 +220,11 @@ static int multiply(struct zk_dev *dev, float *y, const struct mm_case *c, enum 
     memcpy(x, c->x, (size_t)c->rows * (size_t)k * 4);
     if ((r = dev->ops->to_act(dev, &a, x, k, c->rows, k, m.perm)) < 0)
         return r;
-    if ((r = dev->ops->begin(dev, phase)) < 0 ||
-        (r = dev->ops->matmul(dev, wide, ldy, &a, &m, c->bias, c->rows, c->add)) < 0 ||
-        (r = dev->ops->begin(dev, ZK_DECODE)) < 0)
+    bool done;
+    if ((r = dev->ops->begin(dev, phase, 0, &done)) < 0)
         return r;
-    r = dev->ops->sync(dev, NULL);
+    r = dev->ops->matmul(dev, wide, ldy, &a, &m, c->bias, c->rows, c->add);
+    r = kc_result(dev, dev->ops->end(dev, r, NULL));
     for (int i = 0; i < c->rows; i++)
         memcpy(y + i * n, wide + i * ldy, (size_t)n * 4);
     return r;

@@ -15,7 +15,8 @@ noinst_LIBRARIES += %D%/libengine.a
   %D%/ze_rope.c \
   %D%/ze_sample.c %D%/ze_sample.h \
   %D%/ze_select.c \
-  %D%/ze_seq.c
+  %D%/ze_seq.c \
+  %D%/ze_step.c
 # What a program needs that runs a model.
 engine_libs = %D%/libengine.a zoracd/weights/libweights.a $(kernels_libs) common/libcommon.a \
   $(JANSSON_LIBS) $(PCRE2_LIBS)

@@ -72,12 +72,24 @@ void ze_batch_add(struct ze_batch *b, const int32_t *ids, const int32_t *pages, 
     }
 }
 
+void ze_batch_pad(struct ze_batch *b, int rows)
+{
+    ZC_BUG_ON(rows > b->max.rows || rows > b->max.seqs || rows > b->max.logit_rows);
+    while (b->n_rows < rows) {
+        b->seqs[b->n_seqs++] = (struct zk_seq){.first_row = b->n_rows};
+        b->out_rows[b->n_out++] = b->n_rows;
+        b->ids[b->n_rows] = ZK_PADDING;
+        b->pos[b->n_rows++] = 0;
+    }
+    b->last_pos = b->max.seq_pages * ZK_PAGE - 1;
+}
+
 int ze_batch_send(struct ze_batch *b, struct zk_dev *dev, struct ze_pass *ret_p)
 {
     struct layout o = lay_out(&b->max);
     size_t used = o.pages + (size_t)b->n_pages * sizeof *b->pages;
     const char *meta = b->meta;
-    int r = dev->ops->upload(dev, b->meta, b->host, used);
+    int r = dev->ops->send(dev, b->meta, b->host, used);
 
     if (r < 0)
         return r;

@@ -26,7 +26,7 @@ struct ze_pass {
 
 struct ze_batch {
     struct ze_limits max;
-    char *host;                    /* the piece that is sent; owned by the caller, ze_batch_bytes */
+    char *host;                    /* the piece that is sent; the caller's, of ops->host_alloc */
     char *meta;                    /* where it goes on the device */
     int32_t *ids, *pos, *out_rows; /* parts of host */
     struct zk_seq *seqs;
@@ -44,7 +44,11 @@ void ze_batch_clear(struct ze_batch *b);
  * the rows from out_first (n: of none). It must fit: rows, sequences, out rows, pages. */
 void ze_batch_add(struct ze_batch *b, const int32_t *ids, const int32_t *pages, int first, int n,
                   int out_first);
-/* Sends it; the pass is valid until the next ze_batch_send. */
+/* Makes up the number of rows with padding, of one row each, logits too, and says of positions only
+ * that they are within the limits: to the device, all passes of as many rows, one each and all with
+ * logits, are the same but for what is sent. */
+void ze_batch_pad(struct ze_batch *b, int rows);
+/* Sends it; the pass is valid until the next ze_batch_send. host stays as it is until a sync. */
 int ze_batch_send(struct ze_batch *b, struct zk_dev *dev, struct ze_pass *ret_p);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening a model on a device, and the step: works become passes (decode rows together, prefill
- * rows after them), passes become logits. Nothing is allocated after opening. */
+/* Opening a model on a device, what it is then, and what a step of it costs at least. Nothing is
+ * allocated after opening. */
 #include "zoracd/engine/ze_engine.h"
 
 #include <stdio.h>
@@ -32,7 +32,8 @@ static int open_device(struct ze_engine *e, const struct ze_opts *o, struct zc_d
     if (strcmp(backend, "auto") == 0) {
         if (zk_cuda_open(&e->dev, &cuda, &why) == ZC_OK)
             return ZC_OK;
-        snprintf(e->notice, sizeof e->notice, "no GPU serves, the CPU does: %s", why.text);
+        snprintf(e->notice, sizeof e->notice, "backend auto: no GPU serves, the CPU does: %s",
+                 why.text);
     }
     return zk_cpu_open(&e->dev, &cpu, dg);
 }
@@ -76,26 +77,26 @@ static int allocate_device(struct ze_engine *e, struct zc_diag *dg)
 
 static int allocate_host(struct ze_engine *e, struct zc_diag *dg)
 {
+    struct zk_dev *dev = e->dev;
     struct ze_limits max;
     void *p;
     int r;
 
     ze_plan_limits(&e->plan, &max);
     e->logits = e->scratch.logits;
-    if (!e->dev->is_host) {
-        if ((r = zc_try_malloc(&p, ze_plan_logit_bytes(&e->plan, e->m), 1, SIZE_MAX)) < 0)
-            goto fail;
+    if (!dev->is_host) {
+        if ((r = dev->ops->host_alloc(dev, &p, ze_plan_logit_bytes(&e->plan, e->m), dg)) < 0)
+            return r;
         e->logits = e->logits_host = p;
     }
-    if ((r = zc_try_calloc(&p, ze_batch_bytes(&max), 1, SIZE_MAX)) < 0)
-        goto fail;
+    e->batch_bytes = ze_batch_bytes(&max);
+    if ((r = dev->ops->host_alloc(dev, &p, e->batch_bytes, dg)) < 0)
+        return r;
     e->batch_host = p;
     ze_batch_init(&e->batch, &max, e->batch_host, e->scratch.meta);
     if ((r = ze_kv_new(&e->kv, e->plan.kv_pages)) < 0)
-        goto fail;
+        return zc_diag(dg, r, "no host memory for the book of %d pages", e->plan.kv_pages);
     return ZC_OK;
-fail:
-    return zc_diag(dg, r, "no host memory for logits and the book of %d pages", e->plan.kv_pages);
 }
 
 int ze_engine_open(struct ze_engine **ret_e, const struct ze_opts *opts, ze_progress_cb *progress,
@@ -112,7 +113,7 @@ int ze_engine_open(struct ze_engine **ret_e, const struct ze_opts *opts, ze_prog
 
     if ((r = prepare(e, opts, &load, dg)) < 0 || (r = ze_model_load(e->m, &load, dg)) < 0 ||
         (r = allocate_device(e, dg)) < 0 || (r = allocate_host(e, dg)) < 0 ||
-        (r = e->dev->ops->sync(e->dev, dg)) < 0) {
+        (r = e->dev->ops->sync(e->dev, dg)) < 0 || (r = ze_engine_record(e, dg)) < 0) {
         ze_engine_free(e);
         return r;
     }
@@ -138,8 +139,10 @@ void ze_engine_free(struct ze_engine *e)
         return;
     ZC_BUG_ON(e->n_seqs != 0);
     ze_kv_free(e->kv);
-    zc_free(e->logits_host);
-    zc_free(e->batch_host);
+    if (e->logits_host)
+        e->dev->ops->host_free(e->dev, e->logits_host, ze_plan_logit_bytes(&e->plan, e->m));
+    if (e->batch_host)
+        e->dev->ops->host_free(e->dev, e->batch_host, e->batch_bytes);
     if (e->kv_base)
         e->dev->ops->free(e->dev, e->kv_base, e->plan.kv);
     if (e->scratch_base)
@@ -236,136 +239,4 @@ struct ze_cost ze_engine_cost(const struct ze_engine *e, int n_seqs, int n_rows,
     cost.bytes += 2.0 * c->L * c->K * c->D * element * n_seqs * (depth + n_rows);
     cost.flops += 4.0 * c->L * c->H * c->D * seen;
     return cost;
-}
-
-/* ---- stepping ------------------------------------------------------------------------------ */
-
-static int n_out(const struct ze_work *w)
-{
-    return w->want_all ? w->n_rows : w->want_logits ? 1 : 0;
-}
-
-static int check_works(const struct ze_engine *e, struct ze_work *works, int n, struct zc_diag *dg)
-{
-    int rows = 0;
-
-    if (n < 1 || n > e->plan.max_seqs)
-        return zc_diag(dg, ZC_EINVAL, "%d sequences in a step: 1 to %d are planned", n,
-                       e->plan.max_seqs);
-    for (int i = 0; i < n; i++) {
-        const struct ze_seq *s = works[i].seq;
-        if (works[i].n_rows < 1 || (size_t)works[i].n_rows > s->n - s->computed)
-            return zc_diag(dg, ZC_EINVAL, "%d rows of a sequence that has %zu to compute",
-                           works[i].n_rows, s->n - s->computed);
-        for (int k = 0; k < i; k++)
-            if (works[k].seq == s)
-                return zc_diag(dg, ZC_EINVAL, "a sequence occurs twice in a step");
-        rows += n_out(&works[i]);
-    }
-    if (rows > e->plan.logit_rows)
-        return zc_diag(dg, ZC_EINVAL, "%d rows of logits in a step: %d are planned", rows,
-                       e->plan.logit_rows);
-    return ZC_OK;
-}
-
-/* Runs what the batch holds; its logits follow those that were there before. */
-static int flush(struct ze_engine *e, enum zk_phase phase, struct zc_diag *dg)
-{
-    const size_t V = (size_t)e->m->c.V;
-    float *from = e->scratch.logits + (size_t)e->n_logits * V;
-    float *to = e->logits + (size_t)e->n_logits * V;
-    struct ze_pass pass;
-    int r;
-
-    if (e->batch.n_rows == 0)
-        return ZC_OK;
-    if ((r = e->dev->ops->begin(e->dev, phase)) < 0 ||
-        (r = ze_batch_send(&e->batch, e->dev, &pass)) < 0 ||
-        (r = ze_forward(e->m, &e->scratch, &pass, from)) < 0)
-        return zc_diag(dg, r, "a pass of %d rows could not be started", e->batch.n_rows);
-    if (to != from && pass.n_out > 0 &&
-        (r = e->dev->ops->download(e->dev, to, from, (size_t)pass.n_out * V * sizeof *to)) < 0)
-        return zc_diag(dg, r, "logits could not be fetched");
-    e->n_logits += pass.n_out;
-    r = e->dev->ops->sync(e->dev, dg);
-    ze_batch_clear(&e->batch);
-    return r;
-}
-
-/* Rows first .. first + n of a work, which are within one pass. */
-static int add_rows(struct ze_engine *e, const struct ze_work *w, int first, int n,
-                    enum zk_phase phase, struct zc_diag *dg)
-{
-    const struct ze_seq *s = w->seq;
-    int end = (int)s->computed + w->n_rows, out_first = n;
-    int r;
-
-    if (e->batch.n_rows + n > e->batch.max.rows && (r = flush(e, phase, dg)) < 0)
-        return r;
-    if (w->want_all)
-        out_first = 0;
-    else if (w->want_logits && first + n == end)
-        out_first = n - 1;
-    ze_batch_add(&e->batch, s->ids, s->chain.pages, first, n, out_first);
-    return ZC_OK;
-}
-
-/* Cut at multiples of the chunk in the sequence's own positions: what a pass computes of a sequence
- * does not depend on its company. */
-static int add_prefill(struct ze_engine *e, const struct ze_work *w, struct zc_diag *dg)
-{
-    int at = (int)w->seq->computed, end = at + w->n_rows, chunk = e->plan.prefill_chunk;
-
-    while (at < end) {
-        int stop = (at / chunk + 1) * chunk;
-        stop = stop < end ? stop : end;
-        int r = add_rows(e, w, at, stop - at, ZK_PREFILL, dg);
-        if (r < 0)
-            return r;
-        at = stop;
-        /* two pieces of one sequence can't be in one pass: the second reads what the first wrote */
-        if ((at < end || e->dev->prefill_alone) && (r = flush(e, ZK_PREFILL, dg)) < 0)
-            return r;
-    }
-    return ZC_OK;
-}
-
-/* All works of one kind; logits come out in the order of works. */
-static int run_kind(struct ze_engine *e, struct ze_work *works, int n, bool is_decode,
-                    struct zc_diag *dg)
-{
-    int row = e->n_logits, r = ZC_OK;
-
-    for (int i = 0; i < n && r == ZC_OK; i++) {
-        struct ze_work *w = &works[i];
-        if ((w->n_rows == 1) != is_decode)
-            continue;
-        if (n_out(w) > 0)
-            w->logits = e->logits + (size_t)row * (size_t)e->m->c.V;
-        row += n_out(w);
-        r = is_decode ? add_rows(e, w, (int)w->seq->computed, 1, ZK_DECODE, dg)
-                      : add_prefill(e, w, dg);
-    }
-    return r < 0 ? r : flush(e, is_decode ? ZK_DECODE : ZK_PREFILL, dg);
-}
-
-int ze_step(struct ze_engine *e, struct ze_work *works, int n_works, struct zc_diag *dg)
-{
-    int r = check_works(e, works, n_works, dg);
-    if (r < 0)
-        return r;
-
-    zc_mem_guard(true);
-    e->n_logits = 0;
-    ze_batch_clear(&e->batch);
-    for (int i = 0; i < n_works; i++) {
-        works[i].logits = NULL;
-        ze_seq_take(works[i].seq, works[i].n_rows);
-    }
-    if ((r = run_kind(e, works, n_works, true, dg)) == ZC_OK)
-        r = run_kind(e, works, n_works, false, dg);
-    for (int i = 0; i < n_works && r == ZC_OK; i++)
-        ze_seq_advance(works[i].seq, works[i].n_rows);
-    zc_mem_guard(false);
-    return r;
 }

@@ -57,7 +57,8 @@ const struct ze_plan *ze_engine_plan(const struct ze_engine *e);
 const char *ze_engine_device(const struct ze_engine *e);
 /* "cpu" or "cuda". */
 const char *ze_engine_backend(const struct ze_engine *e);
-/* Why the CPU serves though "auto" looked for a GPU; NULL: it does not, or nobody looked. */
+/* Why the CPU serves though "auto" looked for a GPU, or why a GPU's steps are slower than they
+ * should be; NULL: all is as it should be. */
 const char *ze_engine_notice(const struct ze_engine *e);
 /* The device itself, for the probes of zorac-bench. Borrowed. */
 struct zk_dev *ze_engine_zk_dev(struct ze_engine *e);

@@ -12,14 +12,15 @@
 
 struct ze_engine {
     struct zk_dev *dev;
-    char notice[640]; /* why there is no GPU, or empty */
+    char notice[640]; /* what the device is not that it should be, or empty */
     struct ze_model *m;
     struct ze_plan plan;
     struct ze_kv *kv;
     void *kv_base, *scratch_base; /* device, plan.kv and plan.scratch bytes */
     struct ze_scratch scratch;
     struct ze_batch batch;
-    char *batch_host;
+    char *batch_host; /* host_alloc, batch_bytes */
+    size_t batch_bytes;
     float *logits;      /* (logit_rows, V), where the host can read */
     float *logits_host; /* that, if it is not the scratch's own; else NULL */
     int n_logits;       /* rows that this step has filled */
@@ -34,6 +35,10 @@ struct ze_seq {
     size_t computed; /* of n, keys and values present */
     size_t cached;
 };
+
+/* Has the device record the passes of decode, so that no request waits for that. What can't be
+ * recorded is in the notice; an error is one of computing. ze_step.c */
+int ze_engine_record(struct ze_engine *e, struct zc_diag *dg);
 
 /* Pages for the next n rows, out of what was promised. */
 void ze_seq_take(struct ze_seq *s, int n);

@@ -115,7 +115,7 @@ int zs_model_open(struct zs_model **ret_m, const struct zs_model_opts *opts,
         return name_model(opts, r, dg);
     }
     if (ze_engine_notice(m->engine))
-        m->notice = zc_xasprintf("backend auto: %s", ze_engine_notice(m->engine));
+        m->notice = zc_xasprintf("%s", ze_engine_notice(m->engine));
     *ret_m = m;
     return ZC_OK;
 }

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* The step: works become passes (decode rows together, prefill rows after them), passes become
+ * logits. On a device that can, passes of decode are recorded once for each of a few numbers of
+ * rows, and made up to the next of them. Nothing is allocated here. */
+#include <stdio.h>
+
+#include "common/zc_err.h"
+#include "common/zc_mem.h"
+#include "zoracd/engine/ze_engine_internal.h"
+
+/* ---- passes -------------------------------------------------------------------------------- */
+
+/* A pass that the device keeps: rows and its number, both 0 for none. */
+struct record {
+    int rows, number;
+};
+
+/* Sizes are what products take in one go anyway: 1, 2, 4, 8, 16, 32, 64, 96, ... and the largest
+ * step. */
+static struct record record_for(const struct ze_engine *e, int rows)
+{
+    const int most = e->plan.max_seqs;
+    struct record rec = {1, 1};
+
+    while (rec.rows < rows && rec.rows < most) {
+        rec.rows += rec.rows < 32 ? rec.rows : 32;
+        rec.number++;
+    }
+    rec.rows = rec.rows < most ? rec.rows : most;
+    if (rec.rows < rows || rec.rows > e->plan.logit_rows || rec.number > ZK_MAX_RECORD)
+        return (struct record){0, 0};
+    return rec;
+}
+
+/* Whether the batch is what such passes are: one row of each sequence, logits of all. */
+static bool can_be_record(const struct ze_engine *e, enum zk_phase phase)
+{
+    const struct ze_batch *b = &e->batch;
+    return e->dev->can_record && phase == ZK_DECODE && b->n_out == b->n_rows &&
+           b->n_seqs == b->n_rows && e->n_logits == 0;
+}
+
+/* Runs what the batch holds, logits from `logits` on; record: its number, or 0. */
+static int run(struct ze_engine *e, enum zk_phase phase, int record, float *logits,
+               struct zc_diag *dg)
+{
+    const struct zk_ops *ops = e->dev->ops;
+    struct ze_pass pass;
+    bool is_done = false;
+    int r;
+
+    if ((r = ze_batch_send(&e->batch, e->dev, &pass)) < 0 ||
+        (r = ops->begin(e->dev, phase, record, &is_done)) < 0)
+        return zc_diag(dg, r, "a pass of %d rows could not be started", e->batch.n_rows);
+    if (!is_done && (r = ze_forward(e->m, &e->scratch, &pass, logits)) < 0)
+        zc_diag(dg, r, "a pass of %d rows could not be computed", e->batch.n_rows);
+    return ops->end(e->dev, r, dg);
+}
+
+int ze_engine_record(struct ze_engine *e, struct zc_diag *dg)
+{
+    struct record rec;
+    int r = ZC_OK;
+
+    for (int rows = 1; e->dev->can_record && rows <= e->plan.max_seqs; rows = rec.rows + 1) {
+        rec = record_for(e, rows);
+        if (rec.number == 0)
+            break;
+        ze_batch_clear(&e->batch);
+        ze_batch_pad(&e->batch, rec.rows);
+        /* once for its own sake: what is loaded when it is first used is there then */
+        if ((r = run(e, ZK_DECODE, 0, e->scratch.logits, dg)) < 0 ||
+            (r = e->dev->ops->sync(e->dev, dg)) < 0)
+            return r;
+        r = run(e, ZK_DECODE, rec.number, e->scratch.logits, dg);
+        if (r == ZC_EUNSUPPORTED) {
+            e->dev->can_record = false;
+            snprintf(e->notice, sizeof e->notice, "decode is slower than it should be: %s",
+                     dg->text);
+            return ZC_OK;
+        }
+        if (r < 0 || (r = e->dev->ops->sync(e->dev, dg)) < 0)
+            return r;
+    }
+    return r;
+}
+
+/* Runs what the batch holds; its logits follow those that were there before. */
+static int flush(struct ze_engine *e, enum zk_phase phase, struct zc_diag *dg)
+{
+    const size_t V = (size_t)e->m->c.V;
+    const int n = e->batch.n_out;
+    float *from = e->scratch.logits + (size_t)e->n_logits * V;
+    float *to = e->logits + (size_t)e->n_logits * V;
+    struct record rec = {0, 0};
+    int r;
+
+    if (e->batch.n_rows == 0)
+        return ZC_OK;
+    if (can_be_record(e, phase))
+        rec = record_for(e, e->batch.n_rows);
+    if (rec.number > 0)
+        ze_batch_pad(&e->batch, rec.rows);
+    if ((r = run(e, phase, rec.number, from, dg)) < 0)
+        return r;
+    if (to != from && n > 0 &&
+        (r = e->dev->ops->download(e->dev, to, from, (size_t)n * V * sizeof *to)) < 0)
+        return zc_diag(dg, r, "logits could not be fetched");
+    e->n_logits += n;
+    r = e->dev->ops->sync(e->dev, dg);
+    ze_batch_clear(&e->batch);
+    return r;
+}
+
+/* ---- works --------------------------------------------------------------------------------- */
+
+static int n_out(const struct ze_work *w)
+{
+    return w->want_all ? w->n_rows : w->want_logits ? 1 : 0;
+}
+
+static int check_works(const struct ze_engine *e, struct ze_work *works, int n, struct zc_diag *dg)
+{
+    int rows = 0;
+
+    if (n < 1 || n > e->plan.max_seqs)
+        return zc_diag(dg, ZC_EINVAL, "%d sequences in a step: 1 to %d are planned", n,
+                       e->plan.max_seqs);
+    for (int i = 0; i < n; i++) {
+        const struct ze_seq *s = works[i].seq;
+        if (works[i].n_rows < 1 || (size_t)works[i].n_rows > s->n - s->computed)
+            return zc_diag(dg, ZC_EINVAL, "%d rows of a sequence that has %zu to compute",
+                           works[i].n_rows, s->n - s->computed);
+        for (int k = 0; k < i; k++)
+            if (works[k].seq == s)
+                return zc_diag(dg, ZC_EINVAL, "a sequence occurs twice in a step");
+        rows += n_out(&works[i]);
+    }
+    if (rows > e->plan.logit_rows)
+        return zc_diag(dg, ZC_EINVAL, "%d rows of logits in a step: %d are planned", rows,
+                       e->plan.logit_rows);
+    return ZC_OK;
+}
+
+/* Rows first .. first + n of a work, which are within one pass. */
+static int add_rows(struct ze_engine *e, const struct ze_work *w, int first, int n,
+                    enum zk_phase phase, struct zc_diag *dg)
+{
+    const struct ze_seq *s = w->seq;
+    int end = (int)s->computed + w->n_rows, out_first = n;
+    int r;
+
+    if (e->batch.n_rows + n > e->batch.max.rows && (r = flush(e, phase, dg)) < 0)
+        return r;
+    if (w->want_all)
+        out_first = 0;
+    else if (w->want_logits && first + n == end)
+        out_first = n - 1;
+    ze_batch_add(&e->batch, s->ids, s->chain.pages, first, n, out_first);
+    return ZC_OK;
+}
+
+/* Cut at multiples of the chunk in the sequence's own positions: what a pass computes of a sequence
+ * does not depend on its company. */
+static int add_prefill(struct ze_engine *e, const struct ze_work *w, struct zc_diag *dg)
+{
+    int at = (int)w->seq->computed, end = at + w->n_rows, chunk = e->plan.prefill_chunk;
+
+    while (at < end) {
+        int stop = (at / chunk + 1) * chunk;
+        stop = stop < end ? stop : end;
+        int r = add_rows(e, w, at, stop - at, ZK_PREFILL, dg);
+        if (r < 0)
+            return r;
+        at = stop;
+        /* two pieces of one sequence can't be in one pass: the second reads what the first wrote */
+        if ((at < end || e->dev->prefill_alone) && (r = flush(e, ZK_PREFILL, dg)) < 0)
+            return r;
+    }
+    return ZC_OK;
+}
+
+/* All works of one kind; logits come out in the order of works. */
+static int run_kind(struct ze_engine *e, struct ze_work *works, int n, bool is_decode,
+                    struct zc_diag *dg)
+{
+    int row = e->n_logits, r = ZC_OK;
+
+    for (int i = 0; i < n && r == ZC_OK; i++) {
+        struct ze_work *w = &works[i];
+        if ((w->n_rows == 1) != is_decode)
+            continue;
+        if (n_out(w) > 0)
+            w->logits = e->logits + (size_t)row * (size_t)e->m->c.V;
+        row += n_out(w);
+        r = is_decode ? add_rows(e, w, (int)w->seq->computed, 1, ZK_DECODE, dg)
+                      : add_prefill(e, w, dg);
+    }
+    return r < 0 ? r : flush(e, is_decode ? ZK_DECODE : ZK_PREFILL, dg);
+}
+
+int ze_step(struct ze_engine *e, struct ze_work *works, int n_works, struct zc_diag *dg)
+{
+    int r = check_works(e, works, n_works, dg);
+    if (r < 0)
+        return r;
+
+    zc_mem_guard(true);
+    e->n_logits = 0;
+    ze_batch_clear(&e->batch);
+    for (int i = 0; i < n_works; i++) {
+        works[i].logits = NULL;
+        ze_seq_take(works[i].seq, works[i].n_rows);
+    }
+    if ((r = run_kind(e, works, n_works, true, dg)) == ZC_OK)
+        r = run_kind(e, works, n_works, false, dg);
+    for (int i = 0; i < n_works && r == ZC_OK; i++)
+        ze_seq_advance(works[i].seq, works[i].n_rows);
+    zc_mem_guard(false);
+    return r;
+}
