@@ -111,8 +111,7 @@ int zt_decoder_init(struct zt_decoder *d, const json_t *spec, struct zc_diag *dg
         return read_step(d, spec, &place, dg);
     if (!json_is_array(list))
         return zc_diag(dg, ZC_EFORMAT, "decoder: Sequence without 'decoders'");
-    json_array_foreach(list, i, one)
-    {
+    json_array_foreach (list, i, one) {
         if ((r = read_step(d, one, &place, dg)) < 0)
             break;
     }

@@ -110,8 +110,7 @@ static int read_spec(struct zt_norm *norm, const json_t *spec, int depth, struct
         return read_step(norm, spec, type, dg);
     if (!json_is_array(list))
         return zc_diag(dg, ZC_EFORMAT, "normalizer: Sequence without 'normalizers'");
-    json_array_foreach(list, i, one)
-    {
+    json_array_foreach (list, i, one) {
         int r = read_spec(norm, one, depth + 1, dg);
         if (r < 0)
             return r;

@@ -4,6 +4,7 @@
  * takes its memory from the arena of e and fails through zt_fail (zt_tmpl_internal.h).
  *   zt_py_ops.c       operators
  *   zt_py_char.c      classes of characters, upper and lower case
+ *   zt_py_literal.c   numbers and strings of Python's source
  *   zt_py_json.c      JSON to values
  *   zt_py_repr.c      str(), repr(), json.dumps(), pprint
  *   zt_py_format.c    "%" and "{}"
@@ -44,9 +45,10 @@ struct zt_val zt_py_need_str(struct zt_env *e, struct zt_val v);
 /* ---- text ----------------------------------------------------------------------------------- */
 
 bool zt_py_is_space(uint32_t c);
-/* The integer as in Python's source or float that begins at ASCII text, and where it
- * ends; ZT_UNSET if none does. */
-struct zt_val zt_py_number(struct zt_env *e, const char *text, char **ret_end);
+/* The number or quoted string as in Python's source that begins at offset *at of s, which moves
+ * behind it; integer: a point ends the number. */
+struct zt_val zt_py_number_at(struct zt_env *e, struct zt_val s, size_t *at, bool integer);
+struct zt_val zt_py_string_at(struct zt_env *e, struct zt_val s, size_t *at);
 
 /* The variables of a rendering, which are an object. JSON text is read as Python reads it: integers
  * of any size, the last of equal keys. A tree of jansson's has neither those nor keys with a NUL.

@@ -48,6 +48,10 @@ struct zt_list *zt_py_pairs(struct zt_env *e, const struct zt_dict *d);
 /* With the keys in order. */
 struct zt_dict *zt_py_sorted_dict(struct zt_env *e, const struct zt_dict *d);
 
+/* The integer or float that ASCII text begins with, without underscores, and where it ends;
+ * ZT_UNSET if there is none. */
+struct zt_val zt_py_number(struct zt_env *e, const char *text, char **ret_end);
+
 /* ---- characters and strings ----------------------------------------------------------------- */
 
 /* What a character can be, and a string whose characters all are; the last three are of strings

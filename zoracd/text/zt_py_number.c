@@ -9,36 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct zt_val zt_py_number(struct zt_env *e, const char *text, char **ret_end)
-{
-    const char *digits = text + (*text == '-');
-    char kind = *digits == '0' ? (char)(digits[1] | 0x20) : '\0';
-    int base = kind == 'x' ? 16 : kind == 'o' ? 8 : kind == 'b' ? 2 : 10;
-    size_t n = strspn(digits, "0123456789");
-    bool fraction = digits[n] == '.' && isdigit((unsigned char)digits[n + 1]);
-    struct zt_val v;
-
-    if (n == 0)
-        return ZT_NO_VALUE;
-    n += fraction ? 1 + strspn(digits + n + 1, "0123456789") : 0;
-    size_t exp = n + 1 + (digits[n] && (digits[n + 1] == '-' || digits[n + 1] == '+'));
-    bool exponent = (digits[n] | 0x20) == 'e' && isdigit((unsigned char)digits[exp]);
-    if (base == 10 && (fraction || exponent))
-        return zt_float(strtod(text, ret_end), false);
-    errno = 0;
-    v = zt_int(strtoll(base == 10 ? text : digits + 2, ret_end, base), false);
-    if (*ret_end == digits + 2 - (base == 10 ? 2 : 0) ||
-        (base == 10 && *digits == '0' && strspn(digits, "0") < n))
-        return ZT_NO_VALUE;
-    if (errno == ERANGE && base != 10)
-        zt_fail(e, "a number that does not fit 64 bits");
-    if (errno == ERANGE) {
-        v = zt_decode(e, text, (size_t)(*ret_end - text), false);
-        v.kind = ZT_BIG;
-    }
-    return v;
-}
-
 /* ---- numbers -------------------------------------------------------------------------------- */
 
 static struct zt_val f_abs(struct zt_env *e, const struct zt_py_args *a)

@@ -117,7 +117,7 @@ bool zt_py_is_equal(struct zt_env *e, struct zt_val a, struct zt_val b)
     if (a.kind != b.kind)
         return false;
     if (a.kind == ZT_STR || a.kind == ZT_BIG)
-        return a.n == b.n && a.bytes == b.bytes && zt_compare(a, b) == 0;
+        return a.bytes == b.bytes && zt_is_same(a, b);
     if (a.kind <= ZT_NONE)
         return true;
     zt_enter(e);

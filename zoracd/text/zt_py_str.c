@@ -12,8 +12,13 @@ size_t zt_py_find(struct zt_env *e, struct zt_val s, size_t from, size_t to, str
     if (from > to || sub.n > to - from)
         return SIZE_MAX;
     zt_step(e, 1 + (to - from) / 64);
+    if (sub.n == 0)
+        return last ? to : from;
+    uint32_t first = zt_char(sub, 0);
     for (size_t k = 0, n = to - from - sub.n; k <= n; k++) {
-        size_t at = last ? to - sub.n - k : from + k, i = 0;
+        size_t at = last ? to - sub.n - k : from + k, i = 1;
+        if (zt_char(s, at) != first)
+            continue;
         while (i < sub.n && zt_char(s, at + i) == zt_char(sub, i))
             i++;
         if (i == sub.n)

@@ -3,6 +3,8 @@
  * values, and the two places that every failure jumps back to. */
 #include "zoracd/text/zt_py.h"
 
+#include <stdatomic.h>
+
 #include "common/zc_mem.h"
 #include "common/zc_utf8.h"
 
@@ -27,6 +29,7 @@ int zt_tmpl_new(struct zt_tmpl **ret_tmpl, const char *name, const char *src, si
         return zc_diag(dg, ZC_ELIMIT, "%s: a template of more than %zu bytes", name, max_source);
     struct zt_tmpl *t = zc_xcalloc(1, sizeof *t);
     t->name = zc_xstrdup(name);
+    t->spare = zc_xcalloc(1, sizeof *t->spare);
     t->env = (struct zt_env){.name = t->name, .max = max_tree, .dg = dg, .steps = UINT64_MAX};
     int r = compile(t, src, len);
     t->env.dg = NULL;
@@ -41,7 +44,9 @@ void zt_tmpl_free(struct zt_tmpl *t)
 {
     if (!t)
         return;
-    zt_env_release(&t->env);
+    zc_free(zt_env_end(&t->env));
+    zc_free(*t->spare);
+    zc_free(t->spare);
     zc_free(t->name);
     zc_free(t);
 }
@@ -114,11 +119,12 @@ int zt_tmpl_render(const struct zt_tmpl *tmpl, const struct zt_tmpl_in *in, stru
                        .now = in->now};
     size_t len = out->buf.len;
 
+    zt_env_begin(&e, atomic_exchange(tmpl->spare, NULL));
     e.scope = &e.root;
     zc_buf_init(&e.scratch, max);
     int err = render(&e, in);
     if (err < 0)
         zt_text_truncate(out, len);
-    zt_env_release(&e);
+    zc_free(atomic_exchange(tmpl->spare, zt_env_end(&e)));
     return err;
 }

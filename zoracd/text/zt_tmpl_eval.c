@@ -31,9 +31,11 @@ static void set_name(struct zt_env *e, struct zt_scope *s, int id, struct zt_val
     }
     while (i < s->n && s->b[i].id != id)
         i++;
-    s->b = zt_grow(e, s->b, i, &s->cap, sizeof *s->b);
+    if (i == s->n) {
+        s->b = zt_grow(e, s->b, s->n, &s->cap, sizeof *s->b);
+        s->n++;
+    }
     s->b[i] = (struct zt_bind){id, v};
-    s->n += i == s->n;
 }
 
 static struct zt_val get_name(struct zt_env *e, int id)
@@ -307,8 +309,9 @@ static struct zt_val call(struct zt_env *e, struct zt_val callee, const struct z
 
 struct zt_val zt_get_attr(struct zt_env *e, struct zt_val obj, struct zt_val name, bool item)
 {
+    if (obj.kind == ZT_NAMESPACE)
+        return zt_py_item(e, obj, name);
     const struct zt_py_fn *fn = zt_py_find_method(obj.kind, name);
-
     if (fn)
         return zt_py_bind(e, obj, fn);
     if (obj.kind == ZT_LOOP)
@@ -320,7 +323,7 @@ struct zt_val zt_get_attr(struct zt_env *e, struct zt_val obj, struct zt_val nam
     if (obj.kind == ZT_TUPLE && obj.u.l->group && (zt_is(name, "grouper") || zt_is(name, "list")))
         return obj.u.l->v[zt_is(name, "list")];
     bool dunder = name.n > 1 && zt_is(zt_sub(name, 0, 2), "__");
-    if ((item && !(obj.kind == ZT_UNDEF && dunder)) || obj.kind == ZT_NAMESPACE)
+    if (item && !(obj.kind == ZT_UNDEF && dunder))
         return zt_py_item(e, obj, name);
     return zt_undef(obj.kind, name);
 }

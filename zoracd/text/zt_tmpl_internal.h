@@ -201,6 +201,8 @@ struct zt_loop {
     struct zt_val changed; /* what changed() saw last */
 };
 
+enum { ZT_MAX_DEPTH = 1500 };
+
 /* One compilation or one rendering. */
 struct zt_env {
     struct zt_chunk *chunks;
@@ -229,7 +231,8 @@ struct zt_tmpl {
     struct zt_env env;
     char *name;
     struct zt_node *body;
-    struct zt_dict *names; /* their numbers, in order */
+    struct zt_dict *names;             /* their numbers, in order */
+    _Atomic(struct zt_chunk *) *spare; /* memory that a rendering has left for the next */
 };
 
 /* Cuts source into lexemes, the last one ZT_LEX_END. */
@@ -251,15 +254,27 @@ struct zt_val zt_get_attr(struct zt_env *e, struct zt_val obj, struct zt_val nam
 void *zt_alloc(struct zt_env *e, size_t n, size_t size);
 /* An array p with room for more than its n items: the same one while it has *cap of them. */
 void *zt_grow(struct zt_env *e, void *p, size_t n, size_t *cap, size_t size);
-void zt_env_release(struct zt_env *e);
+/* Begins with a chunk that zt_env_end has left, or NULL. */
+void zt_env_begin(struct zt_env *e, struct zt_chunk *spare);
+/* Drops everything, but for one chunk (zc_free), or NULL. */
+struct zt_chunk *zt_env_end(struct zt_env *e);
 /* ZC_EINVAL with "name:line: " and the sentence. */
 _Noreturn void zt_fail(struct zt_env *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 _Noreturn void zt_fail_err(struct zt_env *e, int err, const char *what);
 /* Counts n units of work; fails when too many. */
-void zt_step(struct zt_env *e, uint64_t n);
+static inline void zt_step(struct zt_env *e, uint64_t n)
+{
+    if (n > e->steps)
+        zt_fail_err(e, ZC_ELIMIT, "the template takes too many steps");
+    e->steps -= n;
+}
 /* Around what may nest. */
-void zt_enter(struct zt_env *e);
+static inline void zt_enter(struct zt_env *e)
+{
+    if (++e->depth > ZT_MAX_DEPTH)
+        zt_fail_err(e, ZC_ELIMIT, "nested too deep");
+}
 static inline void zt_leave(struct zt_env *e)
 {
     e->depth--;
@@ -302,6 +317,15 @@ static inline uint32_t zt_char(struct zt_val s, size_t i)
 static inline bool zt_is_trusted(struct zt_val s, size_t i)
 {
     return s.u.s[i] & ZT_TRUSTED;
+}
+/* Whether two strings have the same characters, whoever wrote them. */
+static inline bool zt_is_same(struct zt_val a, struct zt_val b)
+{
+    size_t i = 0;
+
+    while (a.n == b.n && i < a.n && zt_char(a, i) == zt_char(b, i))
+        i++;
+    return a.n == b.n && i == a.n;
 }
 /* Characters from .. to of a string. */
 static inline struct zt_val zt_sub(struct zt_val s, size_t from, size_t to)

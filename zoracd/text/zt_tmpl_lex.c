@@ -5,7 +5,6 @@
 #include "zoracd/text/zt_py.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/zc_utf8.h"
@@ -18,13 +17,7 @@ struct lexer {
     size_t n, cap;
 };
 
-enum { MAX_BRACKETS = 128, MAX_NUMBER = 400 };
-
-static void emit(struct lexer *x, enum zt_lex is, struct zt_val val)
-{
-    x->out = zt_grow(x->e, x->out, x->n, &x->cap, sizeof *x->out);
-    x->out[x->n++] = (struct zt_lexeme){.is = is, .line = x->e->line, .val = val};
-}
+enum { MAX_BRACKETS = 128 };
 
 /* The character at offset i, 0 behind the end. */
 static uint32_t at(const struct lexer *x, size_t i)
@@ -39,14 +32,19 @@ static bool begins(const struct lexer *x, size_t i, const char *ascii)
     return i + n <= x->src.n && zt_is(zt_sub(x->src, i, i + n), ascii);
 }
 
-/* Moves on to offset to, counting lines; what it passes. */
-static struct zt_val advance(struct lexer *x, size_t to)
+/* Moves on to offset to, counting lines. */
+static void advance(struct lexer *x, size_t to)
 {
-    size_t from = x->pos;
-
     for (; x->pos < to; x->pos++)
         x->e->line += at(x, x->pos) == '\n';
-    return zt_sub(x->src, from, to);
+}
+
+/* A lexeme that ends at offset to. */
+static void emit(struct lexer *x, enum zt_lex is, struct zt_val val, size_t to)
+{
+    x->out = zt_grow(x->e, x->out, x->n, &x->cap, sizeof *x->out);
+    x->out[x->n++] = (struct zt_lexeme){.is = is, .line = x->e->line, .val = val};
+    advance(x, to);
 }
 
 static size_t skip_space(const struct lexer *x, size_t i)
@@ -69,7 +67,7 @@ static void emit_data(struct lexer *x, size_t to, uint32_t sign, bool may_lstrip
     else if (sign != '+' && may_lstrip && (line == 0 || at(x, line - 1) == '\n'))
         end = line;
     if (end > x->pos)
-        emit(x, ZT_LEX_DATA, zt_sub(x->src, x->pos, end));
+        emit(x, ZT_LEX_DATA, zt_sub(x->src, x->pos, end), end);
     advance(x, to);
 }
 
@@ -124,75 +122,6 @@ static void lex_raw(struct lexer *x, size_t start)
 
 /* ---- inside tags ---------------------------------------------------------------------------- */
 
-/* After a backslash at *i - 1. */
-static void add_escape(struct lexer *x, struct zt_sb *b, size_t *i)
-{
-    static const char from[] = "\\'\"abfnrtv", to[] = "\\'\"\a\b\f\n\r\t\v";
-    uint32_t c = at(x, *i);
-    bool octal = zt_is_one_of(c, "01234567");
-    size_t max = octal ? 3 : c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0, n = 0;
-    char digits[9] = "";
-
-    *i += !octal;
-    while (n < max && zt_is_one_of(at(x, *i), octal ? "01234567" : "0123456789abcdefABCDEF"))
-        digits[n++] = (char)at(x, (*i)++);
-    if (!octal && n < max)
-        zt_fail(x->e, "a bad escape \\%c in a string", (char)c);
-    uint32_t v = max ? (uint32_t)strtoul(digits, NULL, octal ? 8 : 16) : c;
-    if (v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
-        zt_fail(x->e, "an escape in a string that is no character");
-    if (!max && zt_is_one_of(c, from))
-        v = (unsigned char)to[strchr(from, (int)c) - from];
-    else if (!max && c != '\n') /* no escape: kept as it is */
-        zt_add_char(b, '\\' | ZT_TRUSTED);
-    if (c != '\n')
-        zt_add_char(b, v | ZT_TRUSTED);
-}
-
-static void lex_string(struct lexer *x)
-{
-    struct zt_sb b = {.e = x->e};
-    size_t i = x->pos + 1;
-
-    while (i < x->src.n && at(x, i) != at(x, x->pos)) {
-        if (at(x, i) == '\\')
-            i++, add_escape(x, &b, &i);
-        else
-            zt_add_char(&b, x->src.u.s[i++]);
-    }
-    if (i >= x->src.n)
-        zt_fail(x->e, "a string without its end");
-    emit(x, ZT_LEX_STRING, zt_take(&b));
-    advance(x, i + 1);
-}
-
-/* Underscores between digits are left out for zt_py_number, and counted again for where it ended.
- */
-static void lex_number(struct lexer *x)
-{
-    char text[MAX_NUMBER + 1] = "", *end;
-    size_t i = x->pos, n = 0;
-    bool after_dot = i && at(x, i - 1) == '.'; /* in "x.0.1" there are two integers */
-
-    for (uint32_t c; n < MAX_NUMBER && (c = at(x, i)) && c < 0x80; i++) {
-        bool sign = n && zt_is_one_of(c, "+-") && (text[n - 1] | 0x20) == 'e';
-        if (c == '_' && !(isalnum((int)at(x, i - 1)) && isalnum((int)(at(x, i + 1) & 0x7f))))
-            break;
-        if (!isalnum((int)c) && c != '_' && !sign && !(c == '.' && !after_dot))
-            break;
-        if (c != '_')
-            text[n++] = (char)c;
-    }
-    struct zt_val v = zt_py_number(x->e, text, &end);
-    if (!ZT_IS_GIVEN(v))
-        zt_fail(x->e, "a number that begins with 0 or has no digits");
-    v.trusted = true;
-    for (i = x->pos, n = (size_t)(end - text); n > 0; i++)
-        n -= at(x, i) != '_';
-    emit(x, ZT_LEX_NUMBER, v);
-    advance(x, i);
-}
-
 static bool is_name_char(uint32_t c)
 {
     return c >= 0x80 || c == '_' || isalnum((int)c);
@@ -217,8 +146,7 @@ static void lex_operator(struct lexer *x, char *brackets, size_t *n_brackets)
         if (*n_brackets == 0 || brackets[--*n_brackets] != (char)c)
             zt_fail(x->e, "unexpected '%c'", (char)c);
     }
-    emit(x, ZT_LEX_OP, text);
-    advance(x, x->pos + n);
+    emit(x, ZT_LEX_OP, text, x->pos + n);
 }
 
 /* A tag and its end. Inside brackets nothing is an end, so that }} can close two dicts. */
@@ -227,30 +155,33 @@ static void lex_tag(struct lexer *x, uint32_t kind, size_t inside)
     char brackets[MAX_BRACKETS];
     size_t n_brackets = 0, end = 0;
 
-    emit(x, ZT_LEX_OP, zt_text(x->e, kind == '{' ? "{{" : "{%", true));
-    for (advance(x, inside); !end; advance(x, skip_space(x, x->pos))) {
+    emit(x, ZT_LEX_OP, zt_text(x->e, kind == '{' ? "{{" : "{%", true), inside);
+    for (; !end; advance(x, skip_space(x, x->pos))) {
         size_t i = x->pos;
         uint32_t c = at(x, i);
+        struct zt_val v;
         end = n_brackets ? 0 : tag_end(x, i, kind == '{' ? '}' : '%', kind == '%');
         if (end || zt_py_is_space(c))
             continue;
         if (i >= x->src.n) {
             zt_fail(x->e, "a tag without its end");
         } else if (c == '\'' || c == '"') {
-            lex_string(x);
+            v = zt_py_string_at(x->e, x->src, &i);
+            emit(x, ZT_LEX_STRING, v, i);
         } else if (c < 0x80 && isdigit((int)c)) {
-            lex_number(x);
+            bool member = at(x, i - 1) == '.'; /* in "x.0.1" there are two integers */
+            v = zt_py_number_at(x->e, x->src, &i, member);
+            v.trusted = true;
+            emit(x, ZT_LEX_NUMBER, v, i);
         } else if (is_name_char(c)) {
             while (is_name_char(at(x, i)))
                 i++;
-            emit(x, ZT_LEX_NAME, zt_sub(x->src, x->pos, i));
-            advance(x, i);
+            emit(x, ZT_LEX_NAME, zt_sub(x->src, x->pos, i), i);
         } else {
             lex_operator(x, brackets, &n_brackets);
         }
     }
-    emit(x, ZT_LEX_OP, zt_text(x->e, kind == '{' ? "}}" : "%}", true));
-    advance(x, end);
+    emit(x, ZT_LEX_OP, zt_text(x->e, kind == '{' ? "}}" : "%}", true), end);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
@@ -291,6 +222,6 @@ struct zt_lexeme *zt_lex(struct zt_env *e, const char *src, size_t len)
         else if (i < x.src.n)
             lex_tag(&x, kind, inside);
     }
-    emit(&x, ZT_LEX_END, ZT_NO_VALUE);
+    emit(&x, ZT_LEX_END, ZT_NO_VALUE, x.pos);
     return x.out;
 }

@@ -17,39 +17,55 @@
 
 struct zt_chunk {
     struct zt_chunk *next;
+    size_t size;
     max_align_t data[];
 };
 
-enum { CHUNK_BYTES = 64 << 10, MAX_DEPTH = 1500 };
+enum { MIN_CHUNK = 64 << 10, MAX_CHUNK = 4 << 20 };
 
 _Noreturn static void fail_memory(struct zt_env *e, int err)
 {
     zt_fail_err(e, err, err == ZC_ENOMEM ? "out of memory" : "the template needs too much memory");
 }
 
-/* Bytes for any value, from the newest chunk or from a new one. */
-static void *take(struct zt_env *e, size_t bytes)
+static void use_chunk(struct zt_env *e, struct zt_chunk *c)
 {
-    size_t skip = -(uintptr_t)e->at & (_Alignof(max_align_t) - 1), left = (size_t)(e->end - e->at);
+    c->next = e->chunks;
+    e->chunks = c;
+    e->used += c->size;
+    e->at = (char *)c->data;
+    e->end = e->at + c->size;
+}
 
-    zt_step(e, bytes / 64); /* what is made of long texts is work too */
-    if (skip <= left && bytes <= left - skip && e->at) {
-        e->at += skip + bytes;
-        return e->at - bytes;
-    }
-    size_t size = bytes > CHUNK_BYTES / 4 ? bytes : CHUNK_BYTES;
+/* A chunk for at least so many bytes. Each is larger than all before it, so that a rendering soon
+ * needs one only, the one that the rendering before it has left. */
+static void add_chunk(struct zt_env *e, size_t bytes)
+{
+    size_t size = e->used < MIN_CHUNK / 2 ? MIN_CHUNK : 2 * e->used, left = e->max - e->used;
     void *p = NULL;
-    if (size > e->max - e->used)
+
+    size = size > MAX_CHUNK ? MAX_CHUNK : size;
+    size = size < bytes || size > left ? bytes : size;
+    if (size > left)
         fail_memory(e, ZC_ELIMIT);
     if (zc_try_malloc(&p, 1, sizeof(struct zt_chunk) + size, SIZE_MAX) < 0)
         fail_memory(e, ZC_ENOMEM);
-    struct zt_chunk *chunk = p;
-    chunk->next = e->chunks;
-    e->chunks = chunk;
-    e->used += size;
-    e->at = (char *)chunk->data + bytes;
-    e->end = (char *)chunk->data + size;
-    return chunk->data;
+    *(struct zt_chunk *)p = (struct zt_chunk){.size = size};
+    use_chunk(e, p);
+}
+
+/* Bytes for any value, from the newest chunk or from a new one. */
+static void *take(struct zt_env *e, size_t bytes)
+{
+    size_t skip = -(uintptr_t)e->at & (_Alignof(max_align_t) - 1);
+
+    zt_step(e, bytes / 64); /* what is made of long texts is work too */
+    if (!e->at || skip + bytes > (size_t)(e->end - e->at) || bytes > SIZE_MAX / 2) {
+        add_chunk(e, bytes);
+        skip = 0;
+    }
+    e->at += skip + bytes;
+    return e->at - bytes;
 }
 
 void *zt_alloc(struct zt_env *e, size_t n, size_t size)
@@ -70,14 +86,27 @@ void *zt_grow(struct zt_env *e, void *p, size_t n, size_t *cap, size_t size)
     return n ? memcpy(more, p, n * size) : more;
 }
 
-void zt_env_release(struct zt_env *e)
+void zt_env_begin(struct zt_env *e, struct zt_chunk *spare)
 {
+    if (spare)
+        use_chunk(e, spare);
+}
+
+struct zt_chunk *zt_env_end(struct zt_env *e)
+{
+    struct zt_chunk *spare = NULL;
+
     for (struct zt_chunk *c = e->chunks, *next; c; c = next) {
         next = c->next;
-        zc_free(c);
+        if (!spare && c->size <= MAX_CHUNK) {
+            spare = c;
+            spare->next = NULL;
+        } else {
+            zc_free(c);
+        }
     }
-    e->chunks = NULL;
     zc_buf_release(&e->scratch);
+    return spare;
 }
 
 void zt_fail_err(struct zt_env *e, int err, const char *what)
@@ -95,19 +124,6 @@ void zt_fail(struct zt_env *e, const char *fmt, ...)
     vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
     zt_fail_err(e, ZC_EINVAL, what);
-}
-
-void zt_step(struct zt_env *e, uint64_t n)
-{
-    if (n > e->steps)
-        zt_fail_err(e, ZC_ELIMIT, "the template takes too many steps");
-    e->steps -= n;
-}
-
-void zt_enter(struct zt_env *e)
-{
-    if (++e->depth > MAX_DEPTH)
-        zt_fail_err(e, ZC_ELIMIT, "nested too deep");
 }
 
 /* ---- strings -------------------------------------------------------------------------------- */
@@ -345,7 +361,7 @@ static struct zt_pair *find(struct zt_env *e, const struct zt_dict *d, struct zt
     for (size_t i = 0; i < d->n; i++) {
         struct zt_val x = d->e[i].k;
         bool strings = x.kind == ZT_STR && k.kind == ZT_STR; /* nearly always */
-        if (strings ? x.n == k.n && zt_compare(x, k) == 0 : zt_py_is_equal(e, x, k))
+        if (strings ? zt_is_same(x, k) : zt_py_is_equal(e, x, k))
             return &d->e[i];
     }
     return NULL;

@@ -33,7 +33,7 @@ struct zt_tok {
     int32_t before[ZT_TOK_AROUND_MAX], after[ZT_TOK_AROUND_MAX];
     size_t n_before, n_after;
     int tekken_version; /* of the message format; 0: not tekken.json */
-    bool takes_bytes; /* the normalizer has its own way with what is no UTF-8 */
+    bool takes_bytes;   /* the normalizer has its own way with what is no UTF-8 */
 };
 
 /* The added token of an id, NULL if it is none. */
