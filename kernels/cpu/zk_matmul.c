@@ -16,11 +16,10 @@ struct mm_job {
     const float *bias;
     struct zk_layout lo;
     int rows;
-    int block;          /* rows in a block */
-    int outputs, piece; /* tiles, or columns of gate and up; how many in a piece */
-    int pieces;         /* of one block */
-    atomic_long next;
-    float *y; /* matmul */
+    int block;         /* rows in a block */
+    int outputs, unit; /* tiles, or columns of gate and up; a piece is a multiple of unit */
+    atomic_long next;  /* the first output that nobody has taken, counted through the blocks */
+    float *y;          /* matmul */
     int ldy;
     bool add;
     struct zk_act *act; /* matmul_swiglu */
@@ -85,27 +84,34 @@ static void fetch_tile(const struct mm_job *j, int tile, int r0, int n)
 
 /* Threads take pieces of the work as they come to it: so many outputs of one block of rows. Which
  * thread computes a piece leaves no trace in it, and a processor that is slow, or late because it
- * slept, or busy with something else, does less. */
+ * slept, or busy with something else, does less. Pieces become smaller towards the end of a block,
+ * so that nobody waits long for the last. */
 static void pieces_init(struct mm_job *j, int outputs, int unit)
 {
-    int units = (outputs + unit - 1) / unit, many = 8 * j->c->threads;
-    j->piece = (units < many ? 1 : units / many) * unit;
-    j->pieces = (outputs + j->piece - 1) / j->piece;
     j->outputs = outputs;
+    j->unit = unit;
     atomic_store_explicit(&j->next, 0, memory_order_relaxed);
 }
 
 /* The next piece: outputs a .. b of rows r0 .. r0 + n; false when there is none left. */
 static bool pieces_next(struct mm_job *j, int *ret_a, int *ret_b, int *ret_r0, int *ret_n)
 {
-    long i = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
-    int r0 = (int)(i / j->pieces) * j->block, a = (int)(i % j->pieces) * j->piece;
-    if (r0 >= j->rows)
-        return false;
+    long at = atomic_load_explicit(&j->next, memory_order_relaxed), size;
+    int a, r0;
+    do {
+        r0 = (int)(at / j->outputs) * j->block;
+        a = (int)(at % j->outputs);
+        if (r0 >= j->rows)
+            return false;
+        size = (j->outputs - a) / (4 * j->c->threads) / j->unit * j->unit;
+        if (size < j->unit)
+            size = j->outputs - a < j->unit ? j->outputs - a : j->unit;
+    } while (!atomic_compare_exchange_weak_explicit(&j->next, &at, at + size, memory_order_relaxed,
+                                                    memory_order_relaxed));
     *ret_r0 = j->row0 + r0;
     *ret_n = j->rows - r0 < j->block ? j->rows - r0 : j->block;
     *ret_a = a;
-    *ret_b = j->outputs - a < j->piece ? j->outputs : a + j->piece;
+    *ret_b = a + (int)size;
     return true;
 }
 
