@@ -112,8 +112,11 @@ struct zk_act {
 
 /* ---- batch and attention ----------------------------------------------------------------- */
 
-/* fp32 keys and values serve --exact. */
-enum zk_kv_type { ZK_KV_F16, ZK_KV_F32, ZK_N_KV_TYPES };
+/* fp32 keys and values serve --exact. F8: e4m3 codes (4 bits of exponent, 3 of mantissa, at most
+ * 448) and, for the key and for the value of each token and head, a scale 2^e as fp16, e the least
+ * of -15..7 with max |x| <= 448 2^e; a code is x / 2^e rounded to nearest even. So every number of
+ * an F8 page is exactly one of fp16. */
+enum zk_kv_type { ZK_KV_F16, ZK_KV_F32, ZK_KV_F8, ZK_N_KV_TYPES };
 
 /* What the rows of a pass are. On a device with `prefill_alone` a prefill pass may be computed in
  * another way, faster for many rows, which depends on their number: it holds one sequence's rows
@@ -232,8 +235,8 @@ struct zk_ops {
 
     /* For each row of qkv [B][(H+2K)*D] (q heads, k heads, v heads): q/k norm if any, rotation of
      * q and k (half-split: out[i] = x[i] c - x[i+h] s, out[i+h] = x[i+h] c + x[i] s, h = rot/2),
-     * q stays in qkv, k and v go to their page and slot. Values over 65504 in an F16 page are
-     * ZC_ELIMIT (found at the next ops->sync), never infinities. */
+     * q stays in qkv, k and v go to their page and slot. Values over 65504 in an F16 page, over
+     * 57344 in an F8 page, are ZC_ELIMIT (found at the next ops->sync), never infinities. */
     int (*rope_store)(struct zk_dev *dev, float *qkv, const float *cs, const struct zk_batch *b,
                       const struct zk_attn *a, const struct zk_kv *kv);
 
@@ -353,5 +356,10 @@ float zk_f16_to_f32(uint16_t h);
 uint16_t zk_f32_to_f16(float f); /* round to nearest even; overflow gives infinity */
 float zk_bf16_to_f32(uint16_t h);
 uint16_t zk_f32_to_bf16(float f); /* round to nearest even */
+/* e4m3, as in a ZK_KV_F8 page: the scale's exponent for the largest magnitude of a head, |x| <= 448
+ * to its code (nearest even), and back. */
+int zk_f8_exponent(float amax);
+uint8_t zk_f32_to_f8(float f);
+float zk_f8_to_f32(uint8_t c);
 
 #endif

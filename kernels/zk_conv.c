@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* 16-bit floats to 32 bits and back, in integer arithmetic: the host side of what the kernels do
- * with instructions. */
+/* 8-bit and 16-bit floats to 32 bits and back, in integer arithmetic: the host side of what the
+ * kernels do with instructions. */
 #include "kernels/zk.h"
 
 #include <string.h>
@@ -59,4 +59,31 @@ uint16_t zk_f32_to_bf16(float f)
     if ((u & 0x7fffffff) > 0x7f800000)
         return (uint16_t)(u >> 16 | 0x40);
     return (uint16_t)((u + 0x7fff + ((u >> 16) & 1)) >> 16);
+}
+
+/* 448 = 0.875 * 2^9 */
+int zk_f8_exponent(float amax)
+{
+    uint32_t u = bits_of(amax);
+    int e = (int)(u >> 23) - 126 - ((u & 0x7fffff) <= 0x600000 ? 9 : 8);
+    return e < -15 ? -15 : e > 7 ? 7 : e;
+}
+
+uint8_t zk_f32_to_f8(float f)
+{
+    uint32_t u = bits_of(f), sign = (u >> 24) & 0x80;
+    u &= 0x7fffffff;
+    if (u < 0x3c800000) { /* below 2^-6: a multiple of 2^-9, rounded by the addition */
+        float m = float_of(u) + 0x1p14f;
+        return (uint8_t)(sign | (bits_of(m) - 0x46800000));
+    }
+    u += 0x7ffff + ((u >> 20) & 1); /* nearest, ties to even; a carry moves the exponent */
+    return (uint8_t)(sign | (u - 0x3c000000) >> 20);
+}
+
+float zk_f8_to_f32(uint8_t c)
+{
+    uint32_t exp = (c >> 3) & 15, man = c & 7;
+    float f = exp ? float_of((exp + 120) << 23 | man << 20) : (float)man * 0x1p-9f;
+    return c & 0x80 ? -f : f;
 }

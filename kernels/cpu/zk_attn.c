@@ -31,6 +31,8 @@ size_t zk_cpu_kv_page_bytes(const struct zk_dev *dev, enum zk_kv_type type, int 
                             int head_dim)
 {
     size_t D = (size_t)head_dim, Dp = (D + 15) / 16 * 16;
+    if (type == ZK_KV_F8) /* and two scales */
+        return (size_t)kv_heads * ZK_PAGE * (D + Dp + 2 * sizeof(uint16_t));
     return (size_t)kv_heads * ZK_PAGE * (D + Dp) * (type == ZK_KV_F16 ? 2 : 4);
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Attention of a few queries over one stretch of positions. Compiled once per instruction set.
  *
- * A page of one kv head is keys [D][16], then values [16][Dp]: sixteen scores are a vector, and so
- * are sixteen numbers of a value. Each query has its own chains of operations, in the order of
- * dimensions for a score and of positions for the sum, so that it does not matter which other
- * queries share the tile; positions a query does not see have weight zero, which changes no sum. */
+ * A page of one kv head is keys [D][16], then values [16][Dp], then, for F8, scales of the keys
+ * [16] and of the values [16]: sixteen scores are a vector, and so are sixteen numbers of a value.
+ * Scales are powers of two, so it changes no bit that they multiply scores and weights instead of
+ * codes. Each query has its own chains of operations, in the order of dimensions for a score and of
+ * positions for the sum, so that it does not matter which other queries share the tile; positions a
+ * query does not see have weight zero, which changes no sum. */
 #include "kernels/cpu/zk_isa.h"
 
 #include <math.h>
@@ -15,10 +17,19 @@
 #define PV      (ZK_VL == 16 ? 4 : ZK_VL == 8 ? 2 : 1) /* vectors of a value at a time */
 #define NO_PART (-1e30f)                               /* maximum of a stretch without positions */
 
+/* F8: code / 256 */
 static inline vf load_kv(const uint8_t *p, size_t i, enum zk_kv_type type)
 {
-    return type == ZK_KV_F16 ? v_load_f16((const uint16_t *)(const void *)p + i)
-                             : v_load((const float *)(const void *)p + i);
+    return type == ZK_KV_F8    ? v_load_f8(p + i)
+           : type == ZK_KV_F16 ? v_load_f16((const uint16_t *)(const void *)p + i)
+                               : v_load((const float *)(const void *)p + i);
+}
+
+/* 256 times the scales of an F8 page's keys (which = 0) or values (1), ZK_VL from position j on. */
+static inline vf load_scale(const uint8_t *page, const struct zk_attn_tile *t, int which, int j)
+{
+    const void *scales = page + ZK_PAGE * (t->D + t->Dp);
+    return v_mul(v_load_f16((const uint16_t *)scales + which * ZK_PAGE + j), v_set1(256));
 }
 
 static inline const uint8_t *page_at(const struct zk_attn_tile *t, int page)
@@ -55,10 +66,14 @@ static inline __attribute__((always_inline)) void score_page(const int n, float 
         }
     }
     ZK_UNROLL
-    for (int a = 0; a < n; a++)
+    for (int i = 0; i < NV; i++) {
+        vf scale = v_set1(t->scale);
+        if (type == ZK_KV_F8)
+            scale = v_mul(scale, load_scale(keys, t, 0, i * ZK_VL));
         ZK_UNROLL
-    for (int i = 0; i < NV; i++)
-        v_store(scores + (m + a) * ZK_STRETCH + i * ZK_VL, v_mul(acc[a][i], v_set1(t->scale)));
+        for (int a = 0; a < n; a++)
+            v_store(scores + (m + a) * ZK_STRETCH + i * ZK_VL, v_mul(acc[a][i], scale));
+    }
 }
 
 static inline __attribute__((always_inline)) void score_pages(float *scores,
@@ -173,6 +188,35 @@ static inline __attribute__((always_inline)) void weigh_all(struct zk_attn_part 
     }
 }
 
+/* Weights of all queries, for codes of values instead of values. */
+static void scale_weights(float *scores, const struct zk_attn_tile *t, int page0, int n_pages)
+{
+    for (int p = 0; p < n_pages; p++)
+        for (int j = 0; j < ZK_PAGE; j += ZK_VL) {
+            vf scale = load_scale(page_at(t, page0 + p), t, 1, j);
+            for (int m = 0; m < t->n; m++) {
+                float *w = scores + m * ZK_STRETCH + p * ZK_PAGE + j;
+                v_store(w, v_mul(v_load(w), scale));
+            }
+        }
+}
+
+/* One stretch of pages of a type, a constant. */
+static inline __attribute__((always_inline)) void stretch_of(struct zk_attn_part *part,
+                                                             const struct zk_attn_tile *t,
+                                                             float *scores, int begin, int n_pages,
+                                                             enum zk_kv_type type)
+{
+    const int page0 = begin / ZK_PAGE;
+
+    score_pages(scores, t, page0, n_pages, type);
+    for (int m = 0; m < t->n; m++)
+        softmax(part, t, m, scores + m * ZK_STRETCH, begin, n_pages * ZK_PAGE);
+    if (type == ZK_KV_F8)
+        scale_weights(scores, t, page0, n_pages);
+    weigh_all(part, t, scores, page0, n_pages, type);
+}
+
 void ZK_V(attn_stretch)(struct zk_attn_part *part, const struct zk_attn_tile *t, int stretch,
                         float *scores)
 {
@@ -181,18 +225,14 @@ void ZK_V(attn_stretch)(struct zk_attn_part *part, const struct zk_attn_tile *t,
         end = t->last + 1;
     if (begin < t->first)
         begin = t->first / ZK_PAGE * ZK_PAGE;
-    int page0 = begin / ZK_PAGE, n_pages = (end + ZK_PAGE - 1) / ZK_PAGE - page0;
+    int n_pages = (end + ZK_PAGE - 1) / ZK_PAGE - begin / ZK_PAGE;
 
     if (t->type == ZK_KV_F16)
-        score_pages(scores, t, page0, n_pages, ZK_KV_F16);
+        stretch_of(part, t, scores, begin, n_pages, ZK_KV_F16);
+    else if (t->type == ZK_KV_F32)
+        stretch_of(part, t, scores, begin, n_pages, ZK_KV_F32);
     else
-        score_pages(scores, t, page0, n_pages, ZK_KV_F32);
-    for (int m = 0; m < t->n; m++)
-        softmax(part, t, m, scores + m * ZK_STRETCH, begin, n_pages * ZK_PAGE);
-    if (t->type == ZK_KV_F16)
-        weigh_all(part, t, scores, page0, n_pages, ZK_KV_F16);
-    else
-        weigh_all(part, t, scores, page0, n_pages, ZK_KV_F32);
+        stretch_of(part, t, scores, begin, n_pages, ZK_KV_F8);
 }
 
 void ZK_V(attn_merge)(struct zk_attn_part *sum, const struct zk_attn_part *part, int n, int Dp)

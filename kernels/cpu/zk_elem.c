@@ -138,10 +138,23 @@ static inline void narrow(uint16_t *dst, const float *x, int D)
         dst[i] = zk_f32_to_f16(x[i]);
 }
 
+/* Codes of a head into places `step` apart; its scale. */
+static void narrow_f8(uint8_t *dst, int step, uint16_t *scale, const float *x, int D)
+{
+    float amax = 0;
+    for (int i = 0; i < D; i++)
+        amax = fabsf(x[i]) > amax ? fabsf(x[i]) : amax;
+    const int e = zk_f8_exponent(amax);
+    const float inv = ldexpf(1, -e);
+    for (int i = 0; i < D; i++)
+        dst[i * step] = zk_f32_to_f8(x[i] * inv);
+    *scale = zk_f32_to_f16(ldexpf(1, e));
+}
+
 int ZK_V(kv_store)(uint8_t *head, int slot, const float *k, const float *v, int D,
                    enum zk_kv_type type)
 {
-    float limit = type == ZK_KV_F16 ? 65504.0f : 0x1.fffffep127f;
+    float limit = type == ZK_KV_F16 ? 65504.0f : type == ZK_KV_F8 ? 57344.0f : 0x1.fffffep127f;
     float tmp_k[ZK_MAX_HEAD_DIM], tmp_v[ZK_MAX_HEAD_DIM];
     int Dp = (D + 15) / 16 * 16, r = ZC_OK;
 
@@ -150,7 +163,11 @@ int ZK_V(kv_store)(uint8_t *head, int slot, const float *k, const float *v, int 
         k = clean(tmp_k, k, D, limit);
         v = clean(tmp_v, v, D, limit);
     }
-    if (type == ZK_KV_F16) {
+    if (type == ZK_KV_F8) {
+        uint16_t *scales = (uint16_t *)(void *)(head + ZK_PAGE * (D + Dp));
+        narrow_f8(head + slot, ZK_PAGE, &scales[slot], k, D);
+        narrow_f8(head + D * ZK_PAGE + slot * Dp, 1, &scales[ZK_PAGE + slot], v, D);
+    } else if (type == ZK_KV_F16) {
         uint16_t half[ZK_MAX_HEAD_DIM], *keys = (uint16_t *)(void *)head;
         narrow(half, k, D);
         for (int i = 0; i < D; i++)

@@ -109,6 +109,15 @@ static inline vf v_load_f16(const uint16_t *p)
     vf f = (vf)((h & 0x7fff) << 13) * v_set1(0x1p112f);
     return (vf)((vi)f | (h & 0x8000) << 16);
 }
+/* e4m3, divided by 256 */
+static inline vf v_load_f8(const uint8_t *p)
+{
+    const uint16_t h[4] = {(uint16_t)((p[0] & 0x80) << 8 | (p[0] & 0x7f) << 7),
+                           (uint16_t)((p[1] & 0x80) << 8 | (p[1] & 0x7f) << 7),
+                           (uint16_t)((p[2] & 0x80) << 8 | (p[2] & 0x7f) << 7),
+                           (uint16_t)((p[3] & 0x80) << 8 | (p[3] & 0x7f) << 7)};
+    return v_load_f16(h);
+}
 static inline vf v_load_bf16(const uint16_t *p)
 {
     vi h = {p[0], p[1], p[2], p[3]};

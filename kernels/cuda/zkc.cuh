@@ -8,7 +8,8 @@
  *
  * Activations: rows kp = zkc_kp(k) elements apart, zeros past k; F32 as floats, F16 and BF16 as
  * 16-bit numbers. An F16 that would be infinite sets ZKC_STATUS_ACT and is stored as 0.
- * Pages: keys [K][16][D], then values [K][16][D], in fp16 or fp32.
+ * Pages: keys [K][16][D], then values [K][16][D], in fp16, fp32 or e4m3; behind e4m3 the scales,
+ * fp16 [2][K][16].
  *
  * Batch invariance: unless d->is_prefill, the bits of a row do not depend on the number of rows:
  * one partition of k, one order of summation. */

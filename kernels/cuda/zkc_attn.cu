@@ -10,8 +10,9 @@
 
 size_t zkc_kv_page_bytes(const struct zk_dev *dev, enum zk_kv_type type, int kv_heads, int head_dim)
 {
-    size_t bytes = 2 * (size_t)kv_heads * ZK_PAGE * (size_t)head_dim * (type == ZK_KV_F16 ? 2 : 4);
-    return (bytes + 255) / 256 * 256;
+    size_t head =
+        type == ZK_KV_F8 ? (size_t)head_dim + 2 : (size_t)head_dim * (type == ZK_KV_F16 ? 2 : 4);
+    return (2 * (size_t)kv_heads * ZK_PAGE * head + 255) / 256 * 256;
 }
 
 static struct zkc_geometry geometry_of(const struct zk_dev *dev, const struct zk_batch *b,
@@ -32,13 +33,22 @@ static bool is_sound(const struct zk_attn *a)
            a->rot_dim <= a->head_dim && a->kv_heads >= 1 && a->heads % a->kv_heads == 0;
 }
 
-/* Element 0 of position pos of a kv head: keys (which = 0) or values (1), in elements. */
-ZKC_DEV char *kv_at(void *base, const struct zkc_geometry *g, const int32_t *pages, int pos,
-                    int which, int head)
+/* The key (which = 0) or value (1) of a position and kv head, and its scale (F8 has one). */
+struct kv_slot {
+    char *at;
+    __half *scale;
+};
+
+ZKC_DEV struct kv_slot kv_at(void *base, const struct zkc_geometry *g, const int32_t *pages,
+                             int pos, int which, int head)
 {
-    const size_t size = g->kv_type == ZK_KV_F16 ? 2 : 4;
-    const size_t slot = ((size_t)(which * g->K + head) * ZK_PAGE + pos % ZK_PAGE) * g->D;
-    return (char *)base + (size_t)pages[pos / ZK_PAGE] * g->page_bytes + slot * size;
+    const int page = pages[pos / ZK_PAGE], i = pos % ZK_PAGE;
+    char *b = static_cast<char *>(base);
+    struct kv_slot slot = {
+        b + zkc_page_at(g, page, which, head) + (size_t)i * g->D * zkc_kv_size(g->kv_type), NULL};
+    if (g->kv_type == ZK_KV_F8)
+        slot.scale = reinterpret_cast<__half *>(b + zkc_scales_at(g, page, which, head)) + i;
+    return slot;
 }
 
 /* ---- rotation and storing ------------------------------------------------------------------ */
@@ -68,18 +78,68 @@ ZKC_DEV void rope_head(float *y, const float *x, const float *cs, const struct z
     }
 }
 
-/* A key or value to its slot, by the thread that made it. */
-ZKC_DEV void kv_put(char *to, int type, int i, float v, uint32_t *status)
+/* A number as a page of the type may hold it: what is over the limit is told, and is 0. */
+ZKC_DEV float kv_within(int type, float v, uint32_t *status)
 {
-    const float limit = type == ZK_KV_F16 ? 65504.0f : 3.402823466e38f;
-    if (!(fabsf(v) <= limit)) {
-        zkc_fault(status, ZKC_STATUS_KV);
-        v = 0;
+    const float limit = type == ZK_KV_F16  ? 65504.0f
+                        : type == ZK_KV_F8 ? 57344.0f
+                                           : 3.402823466e38f;
+    if (fabsf(v) <= limit)
+        return v;
+    zkc_fault(status, ZKC_STATUS_KV);
+    return 0;
+}
+
+/* |f| <= 448 to e4m3, nearest even: zk_f32_to_f8 */
+ZKC_DEV unsigned char f8_of(float f)
+{
+    uint32_t u = __float_as_uint(f), sign = u >> 24 & 0x80;
+    u &= 0x7fffffff;
+    if (u < 0x3c800000) /* below 2^-6: a multiple of 2^-9, rounded by the addition */
+        return (unsigned char)(sign |
+                               (__float_as_uint(__uint_as_float(u) + 16384.0f) - 0x46800000));
+    u += 0x7ffff + (u >> 20 & 1);
+    return (unsigned char)(sign | (u - 0x3c000000) >> 20);
+}
+
+/* A head to its slot as codes and a scale: by all threads of the block. */
+ZKC_DEV void kv_put_f8(const struct kv_slot *to, const float *x, int D, float *part,
+                       uint32_t *status)
+{
+    float amax = 0;
+    for (int i = threadIdx.x; i < D; i += ROPE_THREADS)
+        amax = fmaxf(amax, fabsf(kv_within(ZK_KV_F8, x[i], status)));
+    amax = zkc_warp_max(amax);
+    __syncthreads();
+    if (threadIdx.x % 32 == 0)
+        part[threadIdx.x / 32] = amax;
+    __syncthreads();
+    amax = fmaxf(fmaxf(part[0], part[1]), fmaxf(part[2], part[3]));
+    const uint32_t u = __float_as_uint(amax); /* zk_f8_exponent */
+    const int least = (int)(u >> 23) - 126 - ((u & 0x7fffff) <= 0x600000 ? 9 : 8);
+    const int e = max(-15, min(7, least));
+    const float inv = __uint_as_float((uint32_t)(127 - e) << 23);
+    for (int i = threadIdx.x; i < D; i += ROPE_THREADS)
+        to->at[i] = (char)f8_of(kv_within(ZK_KV_F8, x[i], status) * inv);
+    if (threadIdx.x == 0)
+        *to->scale = __float2half_rn(__uint_as_float((uint32_t)(127 + e) << 23));
+}
+
+/* A key or value to its slot, by the threads that made it. */
+ZKC_DEV void kv_put(const struct kv_slot *to, int type, const float *x, int D, float *part,
+                    uint32_t *status)
+{
+    if (type == ZK_KV_F8) {
+        kv_put_f8(to, x, D, part, status);
+        return;
     }
-    if (type == ZK_KV_F16)
-        reinterpret_cast<__half *>(to)[i] = __float2half_rn(v);
-    else
-        reinterpret_cast<float *>(to)[i] = v;
+    for (int i = threadIdx.x; i < D; i += ROPE_THREADS) {
+        const float v = kv_within(type, x[i], status);
+        if (type == ZK_KV_F16)
+            reinterpret_cast<__half *>(to->at)[i] = __float2half_rn(v);
+        else
+            reinterpret_cast<float *>(to->at)[i] = v;
+    }
 }
 
 /* Grid: rows x (H + 2K) heads; a block is one head of one row. q and k are normalized and rotated
@@ -100,9 +160,8 @@ __global__ void __launch_bounds__(ROPE_THREADS)
     if (zkc_is_padding(s))
         return;
     const int which = at >= g.H + g.K, h = at - g.H - which * g.K;
-    char *to = kv_at(base, &g, s->pages, s->pos0 + row - s->first_row, which, h);
-    for (int i = threadIdx.x; i < g.D; i += ROPE_THREADS)
-        kv_put(to, g.kv_type, i, x[i], status);
+    const struct kv_slot to = kv_at(base, &g, s->pages, s->pos0 + row - s->first_row, which, h);
+    kv_put(&to, g.kv_type, x, g.D, part, status);
 }
 
 int zkc_rope_store(struct zk_dev *dev, float *qkv, const float *cs, const struct zk_batch *b,
@@ -118,9 +177,20 @@ int zkc_rope_store(struct zk_dev *dev, float *qkv, const float *cs, const struct
 
 /* ---- attention, any shape ------------------------------------------------------------------ */
 
-ZKC_DEV float kv_get(const char *from, int type, int i)
+/* Number i of a slot; for F8 the code / 256 alone. */
+ZKC_DEV float kv_get(const struct kv_slot *from, int type, int i)
 {
-    return zkc_load(from, type == ZK_KV_F16 ? ZK_F16 : ZK_F32, i);
+    if (type == ZK_KV_F8) {
+        const uint32_t c = (uint32_t)(unsigned char)from->at[i] << 8;
+        return __half2float(__ushort_as_half((unsigned short)zkc_f8_to_f16(c)));
+    }
+    return zkc_load(from->at, type == ZK_KV_F16 ? ZK_F16 : ZK_F32, i);
+}
+
+/* What its numbers are to be multiplied with. */
+ZKC_DEV float kv_scale(const struct kv_slot *from)
+{
+    return from->scale ? 256.0f * __half2float(*from->scale) : 1.0f;
 }
 
 /* o[r][h] = softmax(scale q k) v. Grid: rows x ceil(H / ATTN_WARPS); a warp is one head of one row.
@@ -149,11 +219,11 @@ __global__ void __launch_bounds__(ATTN_WARPS * 32)
         const int j = j0 + lane;
         float score = -INFINITY;
         if (j >= first && j <= pos) {
-            const char *k = kv_at(base, &g, s->pages, j, 0, kh);
+            const struct kv_slot k = kv_at(base, &g, s->pages, j, 0, kh);
             score = 0;
             for (int i = 0; i < g.D; i++)
-                score += query[warp][i] * kv_get(k, g.kv_type, i);
-            score *= g.scale;
+                score += query[warp][i] * kv_get(&k, g.kv_type, i);
+            score *= g.scale * kv_scale(&k);
         }
         const float top = fmaxf(max, zkc_warp_max(score)), shrink = expf(max - top);
         const float p = expf(score - top);
@@ -165,11 +235,12 @@ __global__ void __launch_bounds__(ATTN_WARPS * 32)
         for (int i = 0; i < ZK_MAX_HEAD_DIM / 32; i++)
             acc[i] *= shrink;
         for (int t = first > j0 ? first - j0 : 0; t < n; t++) {
-            const char *v = kv_at(base, &g, s->pages, j0 + t, 1, kh);
+            const struct kv_slot v = kv_at(base, &g, s->pages, j0 + t, 1, kh);
+            const float w = weight[warp][t] * kv_scale(&v);
 #pragma unroll
             for (int i = 0; i < ZK_MAX_HEAD_DIM / 32; i++)
                 if (i * 32 + lane < g.D)
-                    acc[i] += weight[warp][t] * kv_get(v, g.kv_type, i * 32 + lane);
+                    acc[i] += w * kv_get(&v, g.kv_type, i * 32 + lane);
         }
         __syncwarp();
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Attention of single rows over fp16 pages, limited by reading the pages once.
+/* Attention of single rows over fp16 and e4m3 pages, limited by reading the pages once.
  *
  * A sequence is cut at multiples of ZKC_SPLIT positions, whatever the batch is; a block computes
  * one split for the query heads of one kv head (at most 16, the rows of the tensor cores' tile), a
@@ -8,10 +8,10 @@
  * A block has four warps; each takes every fourth page of the split and keeps its own softmax, fed
  * by its own ring of STAGES pages (keys and values), so that no warp waits for another until the
  * end. Queries and weights are split into two fp16 numbers each, which keeps what fp32 would give:
- * the tensor cores are idle anyway.
+ * the tensor cores are idle anyway. Codes of 8 bits become fp16 on the way to them.
  *
- * Limit: memory. A warp has (STAGES - 1) pages of 4 D bytes x 16 in flight: at D = 128 a block 24
- * or 48 KiB of them. Not measured on a device yet. */
+ * Limit: memory. A warp has (STAGES - 1) pages of 4 D bytes x 16 in flight, of e4m3 half of that:
+ * at D = 128 a block 64 or 32 KiB. Not measured on a device yet. */
 #include "kernels/cuda/zkc_attn.cuh"
 
 #include "kernels/cuda/zkc_attn_call.cuh"
@@ -33,8 +33,8 @@ struct decode_args {
     int unit0; /* unit = row * K + kv head: the first of this launch */
 };
 
-template <int D> struct decode_smem {
-    static constexpr int page = 16 * D * 2;
+template <int D, int TYPE> struct decode_smem {
+    static constexpr int page = zkc_tile<D, TYPE>::bytes;
     static constexpr int ring = STAGES * 2 * page; /* of a warp */
     static constexpr int sums = WARPS * 16 * D * 4;
     static constexpr int bytes = WARPS * ring > sums ? WARPS *ring : sums;
@@ -46,9 +46,10 @@ template <int D> struct running {
 };
 
 /* Adds a page whose scores are s. */
-template <int D> ZKC_DEV void take_page(struct running<D> *r, float (&s)[2][4], zkc_smem values)
+template <int D, int TYPE>
+ZKC_DEV void take_page(struct running<D> *r, float (&s)[2][4], zkc_smem values, const char *at)
 {
-    uint32_t high[4], low[4];
+    uint32_t weights[2][4]; /* rounded, and what that took away */
 #pragma unroll
     for (int h = 0; h < 2; h++) {
         float top = fmaxf(fmaxf(s[0][2 * h], s[0][2 * h + 1]), fmaxf(s[1][2 * h], s[1][2 * h + 1]));
@@ -65,36 +66,35 @@ template <int D> ZKC_DEV void take_page(struct running<D> *r, float (&s)[2][4], 
         for (int t = 0; t < 2; t++) {
             const float p0 = zkc_ex2(s[t][2 * h] - top), p1 = zkc_ex2(s[t][2 * h + 1] - top);
             r->sum[h] += p0 + p1;
-            high[2 * t + h] = zkc_pack_f16(p0, p1);
-            low[2 * t + h] = zkc_pack_rest(p0, p1);
+            weights[0][2 * t + h] = zkc_pack_f16(p0, p1);
+            weights[1][2 * t + h] = zkc_pack_rest(p0, p1);
         }
     }
-    zkc_page_values<D>(r->o, high, values);
-    zkc_page_values<D>(r->o, low, values);
+    zkc_page_values<D, TYPE, 2>(r->o, weights, values, at);
 }
 
-/* Queries of the group, scaled so that 2^score is the weight, in two halves. */
-template <int D>
-ZKC_DEV void load_queries(uint32_t (&high)[D / 16][4], uint32_t (&low)[D / 16][4], const float *q,
-                          int G, float scale, uint32_t *status)
+/* Queries of the group, scaled so that 2^score is the weight: rounded, and what that took away. */
+template <int D, int TYPE>
+ZKC_DEV void load_queries(uint32_t (&qa)[2][D / 16][4], const float *q, int G, float scale,
+                          uint32_t *status)
 {
     const int lane = threadIdx.x % 32;
 #pragma unroll
     for (int k = 0; k < D / 16; k++)
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            const int head = lane / 4 + 8 * (i & 1), at = 16 * k + 2 * (lane % 4) + 8 * (i >> 1);
+            const int head = lane / 4 + 8 * (i & 1), at = zkc_query_dim<TYPE>(k, i);
             const float x = head < G ? q[head * D + at] * scale : 0.0f;
             const float y = head < G ? q[head * D + at + 1] * scale : 0.0f;
             if (!(fmaxf(fabsf(x), fabsf(y)) < 65504.0f))
                 zkc_fault(status, ZKC_STATUS_ACT);
-            high[k][i] = zkc_pack_f16(x, y);
-            low[k][i] = zkc_pack_rest(x, y);
+            qa[0][k][i] = zkc_pack_f16(x, y);
+            qa[1][k][i] = zkc_pack_rest(x, y);
         }
 }
 
 /* The warps' results, one after the other, into the split's part. */
-template <int D>
+template <int D, int TYPE>
 ZKC_DEV void join_warps(const struct decode_args *a, const struct running<D> *r, float *sums,
                         float (*ml)[WARPS][16], int split, int G)
 {
@@ -111,7 +111,7 @@ ZKC_DEV void join_warps(const struct decode_args *a, const struct running<D> *r,
         for (int t = 0; t < D / 8; t++)
 #pragma unroll
             for (int i = 0; i < 2; i++)
-                sums[(warp * 16 + row) * D + 8 * t + 2 * (lane % 4) + i] = r->o[t][2 * h + i];
+                sums[(warp * 16 + row) * D + zkc_out_dim<TYPE>(t, i)] = r->o[t][2 * h + i];
     }
     __syncthreads();
     const size_t slot = ((size_t)blockIdx.y * gridDim.x + split) * G;
@@ -136,7 +136,8 @@ ZKC_DEV void join_warps(const struct decode_args *a, const struct running<D> *r,
 }
 
 /* Grid: splits x units. Shared: a ring of pages for each warp, then their results. */
-template <int D> __global__ void __launch_bounds__(WARPS * 32) decode_kernel(const decode_args a)
+template <int D, int TYPE>
+__global__ void __launch_bounds__(WARPS * 32) decode_kernel(const decode_args a)
 {
     ZKC_SHARED_DYN(char, smem);
     ZKC_SHARED(float, ml, [2][WARPS][16]);
@@ -151,13 +152,15 @@ template <int D> __global__ void __launch_bounds__(WARPS * 32) decode_kernel(con
     if (from > to || zkc_is_padding(s))
         return;
 
-    const zkc_smem ring = zkc_smem_addr(smem) + warp * decode_smem<D>::ring;
-    constexpr int page = decode_smem<D>::page;
+    constexpr int page = decode_smem<D, TYPE>::page;
+    const char *const at = smem + warp * decode_smem<D, TYPE>::ring;
+    const zkc_smem ring = zkc_smem_addr(at);
     const auto fetch = [&](int p, int stage) {
         if (p <= to) {
             const int number = s->pages[p];
-            zkc_page_copy<D>(ring + stage * 2 * page, zkc_page16(a.base, g, number, 0, head));
-            zkc_page_copy<D>(ring + (stage * 2 + 1) * page, zkc_page16(a.base, g, number, 1, head));
+            const zkc_smem to = ring + stage * 2 * page;
+            zkc_page_copy<D, TYPE>(to, a.base, g, number, 0, head);
+            zkc_page_copy<D, TYPE>(to + page, a.base, g, number, 1, head);
         }
         zkc_cp_async_commit();
     };
@@ -167,30 +170,30 @@ template <int D> __global__ void __launch_bounds__(WARPS * 32) decode_kernel(con
     for (int i = 0; i < STAGES - 1; i++)
         fetch(mine + i * WARPS, i);
 
-    uint32_t high[D / 16][4], low[D / 16][4];
+    uint32_t qa[2][D / 16][4];
     struct running<D> r = {
     };
     r.max[0] = r.max[1] = -1e30f; /* less than any score, and no NaN in differences */
-    load_queries<D>(high, low, a.qkv + ((size_t)row * (g->H + 2 * g->K) + head * G) * D, G,
-                    g->scale * 1.4426950408889634f, a.status);
+    load_queries<D, TYPE>(qa, a.qkv + ((size_t)row * (g->H + 2 * g->K) + head * G) * D, G,
+                          g->scale * 1.4426950408889634f, a.status);
     for (int p = mine, stage = 0; p <= to; p += WARPS, stage = (stage + 1) % STAGES) {
         zkc_cp_async_wait<STAGES - 2>();
         __syncwarp();
         fetch(p + (STAGES - 1) * WARPS, (stage + STAGES - 1) % STAGES);
-        float score[2][4] = {};
-        zkc_page_scores<D>(score, high, ring + stage * 2 * page);
-        zkc_page_scores<D>(score, low, ring + stage * 2 * page);
+        const int keys = stage * 2 * page, values = keys + page;
+        float score[2][4];
+        zkc_page_scores<D, TYPE, 2>(score, qa, ring + keys, at + keys);
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             const int j = p * ZK_PAGE + 8 * (i / 4) + 2 * (lane % 4) + (i & 1);
             if (j < first || j > pos)
                 score[i / 4][i % 4] = -INFINITY;
         }
-        take_page<D>(&r, score, ring + (stage * 2 + 1) * page);
+        take_page<D, TYPE>(&r, score, ring + values, at + values);
     }
     zkc_cp_async_wait<0>();
     __syncthreads();
-    join_warps<D>(&a, &r, (float *)smem, ml, split, G);
+    join_warps<D, TYPE>(&a, &r, (float *)smem, ml, split, G);
 }
 
 /* o[row][head] = the splits of a row joined in their order. Grid: units; a thread is a dimension of
@@ -225,7 +228,14 @@ __global__ void __launch_bounds__(128) join_kernel(float *o, const decode_args a
 
 bool zkc_attn_decode_takes(const struct zkc_geometry *g)
 {
-    return g->kv_type == ZK_KV_F16 && (g->D == 64 || g->D == 128) && g->H / g->K <= 16;
+    return g->kv_type != ZK_KV_F32 && (g->D == 64 || g->D == 128) && g->H / g->K <= 16;
+}
+
+template <int D, int TYPE>
+static cudaError_t launch_splits(struct zkc_dev *d, const struct decode_args *a, int splits, int n)
+{
+    return zkc_launch(decode_kernel<D, TYPE>, dim3(splits, n), dim3(WARPS * 32),
+                      decode_smem<D, TYPE>::bytes, d->stream, *a);
 }
 
 int zkc_attn_decode(struct zkc_dev *d, float *o, const float *qkv, const struct zk_batch *b,
@@ -241,12 +251,14 @@ int zkc_attn_decode(struct zkc_dev *d, float *o, const float *qkv, const struct 
     a.part = (float *)d->work;
     for (a.unit0 = 0; a.unit0 < units; a.unit0 += most) {
         const int n = min(most, units - a.unit0);
-        const dim3 grid(splits, n), block(WARPS * 32);
+        cudaError_t e;
         a.ml = a.part + (size_t)n * splits * G * g->D;
-        cudaError_t e = g->D == 64 ? zkc_launch(decode_kernel<64>, grid, block,
-                                                decode_smem<64>::bytes, d->stream, a)
-                                   : zkc_launch(decode_kernel<128>, grid, block,
-                                                decode_smem<128>::bytes, d->stream, a);
+        if (g->kv_type == ZK_KV_F8)
+            e = g->D == 64 ? launch_splits<64, ZK_KV_F8>(d, &a, splits, n)
+                           : launch_splits<128, ZK_KV_F8>(d, &a, splits, n);
+        else
+            e = g->D == 64 ? launch_splits<64, ZK_KV_F16>(d, &a, splits, n)
+                           : launch_splits<128, ZK_KV_F16>(d, &a, splits, n);
         if (e == cudaSuccess)
             e = zkc_launch(join_kernel, dim3(n), dim3(128), 0, d->stream, o, a, splits);
         if (e != cudaSuccess)

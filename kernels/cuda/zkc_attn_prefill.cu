@@ -53,11 +53,11 @@ ZKC_DEV struct piece find_piece(const struct zk_seq *seqs, int n_seqs, int G, in
 
 /* Two rows of the warp's tile, for this lane. */
 template <int D> struct queries {
-    uint32_t a[D / 16][4];
+    uint32_t a[1][D / 16][4];
     int row[2], head[2], pos[2]; /* row: of the pass, -1 for none */
 };
 
-template <int D>
+template <int D, int TYPE>
 ZKC_DEV void load_queries(struct queries<D> *q, const struct prefill_args *a, const struct piece *p,
                           int kv_head)
 {
@@ -77,12 +77,12 @@ ZKC_DEV void load_queries(struct queries<D> *q, const struct prefill_args *a, co
         for (int k = 0; k < D / 16; k++)
 #pragma unroll
             for (int i = 0; i < 2; i++) {
-                const int d = 16 * k + 2 * (lane % 4) + 8 * i;
+                const int d = zkc_query_dim<TYPE>(k, 2 * i);
                 const float x = is_there ? from[d] * scale : 0.0f;
                 const float y = is_there ? from[d + 1] * scale : 0.0f;
                 if (!(fmaxf(fabsf(x), fabsf(y)) < 65504.0f))
                     zkc_fault(a->status, ZKC_STATUS_ACT);
-                q->a[k][2 * i + h] = zkc_pack_f16(x, y);
+                q->a[0][k][2 * i + h] = zkc_pack_f16(x, y);
             }
     }
 }
@@ -119,17 +119,18 @@ ZKC_DEV void soften(float (&s)[2 * PAGES][4], float (&o)[D / 8][4], float (&max)
 }
 
 /* One tile of positions j0 .. for a warp. */
-template <int D>
+template <int D, int TYPE>
 ZKC_DEV void take_tile(const struct queries<D> *q, const struct zkc_geometry *g, int j0,
-                       zkc_smem tile, float (&o)[D / 8][4], float (&max)[2], float (&sum)[2])
+                       const char *at, float (&o)[D / 8][4], float (&max)[2], float (&sum)[2])
 {
-    constexpr int page = 16 * D * 2;
+    constexpr int page = zkc_tile<D, TYPE>::bytes;
+    const zkc_smem tile = zkc_smem_addr(at);
     const int lane = threadIdx.x % 32;
     float s[2 * PAGES][4] = {};
 #pragma unroll
     for (int p = 0; p < PAGES; p++) {
-        float part[2][4] = {};
-        zkc_page_scores<D>(part, q->a, tile + 2 * p * page);
+        float part[2][4];
+        zkc_page_scores<D, TYPE, 1>(part, q->a, tile + 2 * p * page, at + 2 * p * page);
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             const int h = i % 4 >> 1;
@@ -141,21 +142,24 @@ ZKC_DEV void take_tile(const struct queries<D> *q, const struct zkc_geometry *g,
     soften<D>(s, o, max, sum);
 #pragma unroll
     for (int p = 0; p < PAGES; p++) {
-        const uint32_t w[4] = {zkc_pack_f16(s[2 * p][0], s[2 * p][1]),
-                               zkc_pack_f16(s[2 * p][2], s[2 * p][3]),
-                               zkc_pack_f16(s[2 * p + 1][0], s[2 * p + 1][1]),
-                               zkc_pack_f16(s[2 * p + 1][2], s[2 * p + 1][3])};
-        zkc_page_values<D>(o, w, tile + (2 * p + 1) * page);
+        const int values = (2 * p + 1) * page;
+        const uint32_t w[1][4] = {{zkc_pack_f16(s[2 * p][0], s[2 * p][1]),
+                                   zkc_pack_f16(s[2 * p][2], s[2 * p][3]),
+                                   zkc_pack_f16(s[2 * p + 1][0], s[2 * p + 1][1]),
+                                   zkc_pack_f16(s[2 * p + 1][2], s[2 * p + 1][3])}};
+        zkc_page_values<D, TYPE, 1>(o, w, tile + values, at + values);
     }
 }
 
 /* Grid: blocks of queries x kv heads. */
-template <int D> __global__ void __launch_bounds__(WARPS * 32) prefill_kernel(const prefill_args a)
+template <int D, int TYPE>
+__global__ void __launch_bounds__(WARPS * 32, D == 64 && TYPE == ZK_KV_F16 ? 2 : 1)
+    prefill_kernel(const prefill_args a)
 {
     ZKC_SHARED_DYN(char, smem);
-    constexpr int page = 16 * D * 2, tile_bytes = 2 * PAGES * page;
+    constexpr int page = zkc_tile<D, TYPE>::bytes, tile_bytes = 2 * PAGES * page;
     const struct zkc_geometry *g = &a.g;
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, G = g->H / g->K;
+    const int warp = threadIdx.x / 32, G = g->H / g->K;
     const int head = blockIdx.y;
     const struct piece piece = find_piece(a.seqs, g->n_seqs, G, blockIdx.x);
     if (piece.s == NULL)
@@ -172,14 +176,14 @@ template <int D> __global__ void __launch_bounds__(WARPS * 32) prefill_kernel(co
         if (t <= to) {
             const bool is_there = p <= high / ZK_PAGE;
             const int number = is_there ? piece.s->pages[p] : 0;
-            zkc_page_copy<D>(tiles + stage * tile_bytes + warp * page,
-                             zkc_page16(a.base, g, number, warp % 2, head), is_there);
+            zkc_page_copy<D, TYPE>(tiles + stage * tile_bytes + warp * page, a.base, g, number,
+                                   warp % 2, head, is_there);
         }
         zkc_cp_async_commit();
     };
     fetch(from, 0);
     struct queries<D> q;
-    load_queries<D>(&q, &a, &piece, head);
+    load_queries<D, TYPE>(&q, &a, &piece, head);
     float o[D / 8][4] = {}, max[2] = {-1e30f, -1e30f}, sum[2] = {0, 0};
     /* the warp's own range of positions: its first and its last query */
     const int top = piece.s->pos0 + (piece.first + warp * 16 + 15) / G;
@@ -190,7 +194,7 @@ template <int D> __global__ void __launch_bounds__(WARPS * 32) prefill_kernel(co
         zkc_cp_async_wait<1>();
         __syncthreads();
         if (t * TILE <= top && t * TILE + TILE > bottom)
-            take_tile<D>(&q, g, t * TILE, tiles + stage * tile_bytes, o, max, sum);
+            take_tile<D, TYPE>(&q, g, t * TILE, smem + stage * tile_bytes, o, max, sum);
         __syncthreads();
     }
     zkc_cp_async_wait<0>();
@@ -204,7 +208,7 @@ template <int D> __global__ void __launch_bounds__(WARPS * 32) prefill_kernel(co
         for (int t = 0; t < D / 8; t++)
 #pragma unroll
             for (int i = 0; i < 2; i++)
-                out[8 * t + 2 * (lane % 4) + i] = o[t][2 * h + i] * inv;
+                out[zkc_out_dim<TYPE>(t, i)] = o[t][2 * h + i] * inv;
     }
 }
 
@@ -212,18 +216,25 @@ template <int D> __global__ void __launch_bounds__(WARPS * 32) prefill_kernel(co
 
 bool zkc_attn_prefill_takes(const struct zkc_geometry *g)
 {
-    return g->kv_type == ZK_KV_F16 && (g->D == 64 || g->D == 128);
+    return g->kv_type != ZK_KV_F32 && (g->D == 64 || g->D == 128);
+}
+
+template <int D, int TYPE>
+static cudaError_t launch(struct zkc_dev *d, const struct prefill_args *a, int blocks)
+{
+    return zkc_launch(prefill_kernel<D, TYPE>, dim3(blocks, a->g.K), dim3(WARPS * 32),
+                      4 * PAGES * zkc_tile<D, TYPE>::bytes, d->stream, *a);
 }
 
 int zkc_attn_prefill(struct zkc_dev *d, float *o, const float *qkv, const struct zk_batch *b,
                      const struct zkc_geometry *g, const struct zk_kv *kv)
 {
     const int G = g->H / g->K, blocks = b->rows * G / QUERIES + b->n_seqs;
-    const size_t smem = 2 * (size_t)2 * TILE * g->D * 2;
     struct prefill_args a = {};
     a.o = o, a.qkv = qkv, a.seqs = b->seqs, a.g = *g, a.base = kv->base, a.status = d->status;
-    const dim3 grid(blocks, g->K), block(WARPS * 32);
-    return zkc_check(d, g->D == 64
-                            ? zkc_launch(prefill_kernel<64>, grid, block, smem, d->stream, a)
-                            : zkc_launch(prefill_kernel<128>, grid, block, smem, d->stream, a));
+    if (g->kv_type == ZK_KV_F8)
+        return zkc_check(d, g->D == 64 ? launch<64, ZK_KV_F8>(d, &a, blocks)
+                                       : launch<128, ZK_KV_F8>(d, &a, blocks));
+    return zkc_check(d, g->D == 64 ? launch<64, ZK_KV_F16>(d, &a, blocks)
+                                   : launch<128, ZK_KV_F16>(d, &a, blocks));
 }

@@ -3,7 +3,7 @@
  *
  * Its layouts are the plainest there are: a matrix is float [n][k] in the order of its rows (then
  * perm), prepared activations are double [rows][k], a page is float keys [K][16][D], then values,
- * rounded to fp16 where the type says so. */
+ * rounded as the type says. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -301,17 +301,36 @@ static float *kv_at(const struct zk_kv *kv, const struct zk_attn *a, const int32
            ((size_t)head * ZK_PAGE + (size_t)(pos % ZK_PAGE)) * (size_t)a->head_dim;
 }
 
+/* A head through e4m3: numbers of 4 significant bits from 2^-6 on, multiples of 2^-9 below. */
+static void round_to_f8(float *x, int D)
+{
+    double amax = 0, scale = 0x1p-15;
+    for (int i = 0; i < D; i++)
+        amax = fmax(amax, fabs((double)x[i]));
+    while (448 * scale < amax)
+        scale *= 2;
+    for (int i = 0; i < D; i++) {
+        double v = (double)x[i] / scale, step = 0x1p-9;
+        while (fabs(v) >= 16 * step)
+            step *= 2;
+        x[i] = (float)(nearbyint(v / step) * step * scale);
+    }
+}
+
 static void store_head(struct ref_dev *rd, float *dst, const float *x, const struct zk_attn *a)
 {
-    double limit = a->kv_type == ZK_KV_F16 ? 65504.0 : 3.4028234663852886e38;
+    static const double limits[] = {
+        [ZK_KV_F16] = 65504, [ZK_KV_F32] = 3.4028234663852886e38, [ZK_KV_F8] = 57344};
     for (int i = 0; i < a->head_dim; i++) {
         float v = x[i];
-        if (!(fabs((double)v) <= limit)) {
+        if (!(fabs((double)v) <= limits[a->kv_type])) {
             rd->status = ZC_ELIMIT;
             v = 0;
         }
         dst[i] = a->kv_type == ZK_KV_F16 ? zk_f16_to_f32(zk_f32_to_f16(v)) : v;
     }
+    if (a->kv_type == ZK_KV_F8)
+        round_to_f8(dst, a->head_dim);
 }
 
 static int ref_rope_store(struct zk_dev *dev, float *qkv, const float *cs, const struct zk_batch *b,

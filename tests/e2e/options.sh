@@ -38,9 +38,8 @@ expect 2 "'x' is not an option" -- x
 expect 1 'the CUDA back-end is not installed' -b cuda -c "$conf" -S "$dir/x"
 expect 2 "backend is auto, cuda or cpu, not 'tpu'" -b tpu
 expect 2 'contradicts backend cpu' --device 0 -b cpu
-expect 2 'kv-type fp8' --kv-type fp8
 expect 2 "kv-type is f16 or fp8, not 'x'" --kv-type x
-expect 2 'exact stores keys and values in full precision' --kv-type f16 --exact
+expect 2 'exact stores keys and values in full precision' --kv-type fp8 --exact
 expect 2 'lm-head is 8 or 16' --lm-head 12
 expect 2 "memory-limit is a size as 6GiB, not 'lots'" --memory-limit lots
 expect 2 'threads is a number from 0 to 1024' --threads -1
@@ -73,6 +72,9 @@ grep -q '"context":512' "$dir/out" || fail "context"
 grep -q '"kv_type":"f32"' "$dir/out" || fail "exact"
 grep -q 'cpu portable' "$dir/out" || fail "caps: $(cat "$dir/out")"
 [ "$(stat -c %a "$sock")" = 660 ] || fail "socket-mode"
+"$zoracd" --check -c /dev/null --context 512 --max-sequences 1 --kv-type fp8 >"$dir/out" ||
+    fail "fp8: $(cat "$dir/out")"
+grep -q 'fp8' "$dir/out" || fail "fp8: $(cat "$dir/out")"
 
 # SIGHUP: what can change does, what can't is said, a broken file changes nothing
 printf 'max-sequences = 8\ncontext = 512\nexact = yes\nmemory-limit = 2GiB\nsocket-mode = 660\nlog-level = debug\nlimit-requests_per_connection = 3\n' >"$conf"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The demo model in both of its forms against what PyTorch computed from the same files: perplexity
  * on held-out text, greedy replies, logits. And what quantization costs: AWQ against fp16, int8
- * activations against floats, the 8-bit head against the stored one. */
+ * activations against floats, the 8-bit head against the stored one, keys and values in fp8. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,20 +138,20 @@ static void read_text(struct zt_ids *ids)
 }
 
 /* One form in one arithmetic; the nll. */
-static double run_form(int form, bool exact, int head_bits, const struct zt_ids *text,
+static double run_form(int form, bool exact, int head_bits, bool kv_f8, const struct zt_ids *text,
                        struct run *ret)
 {
     char *dir = t_source_path(form_dir[form]);
     char *rows = t_source_path("tests/golden/demo/reference.jsonl");
-    struct run run = {.form = form, .e = t_open_model(dir, exact, head_bits)};
+    struct run run = {.form = form, .e = t_open_kv(dir, exact, head_bits, kv_f8)};
 
     t_each_row(rows, take_perplexity, &run);
     t_each_row(rows, check_greedy, &run);
     double nll = perplexity_nll(run.e, text, run.window);
-    printf("%-4s %-7s head %-2d: perplexity %.5f (reference %.5f), logits within %.2g, %d of %d "
+    printf("%-4s %-7s head %-2d%s: perplexity %.5f (reference %.5f), logits within %.2g, %d of %d "
            "greedy ids differ, %d more at near ties\n",
-           form_name[form], exact ? "exact" : "default", head_bits, exp(nll), exp(run.want_nll),
-           run.worst_top, run.differ, run.ids, run.near_ties);
+           form_name[form], exact ? "exact" : "default", head_bits, kv_f8 ? " fp8" : "", exp(nll),
+           exp(run.want_nll), run.worst_top, run.differ, run.ids, run.near_ties);
     ze_engine_free(run.e);
     zc_free(dir);
     zc_free(rows);
@@ -166,8 +166,8 @@ int main(void)
 
     zt_ids_init(&text, 1 << 20);
     read_text(&text);
-    double exact_awq = run_form(AWQ, true, 16, &text, &awq);
-    double exact_fp16 = run_form(FP16, true, 16, &text, &fp16);
+    double exact_awq = run_form(AWQ, true, 16, false, &text, &awq);
+    double exact_fp16 = run_form(FP16, true, 16, false, &text, &fp16);
     t_expect(awq.ids > 100 && fp16.ids > 100, "only %d and %d ids were compared", awq.ids,
              fp16.ids);
     t_expect(fabs(exact_awq - awq.want_nll) < 1e-5, "awq: nll %g", exact_awq - awq.want_nll);
@@ -179,13 +179,17 @@ int main(void)
     printf("AWQ costs %.2f %% of perplexity\n", 100 * (exp(exact_awq - exact_fp16) - 1));
     t_expect(exact_awq - exact_fp16 < log(1.05), "AWQ costs over 5 %%");
 
-    double int8 = run_form(AWQ, false, 16, &text, &run);
+    double int8 = run_form(AWQ, false, 16, false, &text, &run);
     t_expect(run.differ == 0, "int8 activations: greedy ids differ");
     printf("int8 activations cost %.3f %% of perplexity\n", 100 * (exp(int8 - exact_awq) - 1));
     t_expect(fabs(int8 - exact_awq) < log(1.005), "int8 activations cost over 0.5 %%");
-    double head8 = run_form(AWQ, false, 8, &text, &run);
+    double head8 = run_form(AWQ, false, 8, false, &text, &run);
     printf("and the 8-bit head %.3f %%\n", 100 * (exp(head8 - int8) - 1));
     t_expect(fabs(head8 - exact_awq) < log(1.005), "default mode costs over 0.5 %%");
+    double f8 = run_form(AWQ, false, 8, true, &text, &run);
+    printf("and fp8 keys and values %.3f %%\n", 100 * (exp(f8 - head8) - 1));
+    t_expect(f8 != head8, "fp8 keys and values changed nothing: were they used?");
+    t_expect(fabs(f8 - head8) < log(1.01), "fp8 keys and values cost over 1 %%");
     zt_ids_release(&text);
     return t_failures > 0;
 }

@@ -20,11 +20,17 @@ void t_must(int r, const char *what)
 
 struct ze_engine *t_open_model(const char *dir, bool exact, int head_bits)
 {
+    return t_open_kv(dir, exact, head_bits, false);
+}
+
+struct ze_engine *t_open_kv(const char *dir, bool exact, int head_bits, bool kv_f8)
+{
     const struct ze_opts opts = {
         .dir = dir,
         .caps = ZK_CAP_ALL,
         .threads = 1, /* tests run side by side; more threads give the same bits */
         .exact = exact,
+        .kv_f8 = kv_f8,
         .head_bits = head_bits,
         .max_seqs = 8,
         .prefill_chunk = 8,

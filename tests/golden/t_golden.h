@@ -30,6 +30,8 @@ void t_must(int r, const char *what);
 
 /* One thread, small prefill passes (several even for short prompts). */
 struct ze_engine *t_open_model(const char *dir, bool exact, int head_bits);
+/* The same with a choice of keys and values: fp8 instead of fp16. */
+struct ze_engine *t_open_kv(const char *dir, bool exact, int head_bits, bool kv_f8);
 
 /* A JSON array of ids, to be freed; room for one more. */
 int32_t *t_ids(const json_t *list, size_t *ret_n);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What int8 activations cost on a real trained model: its weights rounded to 4 and to 8 bits in the
- * target's own layout, then run with float activations (the reference for such weights) and with
- * int8 ones. Prints error and perplexity of each. Skips (77) without the conformance data. */
+/* What int8 activations and fp8 keys and values cost on a real trained model: its weights rounded
+ * to 4 and to 8 bits in the target's own layout, then run with float activations (the reference for
+ * such weights) and with int8 ones. Prints error and perplexity of each. Skips (77) without the
+ * conformance data. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,13 +159,14 @@ static double surprise(const float *x, int32_t id)
     return log(sum);
 }
 
-static struct answer run(const char *dir, bool exact, int head_bits)
+static struct answer run(const char *dir, bool exact, int head_bits, bool kv_f8)
 {
     const struct ze_opts opts = {
         .dir = dir,
         .caps = ZK_CAP_ALL,
         .threads = 2,
         .exact = exact,
+        .kv_f8 = kv_f8,
         .head_bits = head_bits,
         .max_seqs = 1,
         .logit_rows = 512,
@@ -207,19 +209,27 @@ static double nmse(const struct answer *a, const struct answer *reference)
 
 static void measure(const char *dir, int bits)
 {
-    struct answer exact = run(dir, true, 16), int8 = run(dir, false, 16), head = run(dir, false, 8);
+    struct answer exact = run(dir, true, 16, false), int8 = run(dir, false, 16, false);
+    struct answer head = run(dir, false, 8, false), f8 = run(dir, false, 16, true);
     double p = perplexity(&exact), p8 = perplexity(&int8), ph = perplexity(&head);
+    double pf = perplexity(&f8);
 
     printf("%d-bit weights: perplexity %.4f with float activations; int8 activations: %.4f "
            "(%+.3f %%), NMSE %.2g; and an 8-bit head: %.4f (%+.3f %%), NMSE %.2g\n",
            bits, p, p8, 100 * (p8 / p - 1), nmse(&int8, &exact), ph, 100 * (ph / p - 1),
            nmse(&head, &exact));
+    printf("and fp8 keys and values beside int8 activations: %.4f (%+.3f %%), NMSE %.2g\n", pf,
+           100 * (pf / p8 - 1), nmse(&f8, &int8));
     fflush(stdout);
     ck_assert_msg(nmse(&int8, &exact) > 0, "int8 activations changed nothing: were they used?");
     ck_assert_msg(nmse(&int8, &exact) < 5e-4, "int8 activations: NMSE %g", nmse(&int8, &exact));
     ck_assert_msg(fabs(p8 / p - 1) < 0.01, "int8 activations: perplexity %g instead of %g", p8, p);
     ck_assert_msg(nmse(&head, &exact) < 1e-3, "with an 8-bit head: NMSE %g", nmse(&head, &exact));
+    ck_assert_msg(nmse(&f8, &int8) > 0, "fp8 keys and values changed nothing: were they used?");
+    ck_assert_msg(nmse(&f8, &int8) < 2e-3, "fp8 keys and values: NMSE %g", nmse(&f8, &int8));
+    ck_assert_msg(fabs(pf / p8 - 1) < 0.05, "fp8 keys and values: perplexity %g, not %g", pf, p8);
     zc_free(exact.logits);
+    zc_free(f8.logits);
     zc_free(int8.logits);
     zc_free(head.logits);
 }
@@ -229,7 +239,7 @@ static char *rows, *f32;
 START_TEST(int8_activations_cost_little)
 {
     read_texts(rows);
-    struct answer whole = run(f32, true, 16);
+    struct answer whole = run(f32, true, 16, false);
     printf("unrounded: perplexity %.4f over %zu tokens\n", perplexity(&whole), whole.n);
     char *dir = make_rounded(f32, _i);
     measure(dir, _i);

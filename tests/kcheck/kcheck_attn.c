@@ -134,7 +134,7 @@ void kc_test_rope(void)
             char what[100];
             make_case(&c, dims[s][0], dims[s][1], dims[s][2], 0, v % 2 ? 19 : 1);
             make_angles(&c, dims[s][3], true);
-            c.a.kv_type = (enum zk_kv_type)(v / 2 % 2);
+            c.a.kv_type = (enum zk_kv_type)(v / 2 % 3);
             float *norm = kc_buf((size_t)dims[s][2] * 4);
             kc_fill(norm, (size_t)dims[s][2], KC_RANDOM);
             c.a.q_norm = v > 2 ? norm : NULL;
@@ -218,8 +218,12 @@ static void round_to_f16(float *x, size_t n)
         x[i] = zk_f16_to_f32(zk_f32_to_f16(x[i]));
 }
 
-static void attn_case(int H, int K, int D, int pos0, int rows, int window, int v,
-                      enum zk_phase phase)
+static const char *const type_names[] = {
+    [ZK_KV_F16] = "f16", [ZK_KV_F32] = "f32", [ZK_KV_F8] = "f8"};
+
+/* v chooses the numbers. F8: the same codes everywhere, since nothing turns. */
+static void attn_case(int H, int K, int D, int pos0, int rows, int window, enum zk_kv_type type,
+                      int v, enum zk_phase phase)
 {
     static const enum kc_fill fills[] = {KC_RANDOM, KC_SPIKE, KC_ZEROS, KC_EQUAL, KC_TINY};
     struct attn_case c;
@@ -229,8 +233,8 @@ static void attn_case(int H, int K, int D, int pos0, int rows, int window, int v
     make_case(&c, H, K, D, pos0, rows);
     make_angles(&c, D / 2 * 2, false);
     c.a.window = window;
-    c.a.kv_type = v % 2 ? ZK_KV_F32 : ZK_KV_F16;
-    c.fill = fills[v / 2 % 5];
+    c.a.kv_type = type;
+    c.fill = fills[v % 5];
     c.phase = phase;
     size_t n = (size_t)(pos0 + rows) * row_floats(&c.a);
     kc_fill(c.qkv, n, c.fill);
@@ -240,7 +244,7 @@ static void attn_case(int H, int K, int D, int pos0, int rows, int window, int v
     store_and_attend(kc_ref[0], c.want, copy(c.qkv, n), &c);
     bounds(&c);
     snprintf(what, sizeof what, "%d/%d heads of %d, %d rows at %d, window %d, %s, %s%s", H, K, D,
-             rows, pos0, window, v % 2 ? "f32" : "f16", kc_fill_name(c.fill),
+             rows, pos0, window, type_names[type], kc_fill_name(c.fill),
              phase == ZK_PREFILL ? ", prefill" : "");
     for (int l = 0; l < kc_n_levels; l++) {
         c.lv = &kc_levels[l];
@@ -260,18 +264,19 @@ void kc_test_attn(void)
     for (int s = 0; s < 13; s++)
         for (int i = 0; i < 12; i++)
             if (dims[s][0] * dims[s][2] <= 2048 || i < 6)
-                for (int v = 0; v < (s < 8 ? 2 : 1); v++)
+                for (int v = 0; v < (s < 8 ? 3 : 1); v++)
                     attn_case(dims[s][0], dims[s][1], dims[s][2], at[i][0], at[i][1], at[i][2],
-                              v + 2 * (i % 5) + s % 2, ZK_DECODE);
+                              (enum zk_kv_type)((v + s) % 3), i % 5, ZK_DECODE);
     /* shapes of the GPU's own kernels, in both phases: groups that fill tiles and that do not */
     static const int tiles[][5] = {{4, 1, 64, 0, 1},    {4, 1, 64, 300, 1},  {16, 1, 64, 40, 2},
                                    {6, 2, 128, 130, 5}, {2, 2, 64, 0, 150},  {8, 2, 64, 17, 70},
                                    {3, 1, 128, 255, 2}, {1, 1, 128, 511, 1}, {4, 4, 128, 600, 3},
                                    {20, 1, 64, 70, 9},  {8, 1, 64, 1000, 2}};
     for (int s = 0; kc_cuda && s < 11; s++)
-        for (int v = 0; v < 12; v++)
+        for (int v = 0; v < 24; v++)
             attn_case(tiles[s][0], tiles[s][1], tiles[s][2], tiles[s][3], tiles[s][4],
-                      (int[]){0, 5, 100}[v % 3], v / 4 * 2, v % 2 ? ZK_PREFILL : ZK_DECODE);
+                      (int[]){0, 5, 100}[v % 3], v < 12 ? ZK_KV_F16 : ZK_KV_F8, v % 12 / 4,
+                      v % 2 ? ZK_PREFILL : ZK_DECODE);
 }
 
 /* ---- numbers that do not fit a page ------------------------------------------------------ */
@@ -308,7 +313,7 @@ void kc_test_limit(void)
         c.a.kv_type = (enum zk_kv_type)type;
         for (int l = 0; l < kc_n_levels; l++) {
             c.lv = &kc_levels[l];
-            kc_run(c.lv, type == ZK_KV_F16 ? "f16 pages" : "f32 pages", limit_check, &c);
+            kc_run(c.lv, type_names[type], limit_check, &c);
         }
         kc_release();
     }

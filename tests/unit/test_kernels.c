@@ -54,6 +54,47 @@ START_TEST(halves_round_to_nearest_even)
 }
 END_TEST
 
+START_TEST(every_e4m3_survives_the_way_through_a_float)
+{
+    for (unsigned c = 0; c < 256; c++)
+        if ((c & 0x7f) != 0x7f) /* NaN, which no page holds */
+            ck_assert_uint_eq(zk_f32_to_f8(zk_f8_to_f32((uint8_t)c)), c);
+    ck_assert(zk_f8_to_f32(0x7e) == 448 && zk_f8_to_f32(0x81) == -0x1p-9f);
+}
+END_TEST
+
+/* Against the definition: the nearest of all codes, of two the even one. */
+START_TEST(e4m3_rounds_to_nearest_even)
+{
+    for (int i = -4096; i <= 4096; i++)
+        for (int k = 0; k < 3; k++) {
+            float f = (float)i * (k == 0 ? 0x1p-13f : k == 1 ? 0x1p-5f : 448.0f / 4096);
+            uint8_t c = zk_f32_to_f8(f);
+            float err = fabsf(zk_f8_to_f32(c) - f);
+            for (unsigned o = 0; o < 127; o++) {
+                float other = fabsf(zk_f8_to_f32((uint8_t)o) - fabsf(f));
+                ck_assert_msg(other >= err, "%g: code %u is nearer than %u", f, o, c);
+                if (other == err && o != (c & 0x7f))
+                    ck_assert_msg((c & 1) == 0, "%g is a tie: code %u", f, c);
+            }
+        }
+}
+END_TEST
+
+START_TEST(the_scale_of_an_e4m3_head_is_the_least_that_holds_it)
+{
+    for (int e = -15; e <= 7; e++) {
+        float full = ldexpf(448, e);
+        ck_assert_int_eq(zk_f8_exponent(full), e);
+        ck_assert_int_eq(zk_f8_exponent(nextafterf(full, 0)), e);
+        if (e < 7)
+            ck_assert_int_eq(zk_f8_exponent(nextafterf(full, INFINITY)), e + 1);
+    }
+    ck_assert_int_eq(zk_f8_exponent(0), -15);
+    ck_assert_int_eq(zk_f8_exponent(0x1p-140f), -15);
+}
+END_TEST
+
 /* ---- capabilities ------------------------------------------------------------------------ */
 
 START_TEST(capabilities_by_name)
@@ -390,6 +431,9 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, every_half_survives_the_way_through_a_float);
     tcase_add_test(tc, halves_round_to_nearest_even);
+    tcase_add_test(tc, every_e4m3_survives_the_way_through_a_float);
+    tcase_add_test(tc, e4m3_rounds_to_nearest_even);
+    tcase_add_test(tc, the_scale_of_an_e4m3_head_is_the_least_that_holds_it);
     tcase_add_test(tc, capabilities_by_name);
     tcase_add_test(tc, the_mask_decides_which_kernels_run);
     tcase_add_test(tc, threads_follow_the_affinity);

@@ -227,7 +227,9 @@ struct ze_cost ze_engine_cost(const struct ze_engine *e, int n_seqs, int n_rows,
     const double rows = (double)n_seqs * n_rows;
     /* what all rows see: the depth, and of the new tokens those up to themselves */
     const double seen = rows * depth + n_seqs * ((double)n_rows * (n_rows + 1) / 2);
-    const double element = e->plan.kv_type == ZK_KV_F32 ? 4 : 2;
+    const double head = e->plan.kv_type == ZK_KV_F32  ? 4.0 * c->D
+                        : e->plan.kv_type == ZK_KV_F8 ? c->D + 2.0
+                                                      : 2.0 * c->D;
     struct ze_cost cost = {0};
 
     for (int i = 0; i < e->m->n_linears; i++) {
@@ -236,7 +238,7 @@ struct ze_cost ze_engine_cost(const struct ze_engine *e, int n_seqs, int n_rows,
         cost.bytes += weights * bits_per_weight(&x->mat.d) / 8;
         cost.flops += 2 * weights * (is_for_logits(e->m, x) ? n_seqs : rows);
     }
-    cost.bytes += 2.0 * c->L * c->K * c->D * element * n_seqs * (depth + n_rows);
+    cost.bytes += 2.0 * c->L * c->K * head * n_seqs * (depth + n_rows);
     cost.flops += 4.0 * c->L * c->H * c->D * seen;
     return cost;
 }

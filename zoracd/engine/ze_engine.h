@@ -28,6 +28,7 @@ struct ze_opts {
     unsigned caps;         /* kernel capabilities, ZK_CAP_ALL for all */
     int threads;           /* 0: default */
     bool exact;            /* float activations and fp32 KV */
+    bool kv_f8;            /* keys and values as ZK_KV_F8; not with exact */
     bool strict;           /* cached and recomputed tokens have the same bits on a GPU, too */
     int head_bits;         /* 8 or 16 */
     int context;           /* tokens per request; 0: the largest that fits, up to the model's */

@@ -123,13 +123,15 @@ static int set_limits(struct ze_plan *p, const struct ze_opts *o, const struct z
         (r = check_option("logit_rows", o->logit_rows, MAX_CHUNK, dg)) < 0 ||
         (r = check_option("context", o->context, m->c.context, dg)) < 0)
         return r;
+    if (o->exact && o->kv_f8)
+        return zc_diag(dg, ZC_EINVAL, "exact keeps keys and values in fp32, not in fp8");
     if (o->head_bits != 8 && o->head_bits != 16)
         return zc_diag(dg, ZC_EINVAL, "the head has 8 or 16 bits, not %d", o->head_bits);
     p->max_seqs = o->max_seqs ? o->max_seqs : DEFAULT_SEQS;
     p->prefill_chunk = o->prefill_chunk ? o->prefill_chunk : DEFAULT_CHUNK;
     p->logit_rows = o->logit_rows ? o->logit_rows : p->max_seqs;
     p->head_bits = o->head_bits;
-    p->kv_type = o->exact ? ZK_KV_F32 : ZK_KV_F16;
+    p->kv_type = o->exact ? ZK_KV_F32 : o->kv_f8 ? ZK_KV_F8 : ZK_KV_F16;
     return ZC_OK;
 }
 
@@ -257,6 +259,11 @@ int ze_plan_make(struct ze_plan *ret_p, const struct ze_opts *o, struct ze_model
     return r;
 }
 
+const char *ze_plan_kv_name(const struct ze_plan *p)
+{
+    return p->kv_type == ZK_KV_F32 ? "f32" : p->kv_type == ZK_KV_F8 ? "fp8" : "f16";
+}
+
 void ze_plan_describe(const struct ze_plan *p, struct zc_buf *out)
 {
     static const char *const forms[] = {
@@ -267,7 +274,7 @@ void ze_plan_describe(const struct ze_plan *p, struct zc_buf *out)
         if (p->weights_form[i] > 0)
             zc_buf_addf(out, "  %s %.1f", forms[i], (double)p->weights_form[i] / MIB);
     zc_buf_addf(out, "\nkeys/values %10.1f MiB  %d pages of %d tokens, %s\n", (double)p->kv / MIB,
-                p->kv_pages, ZK_PAGE, p->kv_type == ZK_KV_F32 ? "fp32" : "fp16");
+                p->kv_pages, ZK_PAGE, ze_plan_kv_name(p));
     zc_buf_addf(out, "scratch     %10.1f MiB  %d rows a pass, %d sequences\n",
                 (double)p->scratch / MIB, p->prefill_chunk, p->max_seqs);
     zc_buf_addf(out, "host        %10.1f MiB\n", (double)p->host / MIB);

@@ -27,6 +27,9 @@ struct ze_plan {
     int max_seqs, prefill_chunk, logit_rows;
 };
 
+/* The word for its kv_type: "f16", "f32", "fp8". */
+const char *ze_plan_kv_name(const struct ze_plan *p);
+
 /* Lines for a person: what goes where, and what remains. Appended to out. */
 void ze_plan_describe(const struct ze_plan *p, struct zc_buf *out);
 

@@ -114,17 +114,18 @@ int ze_seq_append(struct ze_seq *s, int32_t id)
     return ZC_OK;
 }
 
-/* fp16 or float: small numbers of both signs, whatever the type */
-static void fill_page(uint8_t *page, size_t bytes, bool is_float, uint32_t seed)
+/* Small numbers of both signs, whatever the type and the order of a page. F8: each byte is a code
+ * of at most 2 and any two of them, where a scale lies, an fp16 number of at most 2. */
+static void fill_page(uint8_t *page, size_t bytes, enum zk_kv_type type, uint32_t seed)
 {
-    for (size_t i = 0; i < bytes / (is_float ? 4 : 2); i++) {
+    const size_t size = type == ZK_KV_F32 ? 4 : type == ZK_KV_F16 ? 2 : 1;
+
+    for (size_t i = 0; i < bytes / size; i++) {
         seed = seed * 1664525 + 1013904223;
         float v = (float)(int32_t)seed * 0x1p-32F;
         uint16_t h = zk_f32_to_f16(v);
-        if (is_float)
-            memcpy(page + 4 * i, &v, sizeof v);
-        else
-            memcpy(page + 2 * i, &h, sizeof h);
+        uint8_t b = (uint8_t)(0x20 | (seed >> 24 & 0x9f));
+        memcpy(page + size * i, size == 4 ? (void *)&v : size == 2 ? (void *)&h : &b, size);
     }
 }
 
@@ -139,7 +140,7 @@ int ze_seq_pretend(struct ze_seq *s, size_t n)
     uint8_t *page = zc_xmalloc(bytes);
     ze_kv_take(e->kv, &s->chain, pages_of(n));
     for (int l = 0; l < e->m->c.L; l++) {
-        fill_page(page, bytes, e->plan.kv_type == ZK_KV_F32, (uint32_t)l + 1);
+        fill_page(page, bytes, e->plan.kv_type, (uint32_t)l + 1);
         for (int i = 0; i < s->chain.n && r == ZC_OK; i++) {
             char *at = (char *)e->m->layers[l].kv.base + (size_t)s->chain.pages[i] * bytes;
             r = e->dev->ops->upload(e->dev, at, page, bytes);

@@ -91,7 +91,6 @@ static void pack_device(msgpack_packer *pk, const struct zs_front *f)
 
 static void pack_plan(msgpack_packer *pk, const struct zs_front *f)
 {
-    static const char *const kv_names[] = {[ZK_KV_F16] = "f16", [ZK_KV_F32] = "f32"};
     const struct ze_plan *p = ze_engine_plan(f->model->engine);
 
     zc_rpc_kv_map(pk, "plan", 7);
@@ -101,7 +100,7 @@ static void pack_plan(msgpack_packer *pk, const struct zs_front *f)
     zc_rpc_kv_int(pk, "total", (int64_t)p->total);
     zc_rpc_kv_int(pk, "available", (int64_t)p->available);
     zc_rpc_kv_int(pk, "head_bits", p->head_bits);
-    zc_rpc_kv_str(pk, "kv_type", kv_names[p->kv_type]);
+    zc_rpc_kv_str(pk, "kv_type", ze_plan_kv_name(p));
 }
 
 static void pack_load(msgpack_packer *pk, const struct zs_front *f)

@@ -434,10 +434,7 @@ int zs_config_check(const struct zs_config *c, struct zc_diag *dg)
         return zc_diag(dg, ZC_EINVAL,
                        "device chooses a GPU, which contradicts backend cpu: give "
                        "one of the two");
-    if (c->kv_type && strcmp(c->kv_type, "fp8") == 0)
-        return zc_diag(dg, ZC_EUNSUPPORTED,
-                       "kv-type fp8: this build stores keys and values as f16");
-    if (c->kv_type && strcmp(c->kv_type, "f16") != 0)
+    if (c->kv_type && strcmp(c->kv_type, "f16") != 0 && strcmp(c->kv_type, "fp8") != 0)
         return zc_diag(dg, ZC_EINVAL, "kv-type is f16 or fp8, not '%s'", c->kv_type);
     if (c->kv_type && c->exact)
         return zc_diag(dg, ZC_EINVAL,

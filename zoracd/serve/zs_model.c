@@ -138,8 +138,8 @@ static void report_plan(struct zc_buf *b, const struct zs_model *m, const struct
     zc_buf_addf(b, "model        %s (%s)\n", m->path, m->quantization);
     zc_buf_addf(b, "weights      %llu bytes, head %d bits\n", (unsigned long long)p->weights,
                 p->head_bits);
-    zc_buf_addf(b, "kv           %llu bytes: %d pages of 16 tokens\n", (unsigned long long)p->kv,
-                p->kv_pages);
+    zc_buf_addf(b, "kv           %llu bytes: %d pages of 16 tokens, %s\n",
+                (unsigned long long)p->kv, p->kv_pages, ze_plan_kv_name(p));
     zc_buf_addf(b, "scratch      %llu bytes\n", (unsigned long long)p->scratch);
     zc_buf_addf(b, "total        %llu of %llu bytes available\n", (unsigned long long)p->total,
                 (unsigned long long)p->available);

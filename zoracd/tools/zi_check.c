@@ -27,7 +27,7 @@ static json_t *plan_json(const struct ze_plan *p)
                      "scratch", (json_int_t)p->scratch, "host", (json_int_t)p->host, "total",
                      (json_int_t)p->total, "staging", (json_int_t)p->staging, "available",
                      (json_int_t)p->available, "context", p->context, "kv_pages", p->kv_pages,
-                     "max_seqs", p->max_seqs, "kv_type", p->kv_type == ZK_KV_F32 ? "f32" : "f16");
+                     "max_seqs", p->max_seqs, "kv_type", ze_plan_kv_name(p));
 }
 
 static void print_plan(const struct ze_plan *p, bool as_json)

@@ -40,7 +40,7 @@ static const char usage[] =
     "  --decode N             tokens per sequence that a decode figure is taken over (32)\n"
     "  --batch LIST           sequences that decode at once (1)\n"
     "  --depth LIST           tokens that each has behind it (0)\n"
-    "  --kv-type f16          keys and values\n"
+    "  --kv-type f16|fp8      keys and values (f16)\n"
     "  --lm-head 8|16         bits of an unquantized head (8)\n"
     "  --exact                float activations, fp32 keys and values\n"
     "  --threads N            default: the cores this process may use\n"
@@ -66,7 +66,8 @@ struct options {
     struct ze_opts engine;
     struct list prefill, batch, depth;
     int decode;
-    bool json, is_f16;
+    bool json;
+    const char *kv_type;
 };
 
 struct probe {
@@ -209,9 +210,10 @@ static void parse_one(struct options *o, int c)
         parse_list("--depth", optarg, 0, 1 << 20, &o->depth);
         break;
     case OPT_KV:
-        if (strcmp(optarg, "f16") != 0)
-            wrong_usage("--kv-type is f16, not '%s'", optarg);
-        o->is_f16 = true;
+        if (strcmp(optarg, "f16") != 0 && strcmp(optarg, "fp8") != 0)
+            wrong_usage("--kv-type is f16 or fp8, not '%s'", optarg);
+        o->kv_type = optarg;
+        e->kv_f8 = strcmp(optarg, "fp8") == 0;
         break;
     case OPT_HEAD:
         e->head_bits = parse_number("--lm-head", optarg, 8, 16);
@@ -264,8 +266,9 @@ static void parse_options(struct options *o, int argc, char **argv)
         parse_one(o, c);
     if (optind < argc)
         wrong_usage("what is '%s'?", argv[optind]);
-    if (o->is_f16 && o->engine.exact)
-        wrong_usage("--exact keeps keys and values in fp32, which contradicts --kv-type f16");
+    if (o->kv_type && o->engine.exact)
+        wrong_usage("--exact keeps keys and values in fp32, which contradicts --kv-type %s",
+                    o->kv_type);
     if (!o->engine.dir)
         wrong_usage("a model (-m) or a shape (--shape) is needed");
 

@@ -35,8 +35,9 @@ static const char usage[] =
     "                           render: the template; the local time it is told (now)\n"
     "  --window N               perplexity: tokens of one context (the model's)\n"
     "  --json                   plan: as an object\n"
-    "  --context N, --memory-limit BYTES, --max-seqs N, --lm-head 8|16, --exact, --threads N,\n"
-    "  --caps LIST              how the model is run, as zoracd has them\n"
+    "  --context N, --memory-limit BYTES, --max-seqs N, --kv-type f16|fp8, --lm-head 8|16,\n"
+    "  --exact, --threads N, --caps LIST\n"
+    "                           how the model is run, as zoracd has them\n"
     "  --help, --version        this text; the version\n"
     "\n"
     "A line that can't be answered gives {\"error\": ...} and the status 1 at the end.\n"
@@ -115,6 +116,7 @@ enum {
     OPT_CONTEXT,
     OPT_MEMORY,
     OPT_SEQS,
+    OPT_KV,
     OPT_HEAD,
     OPT_EXACT,
     OPT_THREADS,
@@ -134,6 +136,7 @@ static const struct option long_options[] = {
     {"context", required_argument, NULL, OPT_CONTEXT},
     {"memory-limit", required_argument, NULL, OPT_MEMORY},
     {"max-seqs", required_argument, NULL, OPT_SEQS},
+    {"kv-type", required_argument, NULL, OPT_KV},
     {"lm-head", required_argument, NULL, OPT_HEAD},
     {"exact", no_argument, NULL, OPT_EXACT},
     {"threads", required_argument, NULL, OPT_THREADS},
@@ -157,6 +160,11 @@ static void parse_engine(struct ze_opts *e, int c)
         break;
     case OPT_SEQS:
         e->max_seqs = (int)parse_number("--max-seqs", optarg, 4096);
+        break;
+    case OPT_KV:
+        e->kv_f8 = strcmp(optarg, "fp8") == 0;
+        if (!e->kv_f8 && strcmp(optarg, "f16") != 0)
+            wrong_usage("--kv-type is f16 or fp8, not '%s'", optarg);
         break;
     case OPT_HEAD:
         e->head_bits = (int)parse_number("--lm-head", optarg, 16);
