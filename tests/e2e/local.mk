@@ -19,6 +19,7 @@ e2e_scripts = \
   %D%/protocol.sh \
   %D%/reader.sh \
   %D%/second.sh \
+  %D%/slowload.sh \
   %D%/stop.sh \
   %D%/systemd.sh \
   %D%/tools.sh \
@@ -26,4 +27,10 @@ e2e_scripts = \
   %D%/watchdog.sh
 dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
-EXTRA_DIST += %D%/lib.sh %D%/hear.py
+EXTRA_DIST += %D%/lib.sh %D%/hear.py %D%/slowdisk.c
+# preloaded, so that a disk is as slow as a test wants it
+check_DATA += %D%/slowdisk.so
+CLEANFILES += %D%/slowdisk.so
+%D%/slowdisk.so: %D%/slowdisk.c
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -fPIC -shared -o $@ $(srcdir)/%D%/slowdisk.c -ldl
