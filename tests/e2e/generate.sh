@@ -15,6 +15,12 @@ text=$(response 7 <"$dir/out" | field text)
 ! grep '"event"' "$dir/out" | grep -v '"id":7' || fail "an event without its id"
 grep '"event":"started"' "$dir/out" | grep -q '"seed":5' || fail "no effective parameters"
 response 7 <"$dir/out" | grep -q '"finish_reason":"stop"' || fail "no end"
+grep '"event":"started"' "$dir/out" | grep '"logit_bias":{},"logprobs":null' | grep -q '"stop":\[\]' ||
+    fail "what is not asked for is not said to be so"
+echo '{"id":1,"method":"generate","params":{"prompt":"a","max_tokens":1,"stop":["x","yz"],"logit_bias":{"7":-1.5},"logprobs":0}}' |
+    ask >"$dir/out"
+grep '"event":"started"' "$dir/out" | grep '"logit_bias":{"7":-1.5},"logprobs":0' |
+    grep -q '"stop":\["x","yz"\]' || fail "parameters are missing: $(cat "$dir/out")"
 
 # the same seed, the same text; another seed of a long story, another text
 story='"prompt":"Once upon a time","max_tokens":40,"ignore_eos":true,"stream":false,"temperature":1'

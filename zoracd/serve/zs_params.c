@@ -152,9 +152,31 @@ static double tidy(float f)
     return strtod(text, NULL);
 }
 
+/* What ends, bends and accompanies the reply. */
+static void pack_extras(msgpack_packer *pk, const struct zs_params *p)
+{
+    char id[16];
+
+    zc_rpc_kv_array(pk, "stop", p->n_stops);
+    for (size_t i = 0; i < p->n_stops; i++)
+        msgpack_pack_str_with_body(pk, p->stops[i].text, p->stops[i].len);
+    zc_rpc_kv_map(pk, "logit_bias", p->s.n_bias);
+    for (size_t i = 0; i < p->s.n_bias;
+         i++) { /* as JSON wants keys, and as a request may have them */
+        snprintf(id, sizeof id, "%d", p->s.bias[i].id);
+        zc_rpc_put_str(pk, id);
+        msgpack_pack_double(pk, tidy(p->s.bias[i].bias));
+    }
+    zc_rpc_put_str(pk, "logprobs");
+    if (p->s.logprobs < 0)
+        msgpack_pack_nil(pk);
+    else
+        msgpack_pack_int(pk, p->s.logprobs);
+}
+
 void zs_params_pack(msgpack_packer *pk, const struct zs_params *p, size_t max_tokens)
 {
-    msgpack_pack_map(pk, 12);
+    msgpack_pack_map(pk, 15);
     zc_rpc_kv_num(pk, "temperature", tidy(p->s.temperature));
     zc_rpc_kv_int(pk, "top_k", p->s.top_k);
     zc_rpc_kv_num(pk, "top_p", tidy(p->s.top_p));
@@ -167,4 +189,5 @@ void zs_params_pack(msgpack_packer *pk, const struct zs_params *p, size_t max_to
     zc_rpc_kv_int(pk, "max_tokens", (int64_t)max_tokens);
     zc_rpc_kv_bool(pk, "ignore_eos", p->ignore_eos);
     zc_rpc_kv_int(pk, "n", p->n);
+    pack_extras(pk, p);
 }
