@@ -25,6 +25,25 @@ echo '{"id":1,"method":"status"}' | ask | grep -q '"load":{"done":' || fail "no 
 client=$!
 until_true 40 grep -q '"id":5,"result"' "$dir/out"
 grep '"event":"progress"' "$dir/out" | grep -q '"phase":"load"' || fail "no progress"
+
+# a client that waits, has shut its sending side, and dies: missed at once, as nothing is sent to it
+connections() {
+    echo '{"id":1,"method":"status"}' | ask | field connections
+}
+others=$(connections)
+{
+    echo '{"id":1,"method":"generate","params":{"prompt":"Once","stream":false}}'
+    echo '{"shut":true}'
+    echo "{\"hold\":\"$dir/never\"}"
+} >"$dir/in"
+"$rpc" -S "$sock" <"$dir/in" >"$dir/half" 2>&1 &
+half=$!
+until_true 40 grep -q '"shut":true' "$dir/half"
+[ "$(connections)" = $((others + 1)) ] || fail "half closed, and not there any more"
+kill -9 $half
+wait $half || true
+[ "$(connections)" = "$others" ] || fail "a dead peer is still there"
+
 cat "$ZORAC_DEMO_MODEL/tokenizer_config.json" >"$dir/model/tokenizer_config.json"
 wait $client || fail "the waiting request was not answered"
 response 1 <"$dir/out" | grep -q '"finish_reason":"stop"' || fail "not answered after loading"

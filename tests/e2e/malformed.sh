@@ -25,12 +25,15 @@ closing() {
     grep -q "$2" "$dir/out" || fail "$1: $(cat "$dir/out")"
     grep -q '"id":-1' "$dir/out" || fail "$1: an id was made up"
 }
-closing c1 'is 0xc1, which is not msgpack'
-closing dbffffffff 'a string of 4294967295 bytes is over the limit'
+closing 91c1 'is 0xc1, which is not msgpack'
+closing 91dbffffffff 'a string of 4294967295 bytes is over the limit'
 closing ddffffffff 'a message of more than 262144 values'
-closing dfffffffff 'a message of more than 262144 values'
-closing c6ffffffff 'a string of 4294967295 bytes'
+closing 91dfffffffff 'a message of more than 262144 values'
+closing 91c6ffffffff 'a string of 4294967295 bytes'
 closing "$(printf '91%.0s' $(seq 40))" 'nested deeper than 32'
+# text, which msgpack takes for a number in every byte
+closing 474554202f20485454502f312e310d0a 'byte 0x47 begins no message'
+[ "$(grep -c '"error"' "$dir/out")" = 1 ] || fail "an error for every byte: $(cat "$dir/out")"
 grown=$(($(rss) - before))
 [ $grown -lt 8192 ] || fail "$grown KiB were taken for what was only announced"
 
@@ -40,7 +43,6 @@ going_on() {
     grep -q "$2" "$dir/out" || fail "$1: $(cat "$dir/out")"
     grep -q '"id":5,"result"' "$dir/out" || fail "$1: the connection is gone"
 }
-going_on 474554 'a message is an array'
 going_on 90 'a message is an array'
 going_on 940307a17890 "type is not 0, 1 or 2"
 going_on 9300a17890 'has 4 elements'

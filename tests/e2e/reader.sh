@@ -41,3 +41,30 @@ exec 3>&-
 ! wait $slow || fail "a reader that never reads was not cut off"
 grep -q '"closed":true' "$dir/slow" || fail "not closed"
 until_true 40 is_idle
+
+# too much waits for one user: the connection goes for which the most does, not the one that grew last
+printf 'limit-unsent_bytes = 4096\nlimit-unsent_per_user_bytes = 800000\n' >"$conf"
+reread=$(grep -c 'configuration reread' "$log")
+kill -HUP "$pid"
+is_reread() {
+    [ "$(grep -c 'configuration reread' "$log")" -gt "$reread" ]
+}
+until_true 40 is_reread
+big() { # a request whose answer has 15 times N bytes
+    printf '{"id":1,"method":"detokenize","params":{"ids":[5%s]}}' "$(printf ',5%.0s' $(seq "$1"))"
+}
+has_finished() {
+    [ "$(stat_of finished)" -ge "$1" ]
+}
+n=$(stat_of finished)
+hold most "$(big 60000)"
+most=$client
+until_true 40 has_finished $((n + 1))
+hold last "$(big 40000)"
+last=$client
+until_true 40 grep -q 'cut off with' "$log"
+release last
+wait $last || fail "the one that grew last was cut off: $(head -c 300 "$dir/last")"
+[ "$(wc -c <"$dir/last")" -gt 600000 ] || fail "its answer is not whole"
+release most
+! wait $most || fail "the one for which the most waited was not cut off"

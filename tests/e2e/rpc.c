@@ -7,7 +7,7 @@
  *     {"event": "delta", "of": 1}                       until such an event is here
  *     {"closed": true}                                  until the daemon has closed the connection
  *     {"hold": "/path"}                                 reads nothing until that file is there
- *     {"shut": true}                                    no more will be sent
+ *     {"shut": true}                                    no more will be sent; printed, too
  * Prints what comes as lines of JSON with sorted keys: {"event", "params"}, {"id", "result"} or
  * {"id", "error"}, {"closed": true}. At the end of its input it waits for what was asked. Exit
  * status: 0; 1 something never came; 3 no daemon. Options: -S SOCKET, -t SECONDS (default 60), -q
@@ -227,6 +227,13 @@ static void hold(const char *path)
     }
 }
 
+static void shut(void)
+{
+    shutdown(fd, SHUT_WR);
+    if (!quiet)
+        print(json_pack("{s:b}", "shut", 1));
+}
+
 static void obey(json_t *line)
 {
     if (json_object_get(line, "method"))
@@ -239,7 +246,7 @@ static void obey(json_t *line)
     else if (json_object_get(line, "hold"))
         hold(json_string_value(json_object_get(line, "hold")));
     else if (json_object_get(line, "shut"))
-        shutdown(fd, SHUT_WR);
+        shut();
     else
         while (next_message("the end of the connection"))
             ;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -120,6 +121,8 @@ void zs_conn_close(struct zs_conn *c)
     event_free(c->read_ev);
     event_free(c->write_ev);
     close(c->fd);
+    c->user->unsent_bytes -= c->out_counted;
+    c->out_counted = 0;
     if (c->is_dirty)
         TAILQ_REMOVE(&f->dirty, c, dirty_link);
     c->is_dirty = false;
@@ -135,7 +138,6 @@ void zs_conn_free_closed(struct zs_front *f)
     while ((c = TAILQ_FIRST(&f->closed))) {
         TAILQ_REMOVE(&f->closed, c, link);
         c->user->input_bytes -= c->in_counted;
-        c->user->unsent_bytes -= c->out_counted;
         c->user->n_conns--;
         zs_user_tidy(c->user);
         zc_buf_release(&c->in);
@@ -173,15 +175,12 @@ static size_t unsent(const struct zs_conn *c)
     return c->out.len - c->sent;
 }
 
-/* Books what is unsent; ZC_ELIMIT if the user lets too much of it wait. */
-static int count_unsent(struct zs_conn *c)
+/* Books what is unsent. */
+static void count_unsent(struct zs_conn *c)
 {
-    size_t limit = c->front->config->limits.unsent_per_user_bytes;
-
     c->user->unsent_bytes += unsent(c);
     c->user->unsent_bytes -= c->out_counted;
     c->out_counted = unsent(c);
-    return c->user->unsent_bytes > limit ? ZC_ELIMIT : ZC_OK;
 }
 
 /* Everything is sent: a buffer that was large goes back. */
@@ -236,6 +235,19 @@ static void cut_off(struct zs_conn *c)
     zs_conn_close(c);
 }
 
+/* Where a user lets too much wait, the connection goes for which the most does: it need not be the
+ * one that has just grown. */
+static void cut_greedy(struct zs_front *f, const struct zs_user *u)
+{
+    while (u->unsent_bytes > f->config->limits.unsent_per_user_bytes) {
+        struct zs_conn *c, *most = NULL;
+        TAILQ_FOREACH(c, &f->conns, link)
+        if (c->user == u && (!most || c->out_counted > most->out_counted))
+            most = c;
+        cut_off(most);
+    }
+}
+
 /* Sends what can be sent now. */
 static void flush(struct zs_conn *c)
 {
@@ -271,9 +283,9 @@ static void flush(struct zs_conn *c)
             return;
         }
     }
-    if (count_unsent(c) < 0)
-        cut_off(c);
-    else
+    count_unsent(c);
+    cut_greedy(c->front, c->user);
+    if (c->state != ZS_CONN_CLOSED)
         apply_mark(c);
 }
 
@@ -314,6 +326,14 @@ static void bad(struct zs_conn *c, int err, const struct zc_diag *dg)
     zs_conn_drain(c);
 }
 
+/* Whether the byte is an array's first. To msgpack any text is a row of small numbers: whoever
+ * sends that is told once, and not with every byte. */
+static bool begins_message(char byte)
+{
+    unsigned char b = (unsigned char)byte;
+    return (b & 0xf0) == 0x90 || b == 0xdc || b == 0xdd;
+}
+
 /* Dispatches the whole messages in c->in, a bounded number of them. */
 static void take_messages(struct zs_conn *c)
 {
@@ -323,6 +343,13 @@ static void take_messages(struct zs_conn *c)
 
     while (c->state == ZS_CONN_OPEN && c->scanned < c->in.len && n < TURN_MESSAGES &&
            unsent(c) <= c->front->config->limits.unsent_bytes) {
+        if (c->scanned == start && !begins_message(c->in.data[start])) {
+            bad(c, ZC_EFORMAT,
+                (zc_diag(&dg, 0, "byte 0x%02x begins no message, which is a msgpack array",
+                         (unsigned char)c->in.data[start]),
+                 &dg));
+            break;
+        }
         r = zc_scan_feed(&c->scan, c->in.data + c->scanned, c->in.len - c->scanned, &used, &dg);
         if (r == ZC_EAGAIN) {
             c->scanned = c->in.len;
@@ -362,16 +389,29 @@ static bool is_hung_up(int fd)
 }
 
 /* The peer sends nothing more. One that has only shut down its sending side still reads: it gets
- * its answers. */
+ * its answers, while the system watches whether it goes. The loop could not: to it both are the end
+ * of what can be read. */
 static void on_end(struct zs_conn *c)
 {
-    if (is_hung_up(c->fd)) {
+    struct epoll_event only_hang_up = {.data.ptr = c};
+
+    if (is_hung_up(c->fd) ||
+        epoll_ctl(c->front->half_closed_fd, EPOLL_CTL_ADD, c->fd, &only_hang_up) < 0) {
         zs_conn_close(c);
         return;
     }
     c->half_closed = true;
     event_del(c->read_ev);
     zs_conn_wrote(c);
+}
+
+void zs_conn_close_gone(struct zs_front *f)
+{
+    struct epoll_event gone[16];
+
+    int n = epoll_wait(f->half_closed_fd, gone, sizeof gone / sizeof *gone, 0);
+    for (int i = 0; i < n; i++)
+        zs_conn_close(gone[i].data.ptr);
 }
 
 static void on_read(evutil_socket_t fd, short what, void *arg)
@@ -408,8 +448,6 @@ void zs_conn_check(struct zs_conn *c, zs_usec now)
     if (unsent(c) && now - c->sent_at > c->front->config->stall_timeout * 1000000) {
         zc_log(ZC_LOG_NOTICE, "connection %llu of uid %d cut off: it has read nothing for %zu s",
                (unsigned long long)c->serial, (int)c->peer.uid, c->front->config->stall_timeout);
-        zs_conn_close(c);
-    } else if (c->half_closed && is_hung_up(c->fd)) {
         zs_conn_close(c);
     }
 }

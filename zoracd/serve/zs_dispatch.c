@@ -64,6 +64,22 @@ static int check_allowed(const struct zs_conn *c, enum zc_method m, struct zc_di
     return ZC_OK;
 }
 
+/* An answer with the running request's id would pass for that one's. */
+static void refuse_id(struct zs_conn *c, int64_t id)
+{
+    struct zc_diag dg;
+    struct zc_buf data;
+    msgpack_packer pk;
+
+    zc_diag(&dg, 0, "a request with id %lld is running on this connection", (long long)id);
+    zc_buf_init(&data, 64);
+    zc_rpc_packer(&pk, &data);
+    msgpack_pack_map(&pk, 1);
+    zc_rpc_kv_int(&pk, "id", id);
+    zs_respond_error(c, -1, ZC_EINVAL, &dg, &data);
+    zc_buf_release(&data);
+}
+
 static void dispatch_request(struct zs_conn *c, const struct zc_rpc *rpc)
 {
     struct zc_wire_args args;
@@ -75,6 +91,12 @@ static void dispatch_request(struct zs_conn *c, const struct zc_rpc *rpc)
         zc_diag(&dg, ZC_ENOTFOUND, "there is no method '%.*s'", n, rpc->method);
         c->front->count.refused++;
         respond_error(c, rpc->id, "unknown_method", dg.text, NULL);
+        return;
+    }
+    /* Those that are answered at once have no use for an id of their own. */
+    if (zc_wire_methods[m].when == ZC_WHEN_READY && zs_jobs_find(c, rpc->id)) {
+        c->front->count.refused++;
+        refuse_id(c, rpc->id);
         return;
     }
     int r = check_allowed(c, m, &dg);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -43,7 +44,7 @@ static void set_state(struct zs_front *f, enum zs_state to)
     static const bool legal[ZS_N_STATES][ZS_N_STATES] = {
         [ZS_START][ZS_LOADING] = true,    [ZS_LOADING][ZS_SERVING] = true,
         [ZS_LOADING][ZS_STOPPING] = true, [ZS_LOADING][ZS_FAILED] = true,
-        [ZS_SERVING][ZS_STOPPING] = true, [ZS_STOPPING][ZS_FAILED] = true,
+        [ZS_SERVING][ZS_STOPPING] = true,
     };
     ZC_BUG_ON(!legal[f->state][to]);
     f->state = to;
@@ -107,6 +108,11 @@ static void on_text(evutil_socket_t fd, short what, void *arg)
 static void on_events(evutil_socket_t fd, short what, void *arg)
 {
     zs_jobs_take_events(arg);
+}
+
+static void on_gone(evutil_socket_t fd, short what, void *arg)
+{
+    zs_conn_close_gone(arg);
 }
 
 static struct event *watch(struct zs_front *f, int fd, event_callback_fn cb)
@@ -394,7 +400,12 @@ static int make_events(struct zs_front *f, struct zc_diag *dg)
     ok = ok && f->accept_timer && f->tick;
     f->listen_ev = watch(f, f->listen_fd, on_accept);
     f->loader_ev = watch(f, zs_loader_fd(f->loader), on_loaded);
-    return ok && f->listen_ev && f->loader_ev ? ZC_OK : zc_diag(dg, ZC_ENOMEM, "no event");
+    f->half_closed_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (f->half_closed_fd < 0)
+        return zc_diag_sys(dg, "no epoll instance");
+    f->gone_ev = watch(f, f->half_closed_fd, on_gone);
+    return ok && f->listen_ev && f->loader_ev && f->gone_ev ? ZC_OK
+                                                            : zc_diag(dg, ZC_ENOMEM, "no event");
 }
 
 static void free_event(struct event *ev)
@@ -423,6 +434,9 @@ static void shut_down(struct zs_front *f)
         zs_user_free(u);
     zs_model_free(f->model);
     stop_listening(f);
+    free_event(f->gone_ev);
+    if (f->half_closed_fd >= 0)
+        close(f->half_closed_fd);
     free_event(f->loader_ev);
     free_event(f->sched_ev);
     free_event(f->accept_timer);
@@ -453,6 +467,7 @@ int zs_front_run(const struct zs_front_opts *opts)
     f->opts = opts;
     f->config = opts->config;
     f->listen_fd = opts->listen_fd;
+    f->half_closed_fd = -1;
     f->started_at = zs_now();
     f->waiting_end = &f->waiting;
     TAILQ_INIT(&f->conns);

@@ -78,6 +78,8 @@ struct zs_front {
     bool ring_sched; /* at the end of the turn */
     bool was_large;  /* a message was, since the allocator last gave memory back */
     int listen_fd;
+    int half_closed_fd; /* an epoll instance: peers that only read, and may go */
+    struct event *gone_ev;
     struct event *listen_ev, *accept_timer, *tick, *loader_ev, *sched_ev;
     struct event *text_ev[ZS_TEXT_THREADS];
     struct event *signals[4];
@@ -113,7 +115,9 @@ void zs_conn_close(struct zs_conn *c);
 /* Reads nothing more, sends what is owed, then closes. */
 void zs_conn_drain(struct zs_conn *c);
 void zs_conn_free_closed(struct zs_front *f);
-/* Every quarter of a second: stalled and half-closed peers. */
+/* Closes those that had half closed, and now have gone. */
+void zs_conn_close_gone(struct zs_front *f);
+/* At every tick: a stalled peer is cut off. */
 void zs_conn_check(struct zs_conn *c, zs_usec now);
 
 /* ---- zs_dispatch.c ------------------------------------------------------------------------- */
@@ -133,7 +137,7 @@ zs_handler zs_cmd_hello, zs_cmd_generate, zs_cmd_cancel, zs_cmd_session_open, zs
 
 /* ---- zs_jobs.c: the front's side of jobs --------------------------------------------------- */
 
-/* A job of this connection and id, counted; ZC_ELIMIT, ZC_EBUSY, ZC_EINVAL (id in use). */
+/* A job of this connection and id, which no other has, counted; ZC_ELIMIT, ZC_EBUSY. */
 int zs_jobs_new(struct zs_conn *c, int64_t id, enum zc_method method, struct zs_job **ret_job,
                 struct zc_diag *dg);
 /* Books what a filled job holds; ZC_ELIMIT if the user's requests hold too much. */

@@ -55,9 +55,6 @@ int zs_jobs_new(struct zs_conn *c, int64_t id, enum zc_method method, struct zs_
     struct zs_front *f = c->front;
     const struct zs_limits *lim = &f->config->limits;
 
-    if (zs_jobs_find(c, id))
-        return zc_diag(dg, ZC_EINVAL, "a request with id %lld is running on this connection",
-                       (long long)id);
     if (c->n_jobs >= lim->requests_per_connection)
         return zc_diag(dg, ZC_ELIMIT,
                        "this connection has %zu requests running, which is the limit", c->n_jobs);

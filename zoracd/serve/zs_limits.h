@@ -21,7 +21,7 @@
     ZS_LIMIT(unsent_bytes, 262144, 4096, 67108864,                                          \
              "unsent bytes at which a connection's work rests")                             \
     ZS_LIMIT(unsent_per_user_bytes, 134217728, 65536, 4294967296,                           \
-             "unsent bytes of one user at which a connection is cut off")
+             "unsent bytes of one user at which the connection with the most is cut off")
 
 struct zs_limits {
 #define ZS_LIMIT(field, dflt, lo, hi, text) size_t field;
