@@ -10,6 +10,7 @@ noinst_LIBRARIES += %D%/libcommon.a
   %D%/zc_mem.c %D%/zc_mem.h \
   %D%/zc_rpc.c %D%/zc_rpc.h \
   %D%/zc_scan.c %D%/zc_scan.h \
+  %D%/zc_size.c %D%/zc_size.h \
   %D%/zc_sock.c %D%/zc_sock.h \
   %D%/zc_wire.c %D%/zc_wire.h %D%/zc_wire.def \
   %D%/zc_utf8.c %D%/zc_utf8.h

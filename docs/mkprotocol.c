@@ -169,7 +169,7 @@ static void print_limit(const char *name, unsigned long long dflt, const char *t
 static void print_limits(void)
 {
     begin_table("Limits and their defaults", "| limit | default | |\n|---|---|---|\n");
-#define ZS_LIMIT(field, dflt, lo, hi, text) print_limit(#field, dflt, text);
+#define ZS_LIMIT(field, name, dflt, lo, hi, text) print_limit(#field, dflt, text);
     ZS_LIMITS(ZS_LIMIT)
 #undef ZS_LIMIT
     print_limit("message_depth", 32, "arrays and maps inside each other");

@@ -29,11 +29,11 @@ _zoracd() {
     _zoracd_value "${COMP_WORDS[COMP_CWORD - 1]}" && return
     _zoracd_words '-c --config --check -m --model -S --socket -b --backend --device --context
         --kv-type --lm-head --memory-limit --threads --max-sequences --exact --strict --caps
-        --log-level --socket-mode --stop-timeout --stall-timeout --limit-message_bytes
-        --limit-message_items --limit-requests_per_connection --limit-requests_per_user
-        --limit-connections_per_user --limit-sessions_per_user --limit-transcript_bytes
-        --limit-transcripts_per_user_bytes --limit-input_per_user_bytes --limit-unsent_bytes
-        --limit-unsent_per_user_bytes -h --help --version'
+        --log-level --socket-mode --stop-timeout --stall-timeout --limit-message-bytes
+        --limit-message-items --limit-requests-per-connection --limit-requests-per-user
+        --limit-connections-per-user --limit-sessions-per-user --limit-transcript-bytes
+        --limit-transcripts-per-user-bytes --limit-input-per-user-bytes --limit-unsent-bytes
+        --limit-unsent-per-user-bytes -h --help --version'
 }
 
 _zorac_bench() {
@@ -46,7 +46,7 @@ _zorac_inspect() {
     _zoracd_value "${COMP_WORDS[COMP_CWORD - 1]}" && return
     if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
         _zoracd_words '--add-special --parse-special --skip-special --template --now --window --json
-            --context --memory-limit --max-seqs --kv-type --lm-head --exact --threads --caps --help
+            --context --memory-limit --max-sequences --kv-type --lm-head --exact --threads --caps --help
             --version'
     elif ((COMP_CWORD == 1)); then
         _zoracd_words 'plan tensors tokenize detokenize render speed logits perplexity doctor'

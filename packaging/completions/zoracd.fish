@@ -20,9 +20,9 @@ complete -c zoracd -l log-level -x -a "error warning notice info debug" -d "what
 complete -c zoracd -l socket-mode -x -d "of the file of the socket"
 complete -c zoracd -l stop-timeout -x -d "seconds for running requests at the end"
 complete -c zoracd -l stall-timeout -x -d "seconds until a client that reads nothing is cut off"
-for name in message_bytes message_items requests_per_connection requests_per_user \
-        connections_per_user sessions_per_user transcript_bytes transcripts_per_user_bytes \
-        input_per_user_bytes unsent_bytes unsent_per_user_bytes
+for name in message-bytes message-items requests-per-connection requests-per-user \
+        connections-per-user sessions-per-user transcript-bytes transcripts-per-user-bytes \
+        input-per-user-bytes unsent-bytes unsent-per-user-bytes
     complete -c zoracd -l limit-$name -x -d limit
 end
 complete -c zoracd -s h -l help -d "print the options"
@@ -55,7 +55,7 @@ complete -c zorac-inspect -l window -x -d "perplexity: tokens of one context"
 complete -c zorac-inspect -l json -d "plan: as an object"
 complete -c zorac-inspect -l context -x -d "tokens per request"
 complete -c zorac-inspect -l memory-limit -x -d "bytes for weights, cache and scratch"
-complete -c zorac-inspect -l max-seqs -x -d "replies in one step"
+complete -c zorac-inspect -l max-sequences -x -d "replies in one step"
 complete -c zorac-inspect -l kv-type -x -a "f16 fp8" -d "keys and values"
 complete -c zorac-inspect -l lm-head -x -a "8 16" -d "bits of the weights of the head"
 complete -c zorac-inspect -l exact -d "full-precision activations and cache"

@@ -68,7 +68,7 @@ while read -r key; do
     *) wrong "zoracd.conf.5: $key is $range" ;;
     esac
     default=$(help_of zoracd | sed -n "s/.*--$key .*(default \([a-z0-9]*\)).*/\1/p")
-    [ -n "$default" ] || default=$(sed -n "s/^| .${key#limit-}. | \([0-9]*\) |.*/\1/p" "$src/docs/protocol.md")
+    [ -n "$default" ] || default=$(sed -n "s/^| .$(echo "${key#limit-}" | tr - _). | \([0-9]*\) |.*/\1/p" "$src/docs/protocol.md")
     [ -z "$default" ] || item "$key" | grep -qE "Default: (\.Cm )?$default[ .]" ||
         item "$key" | grep -q "\.Cm .*$default" || wrong "zoracd.conf.5: the default of $key is $default"
 done <"$tmp/right"

@@ -176,7 +176,7 @@ gives 0 "$zorac" sessions delete down
 # ---- a conversation that outgrows the context, and one message that is over the limit ----
 kill -TERM "$pid"
 stopped 0
-echo 'limit-message_bytes = 65536' >"$conf"
+echo 'limit-message-bytes = 65536' >"$conf"
 start --context 256
 words=$(seq 1 60 | tr '\n' ' ')
 n=0
@@ -214,7 +214,7 @@ for f in "$ZORAC_DEMO_MODEL"/*; do
     sed 's/"eos_token_id": 2/"eos_token_id": 1/;s/"max_position_embeddings": 2048/"max_position_embeddings": 65536/' \
         "$f" >"$dir/endless/${f##*/}"
 done
-echo 'limit-unsent_bytes = 4096' >"$conf"
+echo 'limit-unsent-bytes = 4096' >"$conf"
 start -m "$dir/endless" --context 65536 --memory-limit 512MiB
 mkfifo "$dir/pipe"
 

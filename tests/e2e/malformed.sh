@@ -69,7 +69,7 @@ three_are_there() { # and the one that asks
 hold second
 hold third
 until_true 40 three_are_there
-echo 'limit-connections_per_user = 3' >"$conf"
+echo 'limit-connections-per-user = 3' >"$conf"
 kill -HUP "$pid"
 until_true 40 grep -q 'configuration reread' "$log"
 echo '{"closed":true}' | ask >"$dir/out"

@@ -26,7 +26,7 @@ expect 2 '--context needs a value' --contex
 expect 2 '--exact takes no value' --exact=yes
 expect 2 '--help takes no value' --help=me
 expect 2 "option '--so=3' may be any of --socket, --socket-mode" --so=3
-expect 2 'may be any of --limit-message_bytes, --limit-message_items, ' --limit 3
+expect 2 'may be any of --limit-message-bytes, --limit-message-items, ' --limit 3
 for args in --help --version "--check -c $conf"; do
     # shellcheck disable=SC2086 # words
     st=0 && "$zoracd" $args >/dev/full 2>"$dir/err" || st=$?
@@ -77,7 +77,7 @@ grep -q 'cpu portable' "$dir/out" || fail "caps: $(cat "$dir/out")"
 grep -q 'fp8' "$dir/out" || fail "fp8: $(cat "$dir/out")"
 
 # SIGHUP: what can change does, what can't is said, a broken file changes nothing
-printf 'max-sequences = 8\ncontext = 512\nexact = yes\nmemory-limit = 2GiB\nsocket-mode = 660\nlog-level = debug\nlimit-requests_per_connection = 3\n' >"$conf"
+printf 'max-sequences = 8\ncontext = 512\nexact = yes\nmemory-limit = 2GiB\nsocket-mode = 660\nlog-level = debug\nlimit-requests-per-connection = 3\n' >"$conf"
 kill -HUP "$pid"
 until_true 40 grep -q 'configuration reread; only a restart changes max-sequences' "$log"
 echo '{"id":1,"method":"hello"}' | ask | grep -q '"requests_per_connection":3' || fail "the limit has not changed"

@@ -3,7 +3,7 @@
 # A client that does not read: its own work rests, nobody else's does; when it reads again it gets
 # everything; when it never does, it is cut off.
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
-echo 'limit-unsent_bytes = 4096' >"$conf"
+echo 'limit-unsent-bytes = 4096' >"$conf"
 start
 
 # choices with logprobs make far more than the socket and the mark hold
@@ -43,7 +43,7 @@ grep -q '"closed":true' "$dir/slow" || fail "not closed"
 until_true 40 is_idle
 
 # too much waits for one user: the connection goes for which the most does, not the one that grew last
-printf 'limit-unsent_bytes = 4096\nlimit-unsent_per_user_bytes = 800000\n' >"$conf"
+printf 'limit-unsent-bytes = 4096\nlimit-unsent-per-user-bytes = 800000\n' >"$conf"
 reread=$(grep -c 'configuration reread' "$log")
 kill -HUP "$pid"
 is_reread() {

@@ -76,6 +76,15 @@ status 0 "$inspect" plan --json -- "$model"
 grep -q '"weights":[1-9].*"kv":[1-9].*"context":2048' "$dir/out" || fail "$(cat "$dir/out")"
 status 4 "$inspect" plan --memory-limit 1000 "$model"
 says "does not fit"
+status 2 "$inspect" plan --memory-limit lots "$model"
+says "a size as 6GiB"
+status 0 "$inspect" plan --memory-limit 1GiB --max-sequences 4 "$model"
+cp "$dir/out" "$dir/plan"
+status 0 "$zoracd" --check -c /dev/null -b cpu -m "$model" --memory-limit 1GiB --max-sequences 4
+grep -v -e '^model' -e '^the model' "$dir/out" | cmp -s - "$dir/plan" ||
+    fail "two plans: $(cat "$dir/out" "$dir/plan")"
+status 4 "$inspect" plan --memory-limit 1000 "$model"
+says "does not fit"
 status 0 "$inspect" tensors "$model"
 grep -q '{"name":"lm_head.weight","dtype":"BF16","shape":\[[0-9]*,[0-9]*\],"bytes":[0-9]*,"file":"model.safetensors"}' \
     "$dir/out" || fail "no lm_head"

@@ -43,7 +43,7 @@ os.execv(sys.argv[4], sys.argv[4:])
 PY
 command -v python3 >/dev/null || skip "no python3 to pass the socket with"
 grep -q sd_listen_fds "$zoracd" || skip "built without libsystemd"
-echo 'limit-requests_per_user = 4' >"$conf"
+echo 'limit-requests-per-user = 4' >"$conf"
 chmod 644 "$conf"
 python3 "$dir/pass.py" "$sock" $daemon $members "$dir/zoracd" -c "$conf" -m "$dir/model" -b cpu --threads 2 2>>"$log" &
 pid=$!

@@ -13,6 +13,7 @@
 #include "common/zc_file.h"
 #include "common/zc_log.h"
 #include "common/zc_mem.h"
+#include "common/zc_size.h"
 #include "common/zc_utf8.h"
 #include "tests/unit/t_unit.h"
 
@@ -100,6 +101,32 @@ START_TEST(sizes_from_outside_are_limited)
     ck_assert_int_eq(zc_try_calloc(&p, 0, 8, 10), ZC_OK);
     ck_assert_ptr_nonnull(p);
     zc_free(p);
+}
+END_TEST
+
+START_TEST(sizes_have_units)
+{
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } good[] = {{"0", 0},
+                {"17", 17},
+                {"6GiB", 6ull << 30},
+                {"6g", 6ull << 30},
+                {"3KIB", 3072},
+                {"5M", 5ull << 20},
+                {"18446744073709551615", UINT64_MAX}};
+    static const char *const bad[] = {"",      "G",   "-1",    "1QB",
+                                      "6 GiB", "6GB", "6GiBs", "18446744073709551616",
+                                      " 1",    "0x1", "1.5G",  "99999999TiB"};
+    uint64_t n;
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ck_assert_int_eq(zc_size_parse(good[i].text, &n), ZC_OK);
+        ck_assert_uint_eq(n, good[i].bytes);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(zc_size_parse(bad[i], &n) == ZC_EINVAL, "%s", bad[i]);
 }
 END_TEST
 
@@ -231,6 +258,7 @@ int main(void)
     tcase_add_test(tc, buffer_never_passes_its_maximum);
     tcase_add_test(tc, buffer_survives_failing_memory);
     tcase_add_test(tc, sizes_from_outside_are_limited);
+    tcase_add_test(tc, sizes_have_units);
     tcase_add_test(tc, utf8_takes_what_the_standard_allows);
     tcase_add_test(tc, a_file_is_read_whole_or_not_at_all);
     tcase_add_test(tc, a_line_of_the_journal_is_one_datagram);

@@ -206,7 +206,7 @@ END_TEST
 START_TEST(configuration_is_read_line_by_line)
 {
     static const char text[] = "# a comment\nmodel = /m\ncontext = 4096\nmemory-limit = 6GiB\n"
-                               "exact = yes\nlog-level = debug\nlimit-sessions_per_user = 5\n";
+                               "exact = yes\nlog-level = debug\nlimit-sessions-per-user = 5\n";
     struct zs_config c;
 
     zs_config_init(&c);
@@ -244,7 +244,7 @@ START_TEST(configuration_names_file_line_and_key)
         {"\xef\xbb\xbf[c]\n", "f:1: there are no sections"},
         {"what\n", "f:1: not 'key = value'"},
         {"socket-mode = 888\n", "f:1: socket-mode is an octal number"},
-        {"limit-unsent_bytes = 1\n", "f:1: limit-unsent_bytes is a number from 4096"},
+        {"limit-unsent-bytes = 1\n", "f:1: limit-unsent-bytes is a number from 4096"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct zs_config c;

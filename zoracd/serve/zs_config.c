@@ -18,6 +18,7 @@
 #include "common/zc_err.h"
 #include "common/zc_file.h"
 #include "common/zc_mem.h"
+#include "common/zc_size.h"
 
 enum key_type { KEY_STR, KEY_NUM, KEY_SIZE, KEY_MODE, KEY_BOOL, KEY_LEVEL };
 
@@ -65,8 +66,8 @@ static const struct key keys[] = {
      FIELD(stop_timeout), 0, 86400, KEY_NUM, 0, true},
     {"stall-timeout", "SECONDS", "until a client that reads nothing is cut off (default 60)",
      FIELD(stall_timeout), 1, 86400, KEY_NUM, 0, true},
-#define ZS_LIMIT(field, dflt, lo, hi, text) \
-    {"limit-" #field, "N", text, FIELD(limits.field), lo, hi, KEY_NUM, 0, true},
+#define ZS_LIMIT(field, name, dflt, lo, hi, text) \
+    {"limit-" name, "N", text, FIELD(limits.field), lo, hi, KEY_NUM, 0, true},
     ZS_LIMITS(ZS_LIMIT)
 #undef ZS_LIMIT
 };
@@ -81,7 +82,7 @@ void zs_config_init(struct zs_config *c)
                             .socket_mode = 0600,
                             .stop_timeout = 10,
                             .stall_timeout = 60,
-#define ZS_LIMIT(field, dflt, lo, hi, text) .limits.field = dflt,
+#define ZS_LIMIT(field, name, dflt, lo, hi, text) .limits.field = dflt,
                             ZS_LIMITS(ZS_LIMIT)
 #undef ZS_LIMIT
     };
@@ -112,25 +113,24 @@ void zs_config_release(struct zs_config *c)
 
 /* ---- values ------------------------------------------------------------------------------- */
 
-/* Digits in a base, then the unit of a size (KiB, MiB, GiB, TiB, or their first letter). */
+/* Digits in a base, or a size with its unit. */
 static int parse_number(const struct key *k, const char *value, uint64_t *ret)
 {
-    static const char units[] = "KMGT";
+    uint64_t v;
     char *end;
-    int base = k->type == KEY_MODE ? 8 : 10, shift = 0;
 
-    errno = 0;
-    unsigned long long v = strtoull(value, &end, base);
-    if (!isdigit((unsigned char)value[0]) || errno)
-        return ZC_EINVAL;
-    const char *unit = isalpha((unsigned char)*end) ? strchr(units, *end & ~0x20) : NULL;
-    if (k->type == KEY_SIZE && unit) {
-        shift = 10 * (int)(unit - units + 1);
-        end += strcasecmp(end + 1, "iB") == 0 ? 3 : 1;
+    if (k->type == KEY_SIZE) {
+        if (zc_size_parse(value, &v) < 0)
+            return ZC_EINVAL;
+    } else {
+        errno = 0;
+        v = strtoull(value, &end, k->type == KEY_MODE ? 8 : 10);
+        if (!isdigit((unsigned char)value[0]) || errno || *end)
+            return ZC_EINVAL;
     }
-    if (*end || (v << shift) >> shift != v || v << shift < k->lo || v << shift > k->hi)
+    if (v < k->lo || v > k->hi)
         return ZC_EINVAL;
-    *ret = v << shift;
+    *ret = v;
     return ZC_OK;
 }
 

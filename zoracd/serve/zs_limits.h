@@ -5,26 +5,30 @@
 
 #include <stddef.h>
 
-/* ZS_LIMIT(field, default, lowest, highest, text): also the configuration's keys limit-... */
-#define ZS_LIMITS(ZS_LIMIT)                                                                 \
-    ZS_LIMIT(message_bytes, 16777216, 65536, 268435456, "bytes of one message")             \
-    ZS_LIMIT(message_items, 262144, 1024, 16777216, "values in one message")                \
-    ZS_LIMIT(requests_per_connection, 64, 1, 4096, "requests at once on one connection")    \
-    ZS_LIMIT(requests_per_user, 256, 1, 4096, "requests at once of one user")               \
-    ZS_LIMIT(connections_per_user, 256, 1, 65536, "connections of one user")                \
-    ZS_LIMIT(sessions_per_user, 256, 1, 65536, "sessions of one user")                      \
-    ZS_LIMIT(transcript_bytes, 8388608, 4096, 268435456, "bytes of one session's messages") \
-    ZS_LIMIT(transcripts_per_user_bytes, 67108864, 4096, 4294967296,                        \
-             "bytes of all sessions of one user")                                           \
-    ZS_LIMIT(input_per_user_bytes, 67108864, 65536, 4294967296,                             \
-             "bytes of one user's unfinished messages and running requests")                \
-    ZS_LIMIT(unsent_bytes, 262144, 4096, 67108864,                                          \
-             "unsent bytes at which a connection's work rests")                             \
-    ZS_LIMIT(unsent_per_user_bytes, 134217728, 65536, 4294967296,                           \
+/* ZS_LIMIT(field, name, default, lowest, highest, text). On the wire a limit has the field's name,
+ * in the configuration it is limit- and the name. */
+#define ZS_LIMITS(ZS_LIMIT)                                                                        \
+    ZS_LIMIT(message_bytes, "message-bytes", 16777216, 65536, 268435456, "bytes of one message")   \
+    ZS_LIMIT(message_items, "message-items", 262144, 1024, 16777216, "values in one message")      \
+    ZS_LIMIT(requests_per_connection, "requests-per-connection", 64, 1, 4096,                      \
+             "requests at once on one connection")                                                 \
+    ZS_LIMIT(requests_per_user, "requests-per-user", 256, 1, 4096, "requests at once of one user") \
+    ZS_LIMIT(connections_per_user, "connections-per-user", 256, 1, 65536,                          \
+             "connections of one user")                                                            \
+    ZS_LIMIT(sessions_per_user, "sessions-per-user", 256, 1, 65536, "sessions of one user")        \
+    ZS_LIMIT(transcript_bytes, "transcript-bytes", 8388608, 4096, 268435456,                       \
+             "bytes of one session's messages")                                                    \
+    ZS_LIMIT(transcripts_per_user_bytes, "transcripts-per-user-bytes", 67108864, 4096, 4294967296, \
+             "bytes of all sessions of one user")                                                  \
+    ZS_LIMIT(input_per_user_bytes, "input-per-user-bytes", 67108864, 65536, 4294967296,            \
+             "bytes of one user's unfinished messages and running requests")                       \
+    ZS_LIMIT(unsent_bytes, "unsent-bytes", 262144, 4096, 67108864,                                 \
+             "unsent bytes at which a connection's work rests")                                    \
+    ZS_LIMIT(unsent_per_user_bytes, "unsent-per-user-bytes", 134217728, 65536, 4294967296,         \
              "unsent bytes of one user at which the connection with the most is cut off")
 
 struct zs_limits {
-#define ZS_LIMIT(field, dflt, lo, hi, text) size_t field;
+#define ZS_LIMIT(field, name, dflt, lo, hi, text) size_t field;
     ZS_LIMITS(ZS_LIMIT)
 #undef ZS_LIMIT
 };

@@ -133,20 +133,6 @@ void zs_model_free(struct zs_model *m)
     zc_free(m);
 }
 
-static void report_plan(struct zc_buf *b, const struct zs_model *m, const struct ze_plan *p)
-{
-    zc_buf_addf(b, "model        %s (%s)\n", m->path, m->quantization);
-    zc_buf_addf(b, "weights      %llu bytes, head %d bits\n", (unsigned long long)p->weights,
-                p->head_bits);
-    zc_buf_addf(b, "kv           %llu bytes: %d pages of 16 tokens, %s\n",
-                (unsigned long long)p->kv, p->kv_pages, ze_plan_kv_name(p));
-    zc_buf_addf(b, "scratch      %llu bytes\n", (unsigned long long)p->scratch);
-    zc_buf_addf(b, "total        %llu of %llu bytes available\n", (unsigned long long)p->total,
-                (unsigned long long)p->available);
-    zc_buf_addf(b, "context      %d tokens per request, %d requests in one step\n", p->context,
-                p->max_seqs);
-}
-
 int zs_model_check(const struct zs_model_opts *opts, struct zc_buf *report, struct zc_diag *dg)
 {
     struct zs_model *m = NULL;
@@ -155,8 +141,10 @@ int zs_model_check(const struct zs_model_opts *opts, struct zc_buf *report, stru
     int r = new_model(&m, opts, dg);
     if (r == ZC_OK) {
         r = ze_engine_check(&opts->engine, &plan, dg);
-        if (r == ZC_OK || r == ZC_ELIMIT)
-            report_plan(report, m, &plan);
+        if (r == ZC_OK || r == ZC_ELIMIT) {
+            zc_buf_addf(report, "model       %s (%s)\n", m->path, m->quantization);
+            ze_plan_describe(&plan, report);
+        }
     }
     zs_model_free(m);
     return r < 0 ? name_model(opts, r, dg) : r;

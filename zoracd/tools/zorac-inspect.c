@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "common/zc_file.h"
+#include "common/zc_size.h"
 #include "zoracd/tools/zi.h"
 
 static const char usage[] =
@@ -35,7 +36,7 @@ static const char usage[] =
     "                           render: the template; the local time it is told (now)\n"
     "  --window N               perplexity: tokens of one context (the model's)\n"
     "  --json                   plan: as an object\n"
-    "  --context N, --memory-limit BYTES, --max-seqs N, --kv-type f16|fp8, --lm-head 8|16,\n"
+    "  --context N, --memory-limit SIZE, --max-sequences N, --kv-type f16|fp8, --lm-head 8|16,\n"
     "  --exact, --threads N, --caps LIST\n"
     "                           how the model is run, as zoracd has them\n"
     "  --help, --version        this text; the version\n"
@@ -135,7 +136,7 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"context", required_argument, NULL, OPT_CONTEXT},
     {"memory-limit", required_argument, NULL, OPT_MEMORY},
-    {"max-seqs", required_argument, NULL, OPT_SEQS},
+    {"max-sequences", required_argument, NULL, OPT_SEQS},
     {"kv-type", required_argument, NULL, OPT_KV},
     {"lm-head", required_argument, NULL, OPT_HEAD},
     {"exact", no_argument, NULL, OPT_EXACT},
@@ -150,16 +151,19 @@ static const struct option long_options[] = {
 static void parse_engine(struct ze_opts *e, int c)
 {
     struct zc_diag dg;
+    uint64_t bytes;
 
     switch (c) {
     case OPT_CONTEXT:
         e->context = (int)parse_number("--context", optarg, 1 << 24);
         break;
     case OPT_MEMORY:
-        e->memory_limit = (uint64_t)parse_number("--memory-limit", optarg, INT64_MAX);
+        if (zc_size_parse(optarg, &bytes) < 0 || bytes == 0)
+            wrong_usage("--memory-limit is a size as 6GiB, not '%s'", optarg);
+        e->memory_limit = bytes;
         break;
     case OPT_SEQS:
-        e->max_seqs = (int)parse_number("--max-seqs", optarg, 4096);
+        e->max_seqs = (int)parse_number("--max-sequences", optarg, 4096);
         break;
     case OPT_KV:
         e->kv_f8 = strcmp(optarg, "fp8") == 0;
