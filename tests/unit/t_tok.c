@@ -248,6 +248,44 @@ static void stream(const struct zt_tok *tok, const struct zt_ids *ids)
     zc_buf_release(&out);
 }
 
+json_t *t_tok_vectors(const char *name)
+{
+    const char *top = getenv("top_srcdir");
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/tests/unit/%s", top ? top : ".", name);
+    return json_load_file(path, JSON_ALLOW_NUL, NULL);
+}
+
+char *t_tok_case(const json_t *vectors, const json_t *one)
+{
+    const char *base = json_string_value(json_object_get(one, "base")), *key;
+    json_t *spec = json_deep_copy(json_object_get(json_object_get(vectors, "bases"), base));
+    json_t *changes = json_object_get(one, "changes"), *value;
+
+    json_object_foreach (changes, key, value) {
+        if (strcmp(key, "model") == 0)
+            json_object_update(json_object_get(spec, key), value);
+        else
+            json_object_set(spec, key, value);
+    }
+    char *json = json_dumps(spec, JSON_ENSURE_ASCII);
+    json_decref(spec);
+    return json;
+}
+
+char *t_tok_unhex(const json_t *hex, size_t *ret_n)
+{
+    const char *p = json_string_value(hex);
+    char *out = malloc(json_string_length(hex) / 2 + 1);
+
+    *ret_n = json_string_length(hex) / 2;
+    for (size_t i = 0; i < *ret_n; i++)
+        if (!out || sscanf(p + 2 * i, "%2hhx", (unsigned char *)&out[i]) != 1)
+            abort();
+    return out;
+}
+
 void t_tok_check_file(const uint8_t *p, size_t n, t_tok_load load)
 {
     static const char text[] =

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 /* tokenizer.json of a byte-level BPE (GPT-2's pattern) with a few merges; ids below 256 are the
  * bytes. added: the elements of added_tokens, or "". free() it. */
 char *t_tok_bytes_json(const char *added);
@@ -20,6 +22,14 @@ char *t_tok_tekken_json(void);
 /* SentencePiece's tokenizer.model: <unk> <s> </s>, <mark> of the user, the bytes (from id 4), a few
  * letters and what they make; n_tail bytes of further fields behind. free() it. */
 char *t_tok_spm_model(const char *tail, size_t n_tail, size_t *ret_n);
+
+/* A file of tests/unit, found through $top_srcdir (json_decref); NULL if it is not there. */
+json_t *t_tok_vectors(const char *name);
+/* tokenizer.json of an element of text_tok_vectors.json's cases: its base with its changes. free()
+ * it. */
+char *t_tok_case(const json_t *vectors, const json_t *one);
+/* The bytes of a string of hexadecimal digits; free() them. */
+char *t_tok_unhex(const json_t *hex, size_t *ret_n);
 
 /* For fuzz targets, aborts where it does not hold: a file that load refuses is explained; with one
  * that it takes text becomes ids of the vocabulary, these become UTF-8, and a stream of them, too.

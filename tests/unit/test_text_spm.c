@@ -4,7 +4,6 @@
 #include "config.h"
 
 #include <jansson.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/zc_mem.h"
@@ -43,17 +42,6 @@ static int load_with(const char *tail, size_t n_tail)
 
 /* ---- the reference's answers -------------------------------------------------------------- */
 
-static char *unhex(const json_t *hex, size_t *ret_n)
-{
-    const char *p = json_string_value(hex);
-    char *out = zc_xmalloc(json_string_length(hex) / 2 + 1);
-
-    *ret_n = json_string_length(hex) / 2;
-    for (size_t i = 0; i < *ret_n; i++)
-        ck_assert_int_eq(sscanf(p + 2 * i, "%2hhx", (unsigned char *)&out[i]), 1);
-    return out;
-}
-
 static void check_ids(const struct zt_tok *tok, const json_t *row, const char *name)
 {
     const json_t *text = json_object_get(row, "text"), *hex = json_object_get(row, "hex");
@@ -63,7 +51,7 @@ static void check_ids(const struct zt_tok *tok, const json_t *row, const char *n
 
     if (!text && !hex)
         return;
-    char *bytes = hex ? unhex(hex, &n) : NULL;
+    char *bytes = hex ? t_tok_unhex(hex, &n) : NULL;
     zt_ids_init(&ids, 10000);
     t_assert_err(zt_tok_encode_bytes(tok, hex ? bytes : json_string_value(text), n, 0, &ids, &dg),
                  ZC_OK, &dg);
@@ -106,17 +94,13 @@ static void check_text(const struct zt_tok *tok, const json_t *row, const char *
 
 START_TEST(every_option_is_the_references)
 {
-    const char *top = getenv("top_srcdir");
-    char path[4096];
-    json_t *one, *row;
+    json_t *cases = t_tok_vectors("text_spm_vectors.json"), *one, *row;
     size_t i, k, n;
 
-    snprintf(path, sizeof path, "%s/tests/unit/text_spm_vectors.json", top ? top : ".");
-    json_t *cases = json_load_file(path, JSON_ALLOW_NUL, NULL);
-    ck_assert_msg(json_array_size(cases) > 0, "no %s", path);
+    ck_assert_msg(json_array_size(cases) > 0, "no vectors");
     json_array_foreach (cases, i, one) {
         const char *name = json_string_value(json_object_get(one, "name"));
-        char *model = unhex(json_object_get(one, "model"), &n);
+        char *model = t_tok_unhex(json_object_get(one, "model"), &n);
         struct zt_tok *tok = NULL;
         t_assert_err(zt_tok_new_spm(&tok, model, n, &dg), ZC_OK, &dg);
         json_array_foreach (json_object_get(one, "rows"), k, row) {

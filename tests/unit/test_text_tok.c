@@ -6,7 +6,6 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/zc_mem.h"
@@ -91,36 +90,6 @@ static const char *ids_of_spans(const struct zt_tok *tok, unsigned flags, const 
 
 /* ---- against the reference ---------------------------------------------------------------- */
 
-static json_t *load_vectors(void)
-{
-    const char *top = getenv("top_srcdir");
-    char path[4096];
-
-    snprintf(path, sizeof path, "%s/tests/unit/text_tok_vectors.json", top ? top : ".");
-    json_t *v = json_load_file(path, JSON_ALLOW_NUL, NULL);
-    ck_assert_msg(v != NULL, "no %s", path);
-    return v;
-}
-
-/* The base of a case with its changes. */
-static struct zt_tok *tokenizer_of(const json_t *vectors, const json_t *one)
-{
-    const char *base = json_string_value(json_object_get(one, "base"));
-    json_t *spec = json_deep_copy(json_object_get(json_object_get(vectors, "bases"), base));
-    json_t *changes = json_object_get(one, "changes"), *value;
-    const char *key;
-
-    json_object_foreach (changes, key, value) {
-        if (strcmp(key, "model") == 0)
-            json_object_update(json_object_get(spec, key), value);
-        else
-            json_object_set(spec, key, value);
-    }
-    struct zt_tok *tok = make(json_dumps(spec, JSON_ENSURE_ASCII));
-    json_decref(spec);
-    return tok;
-}
-
 static void assert_text(const struct zc_buf *got, const json_t *want, const char *what, size_t row)
 {
     ck_assert_msg(got->len == json_string_length(want) &&
@@ -183,11 +152,12 @@ static void check_row(const struct zt_tok *tok, const json_t *one, size_t row)
 
 START_TEST(every_step_is_the_references)
 {
-    json_t *vectors = load_vectors(), *one, *row;
+    json_t *vectors = t_tok_vectors("text_tok_vectors.json"), *one, *row;
     size_t i, k, n = 0;
 
+    ck_assert_msg(vectors != NULL, "no vectors");
     json_array_foreach (json_object_get(vectors, "cases"), i, one) {
-        struct zt_tok *tok = tokenizer_of(vectors, one);
+        struct zt_tok *tok = make(t_tok_case(vectors, one));
         json_array_foreach (json_object_get(one, "rows"), k, row) {
             check_row(tok, row, i * 100 + k);
             n++;
@@ -287,34 +257,6 @@ START_TEST(short_and_long_words_merge_by_the_definition)
         zt_bpe_work_release(&w);
         zt_bpe_release(&b);
     }
-}
-END_TEST
-
-static double cpu_seconds(const struct zt_tok *tok, char c, size_t n)
-{
-    char *text = zc_xmalloc(n);
-    struct zt_ids ids;
-
-    memset(text, c, n);
-    zt_ids_init(&ids, 2 * n);
-    clock_t start = clock();
-    t_assert_err(zt_tok_encode_bytes(tok, text, n, 0, &ids, &dg), ZC_OK, &dg);
-    double s = (double)(clock() - start) / CLOCKS_PER_SEC;
-    zt_ids_release(&ids);
-    zc_free(text);
-    return s;
-}
-
-START_TEST(a_text_of_one_letter_takes_no_longer_than_another)
-{
-    struct zt_tok *tok = make(_i ? t_tok_meta_json("") : t_tok_bytes_json(""));
-
-    for (const char *c = "a \n="; *c; c++) {
-        double small = cpu_seconds(tok, *c, 1 << 16), big = cpu_seconds(tok, *c, 1 << 21);
-        /* 32 times the text; what is quadratic takes 1024 times as long */
-        ck_assert_msg(big < 200 * small + 0.05, "'%c': %g s, then %g s", *c, small, big);
-    }
-    zt_tok_free(tok);
 }
 END_TEST
 
@@ -1019,7 +961,6 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, every_step_is_the_references);
     tcase_add_test(tc, short_and_long_words_merge_by_the_definition);
-    tcase_add_loop_test(tc, a_text_of_one_letter_takes_no_longer_than_another, 0, 2);
     tcase_add_test(tc, control_tokens_match_in_trusted_text_only);
     tcase_add_test(tc, spans_do_not_cut_words);
     tcase_add_test(tc, trust_survives_the_normalizer);

@@ -94,6 +94,7 @@ struct walk {
     const struct zt_spm_norm *s;
     const struct zt_text *in;
     size_t at;                /* behind the chunk */
+    size_t space;             /* the first space behind the place where it was looked for last */
     struct zt_added_hit kept; /* the next string that is kept, from at on */
     bool has_kept, looked;
     const char *p; /* the chunk as it is after the table */
@@ -114,17 +115,29 @@ static size_t next_kept(struct walk *w)
     return w->has_kept ? w->kept.start : end;
 }
 
-/* How many of n bytes are one chunk of characters that stay: all up to a space, where there is no
- * table. 0: the first byte is no character. */
-static size_t plain_run(const struct walk *w, const char *p, size_t n)
+/* Where the first space behind the next byte is; the end of the text if there is none. */
+static size_t next_space(struct walk *w)
 {
-    const char *space = w->s->trie ? NULL : memchr(p + 1, ' ', n - 1);
+    const char *p = zc_buf_str(&w->in->buf), *space;
+    size_t end = w->in->buf.len, from = w->at + 1;
 
+    if (w->space < from) {
+        space = memchr(p + from, ' ', end - from);
+        w->space = space ? (size_t)(space - p) : end;
+    }
+    return w->space;
+}
+
+/* How many of the next n bytes, at p, are one chunk of characters that stay: all up to a space,
+ * where there is no table. 0: the first byte is no character. */
+static size_t plain_run(struct walk *w, const char *p, size_t n)
+{
     if (w->s->trie || *p == ' ') {
         int len = zc_utf8_step(p, n);
         return len > 0 ? (size_t)len : 0;
     }
-    return zc_utf8_valid(p, space ? (size_t)(space - p) : n);
+    size_t to_space = next_space(w) - w->at;
+    return zc_utf8_valid(p, to_space < n ? to_space : n);
 }
 
 /* The next chunk; 0 at the end of the text. */
