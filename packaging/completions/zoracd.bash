@@ -20,7 +20,7 @@ _zoracd_value() {
     --caps) _zoracd_words 'none portable avx2 avx512' ;;
     --log-level) _zoracd_words 'error warning notice info debug' ;;
     --device | --context | --memory-limit | --threads | --max-s* | --socket-mode | --*-timeout | \
-        --limit-* | --prefill | --decode | --batch | --depth | --window | --now) COMPREPLY=() ;;
+        --limit-* | --prefill | --decode | --batch | --depth | --probe | --window | --now) COMPREPLY=() ;;
     *) return 1 ;;
     esac
 }
@@ -39,7 +39,7 @@ _zoracd() {
 _zorac_bench() {
     _zoracd_value "${COMP_WORDS[COMP_CWORD - 1]}" && return
     _zoracd_words '-m --shape -b --prefill --decode --batch --depth --kv-type --lm-head --exact
-        --threads --caps --json --help --version'
+        --threads --caps --probe --json --help --version'
 }
 
 _zorac_inspect() {

@@ -7,4 +7,5 @@ bin_PROGRAMS += %D%/zorac-bench %D%/zorac-inspect
   %D%/zi_check.c %D%/zi_lines.c %D%/zi_model.c %D%/zi_text.c
 %C%_zorac_inspect_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_zorac_inspect_LDADD = $(engine_libs) $(text_libs)
-EXTRA_DIST += tests/bench/shape-1b.json tests/bench/shape-24b.json tests/bench/daemon.sh
+EXTRA_DIST += tests/bench/daemon.sh tests/bench/shape-1b.json tests/bench/shape-24b.json \
+  tests/bench/shape-tiny.json

@@ -26,8 +26,8 @@
 
 #define MAX_LIST    32
 #define MAX_RESULTS (2 * MAX_LIST * MAX_LIST)
-#define PROBE_BYTES (512ull << 20) /* of memory for readings: many times what caches hold */
-#define SLICE_MIN   (32ull << 20)  /* of one reading between two steps */
+#define PROBE_MIB   512           /* of memory for readings: many times what caches hold */
+#define SLICE_MIN   (32ull << 20) /* of one reading between two steps */
 
 static const char usage[] =
     "Usage: zorac-bench (-m MODEL | --shape CONFIG.JSON) [options]\n"
@@ -45,6 +45,7 @@ static const char usage[] =
     "  --exact                float activations, fp32 keys and values\n"
     "  --threads N            default: the cores this process may use\n"
     "  --caps LIST            none, portable, avx2, avx512\n"
+    "  --probe MIB            memory that the bandwidth is measured with (512)\n"
     "  --json                 one object per line\n"
     "  --help, --version      this text; the version\n"
     "\n"
@@ -66,6 +67,7 @@ struct options {
     struct ze_opts engine;
     struct list prefill, batch, depth;
     int decode;
+    int probe_mib;
     bool json;
     const char *kv_type;
 };
@@ -77,8 +79,8 @@ struct probe {
 /* Memory that is read, a slice at a time, round and round. */
 struct reader {
     struct zk_dev *dev;
-    uint8_t *p; /* PROBE_BYTES */
-    size_t at;
+    uint8_t *p;
+    size_t size, at;
     double bytes, seconds; /* of the readings since reader_start */
 };
 
@@ -160,6 +162,7 @@ enum {
     OPT_EXACT,
     OPT_THREADS,
     OPT_CAPS,
+    OPT_PROBE,
     OPT_JSON,
     OPT_HELP,
     OPT_VERSION,
@@ -176,6 +179,7 @@ static const struct option long_options[] = {
     {"exact", no_argument, NULL, OPT_EXACT},
     {"threads", required_argument, NULL, OPT_THREADS},
     {"caps", required_argument, NULL, OPT_CAPS},
+    {"probe", required_argument, NULL, OPT_PROBE},
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -228,6 +232,9 @@ static void parse_one(struct options *o, int c)
         if (zk_caps_parse(optarg, &e->caps, &dg) < 0)
             wrong_usage("--caps: %s", dg.text);
         break;
+    case OPT_PROBE:
+        o->probe_mib = parse_number("--probe", optarg, 1, 65536);
+        break;
     case OPT_JSON:
         o->json = true;
         break;
@@ -261,6 +268,7 @@ static void parse_options(struct options *o, int argc, char **argv)
         .batch = {{1}, 1},
         .depth = {{0}, 1},
         .decode = 32,
+        .probe_mib = PROBE_MIB,
     };
     while ((c = getopt_long(argc, argv, "m:b:", long_options, NULL)) != -1)
         parse_one(o, c);
@@ -293,14 +301,14 @@ _Noreturn static void fail(int r, const char *what)
     exit(r == ZC_ELIMIT ? 4 : 1);
 }
 
-static void reader_init(struct reader *r, struct ze_engine *e)
+static void reader_init(struct reader *r, struct ze_engine *e, int mib)
 {
     void *p;
 
-    *r = (struct reader){.dev = ze_engine_zk_dev(e)};
-    int status = r->dev->ops->alloc(r->dev, &p, PROBE_BYTES, &dg);
+    *r = (struct reader){.dev = ze_engine_zk_dev(e), .size = (size_t)mib << 20};
+    int status = r->dev->ops->alloc(r->dev, &p, r->size, &dg);
     if (status == ZC_OK)
-        status = r->dev->ops->fill(r->dev, p, 0x11, PROBE_BYTES);
+        status = r->dev->ops->fill(r->dev, p, 0x11, r->size);
     if (status < 0)
         fail(status, "no memory to measure the bandwidth with");
     r->p = p;
@@ -308,7 +316,7 @@ static void reader_init(struct reader *r, struct ze_engine *e)
 
 static void reader_release(struct reader *r)
 {
-    r->dev->ops->free(r->dev, r->p, PROBE_BYTES);
+    r->dev->ops->free(r->dev, r->p, r->size);
 }
 
 static void reader_start(struct reader *r)
@@ -319,7 +327,7 @@ static void reader_start(struct reader *r)
 /* Reads so many bytes; returns its rate. */
 static double reader_turn(struct reader *r, size_t bytes)
 {
-    if (r->at + bytes > PROBE_BYTES)
+    if (r->at + bytes > r->size)
         r->at = 0;
     double rate = r->dev->ops->probe_read(r->dev, r->p + r->at, bytes);
     r->at += bytes;
@@ -344,7 +352,7 @@ static void measure_probe(struct reader *reader, struct probe *ret)
 
     ret->bytes_per_s = 0;
     for (int i = 0; i < 5; i++) {
-        double rate = reader_turn(reader, PROBE_BYTES);
+        double rate = reader_turn(reader, reader->size);
         ret->bytes_per_s = rate > ret->bytes_per_s ? rate : ret->bytes_per_s;
     }
     ret->flops_per_s = 2 * dev->ops->probe_peak(dev, dev->ops->act_kind(dev, &weights), 200);
@@ -425,12 +433,11 @@ static void free_batch(struct ze_work *works, int batch)
 
 /* Half of what a step reads: a third of a line's time goes to readings, so that what disturbs the
  * machine for a moment falls on both. */
-static size_t slice_of(const struct ze_cost *cost)
+static size_t slice_of(const struct reader *r, const struct ze_cost *cost)
 {
     double bytes = cost->bytes / 2;
-    if (bytes < (double)SLICE_MIN)
-        return SLICE_MIN;
-    return bytes > (double)PROBE_BYTES ? PROBE_BYTES : (size_t)bytes / 4096 * 4096;
+    bytes = bytes < (double)SLICE_MIN ? (double)SLICE_MIN : bytes;
+    return bytes > (double)r->size ? r->size : (size_t)bytes / 4096 * 4096;
 }
 
 static void measure_decode(struct ze_engine *e, int batch, int depth, int tokens,
@@ -455,7 +462,7 @@ static void measure_decode(struct ze_engine *e, int batch, int depth, int tokens
         if (t < warm)
             continue;
         seconds += now() - begin;
-        double rate = reader_turn(reader, slice_of(&res->cost));
+        double rate = reader_turn(reader, slice_of(reader, &res->cost));
         res->best = rate > res->best ? rate : res->best;
     }
     free_batch(works, batch);
@@ -575,7 +582,7 @@ int main(int argc, char **argv)
     int r = ze_engine_open(&e, &o.engine, NULL, NULL, NULL, &dg);
     if (r < 0)
         fail(r, o.engine.dir);
-    reader_init(&reader, e);
+    reader_init(&reader, e, o.probe_mib);
     measure_probe(&reader, &probe);
     const char *device = ze_engine_device(e);
     if (o.json)
