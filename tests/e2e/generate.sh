@@ -95,7 +95,7 @@ response 2 <"$dir/out" | grep -q "no parameter 'temperatur'" || fail "unknown ke
 response 3 <"$dir/out" | grep -q 'prompt\[0\]: the vocabulary' || fail "foreign id"
 response 4 <"$dir/out" | grep -q 'not both' || fail "both"
 response 5 <"$dir/out" | grep -q 'needs prompt or messages' || fail "neither"
-response 6 <"$dir/out" | grep -q 'a stop text must have' || fail "empty stop"
+response 6 <"$dir/out" | grep -q 'stop must not have an empty text' || fail "empty stop"
 
 # texts and ids go both ways, special tokens only where they are asked for
 {

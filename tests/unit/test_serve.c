@@ -77,13 +77,14 @@ END_TEST
 /* ---- stop texts --------------------------------------------------------------------------- */
 
 /* Feeds text in pieces of `step` bytes; gives where it was cut, or its length. */
-static size_t cut(const struct zs_stop *stops, size_t n, const char *text, size_t step)
+static size_t cut(const struct zs_stop *stops, size_t n, const char *text, size_t len, size_t step)
 {
-    size_t len = strlen(text), safe = 0, shown = 0;
+    struct zs_stop_state st = {0};
+    size_t safe = 0, shown = 0;
 
     for (size_t have = step; have < len + step; have += step) {
         size_t end = have < len ? have : len;
-        int found = zs_stop_find(stops, n, text, end, safe, &safe);
+        int found = zs_stop_find(stops, n, &st, text, end, &safe);
         ck_assert_uint_le(safe, end);
         ck_assert_msg(safe >= shown, "text that was shown is taken back");
         shown = safe;
@@ -93,25 +94,94 @@ static size_t cut(const struct zs_stop *stops, size_t n, const char *text, size_
     return len;
 }
 
+/* The same in the plainest way. */
+static size_t plain_cut(const struct zs_stop *stops, size_t n, const char *text, size_t len)
+{
+    for (size_t end = 1; end <= len; end++)
+        for (size_t at = 0; at < end; at++)
+            for (size_t i = 0; i < n; i++)
+                if (stops[i].len == end - at && memcmp(text + at, stops[i].text, end - at) == 0)
+                    return at;
+    return len;
+}
+
 START_TEST(stop_texts_cut_alike_however_the_text_comes)
 {
-    static char s1[] = "END", s2[] = "aab", s3[] = "b", s4[] = "abcd", s5[] = "\xe2\x82\xac";
-    const struct {
-        struct zs_stop stops[2];
-        size_t n;
-        const char *text;
+    static const struct {
+        const char *stops[2], *text;
         size_t at;
     } cases[] = {
-        {{{s1, 3}}, 1, "the END of it", 4},  {{{s1, 3}}, 1, "EEND", 1},
-        {{{s1, 3}}, 1, "EN and EN", 9},      {{{s2, 3}}, 1, "aaab", 1},
-        {{{s4, 4}, {s3, 1}}, 2, "xabcd", 2}, {{{s2, 3}, {s3, 1}}, 2, "xaab", 1},
-        {{{s5, 3}}, 1, "1 \xe2\x82\xac", 2}, {{{s5, 3}}, 1, "1 \xe2\x82\xad", 5},
+        {{"END"}, "the END of it", 4},
+        {{"END"}, "EEND", 1},
+        {{"END"}, "EN and EN", 9},
+        {{"aab"}, "aaab", 1},
+        {{"abcd", "b"}, "xabcd", 2},
+        {{"aab", "b"}, "xaab", 1},
+        {{"\xe2\x82\xac"}, "1 \xe2\x82\xac", 2},
+        {{"\xe2\x82\xac"}, "1 \xe2\x82\xad", 5},
+        {{"abab", "bb"}, "xabababb", 1},
+        {{"aabaaa"}, "aabaabaaa", 3},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct zs_stop stops[2];
+        size_t n = cases[i].stops[1] ? 2 : 1, len = strlen(cases[i].text);
+        for (size_t k = 0; k < n; k++)
+            ck_assert_int_eq(zs_stop_init(&stops[k], cases[i].stops[k], strlen(cases[i].stops[k])),
+                             ZC_OK);
+        ck_assert_uint_eq(plain_cut(stops, n, cases[i].text, len), cases[i].at);
         for (size_t step = 1; step < 14; step++)
-            ck_assert_msg(cut(cases[i].stops, cases[i].n, cases[i].text, step) == cases[i].at,
+            ck_assert_msg(cut(stops, n, cases[i].text, len, step) == cases[i].at,
                           "case %zu in pieces of %zu: %zu", i, step,
-                          cut(cases[i].stops, cases[i].n, cases[i].text, step));
+                          cut(stops, n, cases[i].text, len, step));
+        for (size_t k = 0; k < n; k++)
+            zs_stop_release(&stops[k]);
+    }
+}
+END_TEST
+
+/* Texts of two letters, in which beginnings of stops overlap in every way. */
+START_TEST(stop_texts_are_found_as_the_plain_search_finds_them)
+{
+    unsigned seed = 1;
+    char text[40];
+
+    for (int round = 0; round < 20000; round++) {
+        struct zs_stop stops[3];
+        for (size_t i = 0; i < sizeof text; i++)
+            text[i] = (seed = seed * 1664525 + 1013904223) >> 30 ? 'a' : 'b';
+        for (size_t k = 0; k < 3; k++) {
+            size_t len = 3 + (seed = seed * 1664525 + 1013904223) % 7;
+            char stop[16];
+            for (size_t i = 0; i < len; i++)
+                stop[i] = (seed = seed * 1664525 + 1013904223) >> 30 ? 'a' : 'b';
+            ck_assert_int_eq(zs_stop_init(&stops[k], stop, len), ZC_OK);
+        }
+        size_t want = plain_cut(stops, 3, text, sizeof text);
+        ck_assert_uint_eq(cut(stops, 3, text, sizeof text, 1 + (size_t)round % 5), want);
+        for (size_t k = 0; k < 3; k++)
+            zs_stop_release(&stops[k]);
+    }
+}
+END_TEST
+
+/* As many and as long as they may be, in a text that is always nearly one of them: a search that
+ * looked again at what it has seen would be at it for minutes. */
+START_TEST(stop_texts_cost_the_same_whatever_the_text)
+{
+    enum { LEN = 100000 };
+    struct zs_stop stops[ZS_STOP_MAX_TEXTS];
+    char text[ZS_STOP_MAX_BYTES];
+    char *reply = zc_xmalloc(LEN);
+
+    memset(text, 'a', sizeof text);
+    memset(reply, 'a', LEN);
+    text[sizeof text - 1] = 'b';
+    for (size_t i = 0; i < ZS_STOP_MAX_TEXTS; i++)
+        ck_assert_int_eq(zs_stop_init(&stops[i], text, sizeof text), ZC_OK);
+    ck_assert_uint_eq(cut(stops, ZS_STOP_MAX_TEXTS, reply, LEN, 1), LEN);
+    for (size_t i = 0; i < ZS_STOP_MAX_TEXTS; i++)
+        zs_stop_release(&stops[i]);
+    zc_free(reply);
 }
 END_TEST
 
@@ -119,6 +189,7 @@ END_TEST
 
 static msgpack_unpacked unpacked;
 static struct zc_buf packed;
+static long fail_at; /* the allocation of zs_params_read that fails, then what is left of it */
 
 /* Params of generate from JSON; release them afterwards. */
 static int read_params(struct zs_params *p, const char *json)
@@ -136,7 +207,10 @@ static int read_params(struct zs_params *p, const char *json)
     msgpack_unpacked_init(&unpacked);
     msgpack_unpack_next(&unpacked, packed.data, packed.len, &off);
     t_assert_err(zc_wire_check(&args, ZC_M_GENERATE, &unpacked.data, &dg), ZC_OK, &dg);
-    return zs_params_read(p, &args, &dg);
+    zc_mem_fail_at(fail_at);
+    int r = zs_params_read(p, &args, &dg);
+    fail_at = zc_mem_fail_at(0);
+    return r;
 }
 
 static void release_params(struct zs_params *p)
@@ -186,13 +260,34 @@ START_TEST(parameters_come_from_request_then_model_then_us)
 }
 END_TEST
 
+START_TEST(parameters_without_memory_are_an_error)
+{
+    struct zs_params p;
+    int n = 0, r;
+
+    do {
+        fail_at = ++n;
+        r = read_params(&p, "{\"stop\": [\"a\", \"bc\"], \"logit_bias\": {\"7\": 1}}");
+        release_params(&p);
+    } while (r == ZC_ENOMEM);
+    ck_assert_int_eq(r, ZC_OK);
+    ck_assert_int_eq(n, 6); /* two for each stop, one for logit_bias: each has failed */
+    fail_at = 0;
+}
+END_TEST
+
 START_TEST(parameters_that_make_no_sense_are_named)
 {
     struct ze_config config = some_config();
     struct zs_params p;
 
     t_assert_err(read_params(&p, "{\"stop\": [\"a\", \"\"]}"), ZC_EINVAL, &dg);
-    ck_assert_ptr_nonnull(strstr(dg.text, "stop text"));
+    ck_assert_str_eq(dg.text, "stop must not have an empty text");
+    release_params(&p);
+    char *json = zc_xasprintf("{\"stop\": \"%01025d\"}", 0);
+    t_assert_err(read_params(&p, json), ZC_ELIMIT, &dg);
+    ck_assert_str_eq(dg.text, "stop has a text of 1025 bytes, the limit is 1024");
+    zc_free(json);
     release_params(&p);
     t_assert_err(read_params(&p, "{\"logit_bias\": {\"100\": 1}}"), ZC_OK, &dg);
     t_assert_err(zs_params_resolve(&p, &config, &dg), ZC_EINVAL, &dg);
@@ -339,6 +434,24 @@ static struct zs_transcript *some_transcript(int n, size_t max)
     return t;
 }
 
+START_TEST(transcript_without_memory_stays_as_it_is)
+{
+    struct zs_transcript *t = some_transcript(8, 100000); /* the ninth needs more room */
+    static const int32_t ids[] = {1, 2, 3};
+    size_t bytes = t->bytes;
+
+    for (long n = 1; n <= 2; n++) {
+        zc_mem_fail_at(n);
+        ck_assert_int_eq(zs_transcript_add_reply(t, "hello", 5, ids, 3, &dg), ZC_ENOMEM);
+        zc_mem_fail_at(0);
+        ck_assert_uint_eq(zs_transcript_len(t), 8);
+        ck_assert_uint_eq(t->bytes, bytes);
+    }
+    ck_assert_int_eq(zs_transcript_add_reply(t, "hello", 5, ids, 3, &dg), ZC_OK);
+    zs_transcript_free(t);
+}
+END_TEST
+
 START_TEST(transcript_counts_its_bytes)
 {
     struct zs_transcript *t = some_transcript(3, 10000), *copy;
@@ -476,9 +589,12 @@ int main(void)
     suite_add_tcase(s, tc);
     tc = tcase_create("stop");
     tcase_add_test(tc, stop_texts_cut_alike_however_the_text_comes);
+    tcase_add_test(tc, stop_texts_are_found_as_the_plain_search_finds_them);
+    tcase_add_test(tc, stop_texts_cost_the_same_whatever_the_text);
     suite_add_tcase(s, tc);
     tc = tcase_create("params");
     tcase_add_test(tc, parameters_come_from_request_then_model_then_us);
+    tcase_add_test(tc, parameters_without_memory_are_an_error);
     tcase_add_test(tc, parameters_that_make_no_sense_are_named);
     suite_add_tcase(s, tc);
     tc = tcase_create("config");
@@ -490,6 +606,7 @@ int main(void)
     suite_add_tcase(s, tc);
     tc = tcase_create("sessions");
     tcase_add_test(tc, transcript_counts_its_bytes);
+    tcase_add_test(tc, transcript_without_memory_stays_as_it_is);
     tcase_add_test(tc, sessions_are_forgotten_the_longest_idle_first);
     tcase_add_test(tc, no_user_takes_the_last_places);
     tcase_add_test(tc, messages_are_appended_all_or_none);

@@ -91,6 +91,7 @@ void ze_seq_free(struct ze_seq *s)
 
 int ze_seq_reserve(struct ze_seq *s, size_t n_tokens)
 {
+    void *ids;
     int r;
 
     if (n_tokens > most_tokens(s->e))
@@ -99,7 +100,12 @@ int ze_seq_reserve(struct ze_seq *s, size_t n_tokens)
         return ZC_OK;
     if ((r = ze_kv_promise(s->e->kv, &s->chain, pages_of(n_tokens))) < 0)
         return r;
-    s->ids = zc_xreallocarray(s->ids, n_tokens, sizeof *s->ids);
+    if ((r = zc_try_malloc(&ids, n_tokens, sizeof *s->ids, SIZE_MAX)) < 0)
+        return r;
+    if (s->n)
+        memcpy(ids, s->ids, s->n * sizeof *s->ids);
+    zc_free(s->ids);
+    s->ids = ids;
     s->cap = n_tokens;
     return ZC_OK;
 }

@@ -40,16 +40,22 @@ static int check_length(const struct zs_sched *s, const struct zs_job *job, stru
 
 /* Everything that the sequence computes: the prompt, and what was generated before it was preempted
  * (NULL where nothing was: the prompt's own list does). */
-static int32_t *all_ids(const struct zs_choice *c)
+static int all_ids(int32_t **ret_ids, const struct zs_choice *c)
 {
     const struct zt_ids *a = &c->job->ids, *b = &c->reply->ids;
+    void *p;
 
-    if (b->len == 0)
-        return NULL;
-    int32_t *ids = zc_xmalloc((a->len + b->len) * sizeof *ids);
-    memcpy(ids, a->data, a->len * sizeof *ids);
-    memcpy(ids + a->len, b->data, b->len * sizeof *ids);
-    return ids;
+    if (b->len == 0) {
+        *ret_ids = NULL;
+        return ZC_OK;
+    }
+    int r = zc_try_malloc(&p, a->len + b->len, sizeof **ret_ids, SIZE_MAX);
+    if (r < 0)
+        return r;
+    *ret_ids = p;
+    memcpy(*ret_ids, a->data, a->len * sizeof **ret_ids);
+    memcpy(*ret_ids + a->len, b->data, b->len * sizeof **ret_ids);
+    return ZC_OK;
 }
 
 /* Tries to give a queued choice its pages. ZC_EBUSY: not now. */
@@ -57,6 +63,7 @@ static int admit_choice(struct zs_sched *s, struct zs_choice *c, struct zc_diag 
 {
     struct zs_job *job = c->job;
     size_t n = job->ids.len + c->reply->ids.len;
+    int32_t *ids;
 
     int r = check_length(s, job, dg);
     if (r == ZC_OK)
@@ -69,7 +76,8 @@ static int admit_choice(struct zs_sched *s, struct zs_choice *c, struct zc_diag 
     size_t reserve = c->limit - n;
     if (!job->params.max_tokens && reserve > ZS_RESERVE_STEP)
         reserve = ZS_RESERVE_STEP;
-    int32_t *ids = all_ids(c);
+    if ((r = all_ids(&ids, c)) < 0)
+        return zc_diag(dg, r, "no memory for the tokens of a reply");
     r = ze_seq_new(&c->seq, s->m->engine, job->root, ids ? ids : job->ids.data, n, reserve, dg);
     zc_free(ids);
     if (r < 0)

@@ -103,8 +103,8 @@ static int cut_at_stop(struct zs_choice *c)
         c->safe = r->text.len;
         return 0;
     }
-    int found = zs_stop_find(c->job->params.stops, c->job->params.n_stops, zc_buf_str(&r->text),
-                             r->text.len, c->safe, &c->safe);
+    int found = zs_stop_find(c->job->params.stops, c->job->params.n_stops, &c->stop_state,
+                             zc_buf_str(&r->text), r->text.len, &c->safe);
     if (found) {
         zc_buf_truncate(&r->text, c->safe);
         r->ids_are_text = false;

@@ -39,7 +39,8 @@ struct zs_choice {
     struct ze_sampler *sampler;
     struct zt_detok *detok;
     size_t n_sampled, reserved, limit; /* tokens of the sequence: pages for, end at */
-    size_t safe, emitted;              /* bytes of reply->text */
+    struct zs_stop_state stop_state;
+    size_t safe, emitted; /* bytes of reply->text */
     size_t lp_emitted, n_lp_emitted;
     zs_usec progress_at;
 };

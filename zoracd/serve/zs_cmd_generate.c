@@ -2,6 +2,8 @@
 /* generate and cancel: from checked parameters to a job. */
 #include "zoracd/serve/zs_internal.h"
 
+#include <string.h>
+
 #include "common/zc_json.h"
 #include "common/zc_mem.h"
 
@@ -32,20 +34,32 @@ static int check_sources(const struct zc_wire_args *args, struct zc_diag *dg)
     return ZC_OK;
 }
 
-static int take_text(struct zs_job *job, const msgpack_object *v)
+static int take_text(struct zs_job *job, const msgpack_object *v, struct zc_diag *dg)
 {
-    job->text = zc_xstrndup(v->via.str.ptr, v->via.str.size);
-    job->text_len = v->via.str.size;
+    size_t n = v->via.str.size;
+    void *text;
+
+    int r = zc_try_malloc(&text, n, 1, UINT32_MAX);
+    if (r < 0)
+        return zc_diag(dg, r, "no memory for a text of %zu bytes", n);
+    memcpy(text, v->via.str.ptr, n);
+    job->text = text;
+    job->text_len = n;
     return ZC_OK;
 }
 
 static int take_ids(struct zs_job *job, const msgpack_object *v, const char *name,
                     struct zc_diag *dg)
 {
-    for (uint32_t i = 0; i < v->via.array.size; i++)
-        if (zt_ids_add(&job->ids, (int32_t)v->via.array.ptr[i].via.u64) < 0)
-            return zc_diag(dg, ZC_ELIMIT, "%s has more than %zu ids", name, job->ids.max);
-    return ZC_OK;
+    int r = ZC_OK;
+
+    for (uint32_t i = 0; r == ZC_OK && i < v->via.array.size; i++)
+        r = zt_ids_add(&job->ids, (int32_t)v->via.array.ptr[i].via.u64);
+    if (r == ZC_ELIMIT)
+        zc_diag(dg, r, "%s has more than %zu ids", name, job->ids.max);
+    else if (r < 0)
+        zc_diag(dg, r, "no memory for %u ids of %s", v->via.array.size, name);
+    return r;
 }
 
 /* The transcript that a request works on: the session's with the new messages, or its own. */
@@ -93,7 +107,7 @@ static int fill_generate(struct zs_conn *c, struct zs_job *job, const struct zc_
     if (prompt) {
         job->parse_special = zc_wire_is_true(v[ZC_P_GENERATE_parse_special], false);
         job->add_special = zc_wire_is_true(v[ZC_P_GENERATE_add_special], true);
-        return take_text(job, prompt);
+        return take_text(job, prompt, dg);
     }
     return take_transcript(c, job, v[ZC_P_GENERATE_messages], v[ZC_P_GENERATE_session], dg);
 }
@@ -149,7 +163,7 @@ static int fill_tokenize(struct zs_conn *c, struct zs_job *job, const struct zc_
 {
     job->parse_special = zc_wire_is_true(args->v[ZC_P_TOKENIZE_parse_special], false);
     job->add_special = zc_wire_is_true(args->v[ZC_P_TOKENIZE_add_special], false);
-    return take_text(job, args->v[ZC_P_TOKENIZE_text]);
+    return take_text(job, args->v[ZC_P_TOKENIZE_text], dg);
 }
 
 int zs_cmd_tokenize(struct zs_conn *c, int64_t id, const struct zc_wire_args *args,

@@ -67,7 +67,7 @@ struct zs_job {
     struct zs_transcript *transcript; /* the session's, or its own; NULL for a raw prompt */
     size_t n_before;                  /* messages that were there before this request */
     json_t *tools, *vars;             /* owned; NULL: none */
-    char *text;                       /* owned: prompt of generate, text of tokenize; NULL: ids */
+    char *text; /* owned, not terminated: prompt of generate, text of tokenize; NULL: ids */
     size_t text_len;
     bool parse_special, add_special, skip_special;
     struct zs_params params;

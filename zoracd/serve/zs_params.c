@@ -12,7 +12,6 @@
 #include "common/zc_rpc.h"
 
 #define DEFAULT_TEMPERATURE 0.7
-#define MAX_STOP_BYTES      1024
 
 /* Takes a number into *dst if the request has it. */
 static void take(struct zs_params *p, const msgpack_object *v, enum zs_given bit, float *dst)
@@ -27,11 +26,15 @@ static int add_stop(struct zs_params *p, const msgpack_object *v, struct zc_diag
 {
     size_t len = v->via.str.size;
 
-    if (len == 0 || len > MAX_STOP_BYTES)
-        return zc_diag(dg, ZC_EINVAL, "a stop text must have 1 to %d bytes, not %zu",
-                       MAX_STOP_BYTES, len);
-    p->stops[p->n_stops].text = zc_xstrndup(v->via.str.ptr, len);
-    p->stops[p->n_stops++].len = len;
+    if (len == 0)
+        return zc_diag(dg, ZC_EINVAL, "stop must not have an empty text");
+    if (len > ZS_STOP_MAX_BYTES)
+        return zc_diag(dg, ZC_ELIMIT, "stop has a text of %zu bytes, the limit is %d", len,
+                       ZS_STOP_MAX_BYTES);
+    int r = zs_stop_init(&p->stops[p->n_stops], v->via.str.ptr, len);
+    if (r < 0)
+        return zc_diag(dg, r, "no memory for stop");
+    p->n_stops++;
     return ZC_OK;
 }
 
@@ -42,17 +45,25 @@ static int read_stops(struct zs_params *p, const msgpack_object *v, struct zc_di
     if (!v || (v->type == MSGPACK_OBJECT_ARRAY && v->via.array.size == 0))
         return ZC_OK;
     uint32_t n = v->type == MSGPACK_OBJECT_ARRAY ? v->via.array.size : 1;
+    if (n > ZS_STOP_MAX_TEXTS)
+        return zc_diag(dg, ZC_ELIMIT, "stop has %u texts, the limit is %d", n, ZS_STOP_MAX_TEXTS);
     p->stops = zc_xcalloc(n, sizeof *p->stops);
     for (uint32_t i = 0; r == ZC_OK && i < n; i++)
         r = add_stop(p, v->type == MSGPACK_OBJECT_ARRAY ? &v->via.array.ptr[i] : v, dg);
     return r;
 }
 
-static void read_bias(struct zs_params *p, const msgpack_object *v)
+static int read_bias(struct zs_params *p, const msgpack_object *v, struct zc_diag *dg)
 {
+    struct ze_logit_bias *bias;
+    void *mem;
+
     if (!v || v->via.map.size == 0)
-        return;
-    struct ze_logit_bias *bias = zc_xcalloc(v->via.map.size, sizeof *bias);
+        return ZC_OK;
+    int r = zc_try_calloc(&mem, v->via.map.size, sizeof *bias, SIZE_MAX);
+    if (r < 0)
+        return zc_diag(dg, r, "no memory for logit_bias");
+    bias = mem;
     for (uint32_t i = 0; i < v->via.map.size; i++) {
         int64_t id = 0;
         double value = 0;
@@ -62,6 +73,7 @@ static void read_bias(struct zs_params *p, const msgpack_object *v)
     }
     p->s.bias = bias;
     p->s.n_bias = v->via.map.size;
+    return ZC_OK;
 }
 
 /* A drawn seed stays below 2^48, so that a client whose numbers are doubles can send it back. */
@@ -101,15 +113,16 @@ int zs_params_read(struct zs_params *p, const struct zc_wire_args *args, struct 
     p->n = (int)zc_wire_int(v[ZC_P_GENERATE_n], 1);
     p->ignore_eos = zc_wire_is_true(v[ZC_P_GENERATE_ignore_eos], false);
     p->stream = zc_wire_is_true(v[ZC_P_GENERATE_stream], true);
-    read_bias(p, v[ZC_P_GENERATE_logit_bias]);
-    int r = read_stops(p, v[ZC_P_GENERATE_stop], dg);
+    int r = read_bias(p, v[ZC_P_GENERATE_logit_bias], dg);
+    if (r == ZC_OK)
+        r = read_stops(p, v[ZC_P_GENERATE_stop], dg);
     return r < 0 ? r : read_seed(p, v[ZC_P_GENERATE_seed], dg);
 }
 
 void zs_params_release(struct zs_params *p)
 {
     for (size_t i = 0; i < p->n_stops; i++)
-        zc_free(p->stops[i].text);
+        zs_stop_release(&p->stops[i]);
     zc_free(p->stops);
     zc_free((void *)(uintptr_t)p->s.bias);
     *p = (struct zs_params){0};

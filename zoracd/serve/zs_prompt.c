@@ -189,17 +189,16 @@ static int append_all(struct zt_ids *to, const struct zt_ids *from)
 int zs_prompt_encode(const struct zs_model *m, const struct zt_text *text,
                      const struct zs_transcript *t, struct zt_ids *ids, struct zc_diag *dg)
 {
-    struct splice *splices = NULL;
+    void *splices = NULL;
     struct zt_ids plain, spliced;
-    size_t n = 0;
+    size_t n = 0, len = t ? zs_transcript_len(t) : 0;
 
     zt_ids_init(&plain, ids->max);
     zt_ids_init(&spliced, ids->max);
-    if (t && zs_transcript_len(t)) {
-        splices = zc_xcalloc(zs_transcript_len(t), sizeof *splices);
-        n = find_splices(text, t, splices);
-    }
     int r = zt_tok_encode(m->tok, text, 0, &plain, dg);
+    /* Without memory for the places of replies the plain encoding does, too. */
+    if (r == ZC_OK && len && zc_try_calloc(&splices, len, sizeof(struct splice), SIZE_MAX) == ZC_OK)
+        n = find_splices(text, t, splices);
     if (r == ZC_OK && n && encode_spliced(m, text, splices, n, &spliced, NULL) == ZC_OK &&
         is_same_text(m, &plain, &spliced))
         r = append_all(ids, &spliced);

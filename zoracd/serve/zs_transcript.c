@@ -52,6 +52,39 @@ size_t zs_transcript_len(const struct zs_transcript *t)
     return json_array_size(t->messages);
 }
 
+/* Room for one more message's ids. */
+static int make_room(struct zs_transcript *t)
+{
+    size_t len = zs_transcript_len(t), cap = t->cap ? 2 * t->cap : 8;
+    void *p;
+
+    if (len < t->cap)
+        return ZC_OK;
+    int r = zc_try_malloc(&p, cap, sizeof *t->reply, SIZE_MAX);
+    if (r < 0)
+        return r;
+    if (len)
+        memcpy(p, t->reply, len * sizeof *t->reply);
+    zc_free(t->reply);
+    t->reply = p;
+    t->cap = cap;
+    return ZC_OK;
+}
+
+/* A copy of ids; NULL for none. */
+static int copy_ids(int32_t **ret_ids, const int32_t *ids, size_t n)
+{
+    void *p = NULL;
+    int r = n ? zc_try_malloc(&p, n, sizeof *ids, SIZE_MAX) : ZC_OK;
+
+    if (r < 0)
+        return r;
+    if (n)
+        memcpy(p, ids, n * sizeof *ids);
+    *ret_ids = p;
+    return ZC_OK;
+}
+
 /* Appends one message (its reference is taken over in every case) and its ids. */
 static int add_one(struct zs_transcript *t, json_t *m, const int32_t *ids, size_t n,
                    struct zc_diag *dg)
@@ -60,13 +93,12 @@ static int add_one(struct zs_transcript *t, json_t *m, const int32_t *ids, size_
     size_t bytes = zs_json_bytes(m) + n * sizeof *ids;
     struct zs_reply_ids reply = {NULL, n};
 
-    if (len == t->cap) {
-        t->cap = t->cap ? 2 * t->cap : 8;
-        t->reply = zc_xreallocarray(t->reply, t->cap, sizeof *t->reply);
-    }
-    if (n) {
-        reply.ids = zc_xmalloc(n * sizeof *ids);
-        memcpy(reply.ids, ids, n * sizeof *ids);
+    int r = make_room(t);
+    if (r == ZC_OK)
+        r = copy_ids(&reply.ids, ids, n);
+    if (r < 0) {
+        json_decref(m);
+        return zc_diag(dg, r, "no memory for a message");
     }
     if (json_array_append_new(t->messages, m) < 0) {
         zc_free(reply.ids);

@@ -610,11 +610,15 @@ int zt_mistral_normalize(int version, const json_t *messages, const json_t *tool
                          struct zc_buf *out, struct zc_diag *dg)
 {
     struct norm s = {.version = version, .dg = dg};
+    void *msgs;
     int r;
 
     zc_buf_init(&s.text, out->max);
     zc_buf_init(&s.system, out->max);
-    s.msgs = zc_xcalloc(json_array_size(messages) + 1, sizeof *s.msgs);
+    r = zc_try_calloc(&msgs, json_array_size(messages) + 1, sizeof *s.msgs, SIZE_MAX);
+    if (r < 0)
+        return zc_diag(dg, r, "no memory for %zu messages", json_array_size(messages));
+    s.msgs = msgs;
     if (!json_is_array(messages) || (tools && !json_is_array(tools) && !json_is_null(tools)))
         r = zc_diag(dg, ZC_EINVAL, "messages and tools must be lists");
     else
