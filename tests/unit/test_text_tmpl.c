@@ -190,6 +190,71 @@ START_TEST(json_text_holds_what_a_tree_cannot)
 }
 END_TEST
 
+/* Compiles, renders with a tree, which it takes, and gives the text. */
+static int render_tree(const char *src, json_t *tree, struct zc_buf *text, struct zc_diag *dg)
+{
+    struct zt_tmpl *tmpl = NULL;
+    struct zt_text out;
+
+    ck_assert_ptr_nonnull(tree);
+    t_assert_err(zt_tmpl_new(&tmpl, "t", src, strlen(src), dg), ZC_OK, dg);
+    zt_text_init(&out, MAX_OUT);
+    int r = zt_tmpl_render(tmpl, &(struct zt_tmpl_in){.vars = tree}, &out, dg);
+    zc_buf_clear(text);
+    zc_buf_add(text, out.buf.data, out.buf.len);
+    zt_text_release(&out);
+    zt_tmpl_free(tmpl);
+    json_decref(tree);
+    return r;
+}
+
+START_TEST(a_tree_says_what_its_text_says)
+{
+    static const char all[] = "{\"a\": [1, -2, 2.5, true, false, null, \"x\\u0000\u00e9\", [], "
+                              "{\"z\": {}, \"b\": 1e300}]}";
+    const char *src = "{% for k, v in a[8].items() %}{{ k }}{{ v }}{% endfor %}{{ a|tojson }}";
+    json_t *deep = json_object();
+    struct zc_buf text;
+    struct zc_diag dg;
+
+    zc_buf_init(&text, MAX_OUT);
+    json_t *tree = json_loads(all, JSON_ALLOW_NUL, NULL);
+    t_assert_err(render_tree(src, tree, &text, &dg), ZC_OK, &dg);
+    ck_assert_str_eq(zc_buf_str(&text), "z{}b1e+300[1, -2, 2.5, true, false, null, "
+                                        "\"x\\u0000\u00e9\", [], {\"z\": {}, \"b\": 1e+300}]");
+    tree = json_pack("{so}", "a", json_stringn_nocheck("a\xff", 2));
+    t_assert_err(render_tree("{{ a }}", tree, &text, &dg), ZC_EFORMAT, &dg);
+    for (int i = 0; i < 2000; i++)
+        deep = json_pack("{so}", "a", deep);
+    t_assert_err(render_tree("{{ a }}", deep, &text, &dg), ZC_ELIMIT, &dg);
+    zc_buf_release(&text);
+}
+END_TEST
+
+/* Work is counted by what was looked at, not by what is left of the text. */
+START_TEST(a_long_text_may_be_cut_into_its_lines)
+{
+    enum { LINES = 40000 };
+    char *lines = zc_xmalloc(LINES * 20);
+    struct zc_buf text;
+    struct zc_diag dg;
+
+    for (size_t i = 0; i < LINES; i++)
+        memcpy(lines + i * 20, "some words of a line", 20);
+    for (size_t i = 0; i < LINES; i++)
+        lines[i * 20 + 19] = '\n';
+    zc_buf_init(&text, MAX_OUT);
+    json_t *tree = json_pack("{ss#}", "s", lines, LINES * 20);
+    t_assert_err(render_tree("{{ s.split('\n')|length }} {{ s.count('\n') }} "
+                             "{{ s.replace('\n', '')|length }} {{ s.splitlines()|length }}",
+                             tree, &text, &dg),
+                 ZC_OK, &dg);
+    ck_assert_str_eq(zc_buf_str(&text), "40001 40000 760000 40000");
+    zc_buf_release(&text);
+    zc_free(lines);
+}
+END_TEST
+
 /* Uses most of the language; renders with `vars`. */
 static const char sample[] =
     "{%- set ns = namespace(a=1, s='') -%}{# c #}\n"
@@ -241,7 +306,9 @@ START_TEST(every_allocation_may_fail)
         ck_assert_int_lt(n, 1000);
     }
     r = ZC_ENOMEM;
-    for (long n = 1; r != ZC_OK; n++) {
+    for (long n = 1; r != ZC_OK; n++) { /* a template that has no memory of a rendering */
+        zt_tmpl_free(tmpl);
+        t_assert_err(zt_tmpl_new(&tmpl, "t", sample, sizeof sample - 1, &dg), ZC_OK, &dg);
         zt_text_init(&out, MAX_OUT);
         zc_mem_fail_at(n);
         r = zt_tmpl_render(tmpl, &in, &out, &dg);
@@ -287,6 +354,8 @@ int main(void)
     tcase_add_test(tc, errors_name_line_and_construct);
     tcase_add_test(tc, what_an_if_avoids_may_be_unknown);
     tcase_add_test(tc, json_text_holds_what_a_tree_cannot);
+    tcase_add_test(tc, a_tree_says_what_its_text_says);
+    tcase_add_test(tc, a_long_text_may_be_cut_into_its_lines);
     tcase_add_test(tc, sources_cut_or_flipped_anywhere_are_harmless);
     tcase_add_test(tc, every_allocation_may_fail);
     tcase_add_test(tc, a_compiled_template_keeps_nothing_of_a_rendering);

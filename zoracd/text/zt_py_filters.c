@@ -14,7 +14,7 @@ static bool take_part(struct zt_env *e, struct zt_val *s, const char *sep, struc
 {
     if (s->kind == ZT_UNSET)
         return false;
-    size_t at = zt_py_find(e, *s, 0, s->n, zt_text(e, sep, true), false);
+    size_t at = zt_py_find(e, *s, zt_text(e, sep, true), false);
     *ret_part = at == SIZE_MAX ? *s : zt_sub(*s, 0, at);
     *s = at == SIZE_MAX ? ZT_NO_VALUE : zt_sub(*s, at + 1, s->n);
     return true;

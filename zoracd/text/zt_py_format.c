@@ -199,15 +199,16 @@ static struct zt_val percent_arg(struct zt_env *e, struct percent *f)
 /* After "%(": the named argument. */
 static struct zt_val percent_named(struct zt_env *e, struct percent *f, struct spec *sp)
 {
-    size_t close = zt_py_find(e, sp->fmt, sp->at, sp->fmt.n, zt_text(e, ")", true), false);
+    struct zt_val rest = zt_sub(sp->fmt, sp->at, sp->fmt.n);
+    size_t close = zt_py_find(e, rest, zt_text(e, ")", true), false);
     const struct zt_val *v = NULL;
 
     if (close != SIZE_MAX && f->args.kind == ZT_DICT)
-        v = zt_dict_get(e, f->args.u.d, zt_sub(sp->fmt, sp->at, close));
+        v = zt_dict_get(e, f->args.u.d, zt_sub(rest, 0, close));
     if (!v)
         zt_fail(e, "the format has a name that the arguments lack");
     f->used = 1;
-    sp->at = close + 1;
+    sp->at += close + 1;
     return *v;
 }
 

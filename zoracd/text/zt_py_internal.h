@@ -76,9 +76,8 @@ struct zt_val zt_py_in_case(struct zt_env *e, struct zt_val s, enum zt_py_letter
 
 /* fill n times, which counts as work; none for n < 0. */
 void zt_py_add_times(struct zt_sb *b, struct zt_val fill, int64_t n);
-/* Where sub begins in from .. to of s, first or last; SIZE_MAX if it does not. */
-size_t zt_py_find(struct zt_env *e, struct zt_val s, size_t from, size_t to, struct zt_val sub,
-                  bool last);
+/* Where sub begins in s, first or last; SIZE_MAX if it does not. */
+size_t zt_py_find(struct zt_env *e, struct zt_val s, struct zt_val sub, bool last);
 /* s without the characters of set (ZT_UNSET: white space) at its sides; its words; its lines, with
  * their ends if keep; the strings of l with sep between them. */
 enum zt_py_side { ZT_LEFT = 1, ZT_RIGHT = 2, ZT_BOTH = 3 };

@@ -158,7 +158,7 @@ static bool is_less(struct zt_env *e, struct zt_val a, struct zt_val b)
 static bool is_in(struct zt_env *e, struct zt_val item, struct zt_val in)
 {
     if (in.kind == ZT_STR)
-        return zt_py_find(e, in, 0, in.n, zt_py_need_str(e, item), false) != SIZE_MAX;
+        return zt_py_find(e, in, zt_py_need_str(e, item), false) != SIZE_MAX;
     if (in.kind == ZT_DICT)
         return zt_dict_get(e, in.u.d, item) != NULL;
     struct zt_list *l = zt_py_items(e, in);

@@ -86,8 +86,8 @@ static void add_quoted(struct zt_sb *b, struct zt_val s, bool json, bool ascii)
     struct zt_val quotes = zt_text(b->e, "'\"", false);
     size_t plain = 0; /* begin of what needs no escape */
 
-    if (!json && (zt_py_find(b->e, s, 0, s.n, zt_sub(quotes, 0, 1), false) == SIZE_MAX ||
-                  zt_py_find(b->e, s, 0, s.n, zt_sub(quotes, 1, 2), false) != SIZE_MAX))
+    if (!json && (zt_py_find(b->e, s, zt_sub(quotes, 0, 1), false) == SIZE_MAX ||
+                  zt_py_find(b->e, s, zt_sub(quotes, 1, 2), false) != SIZE_MAX))
         q.quote = '\'';
     zt_add_char(b, q.quote);
     for (size_t i = 0; i < s.n; i++) {

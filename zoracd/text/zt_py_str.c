@@ -6,27 +6,27 @@
 
 /* ---- parts of strings ----------------------------------------------------------------------- */
 
-size_t zt_py_find(struct zt_env *e, struct zt_val s, size_t from, size_t to, struct zt_val sub,
-                  bool last)
+/* Whether sub is at offset at of s, where there is room for it. */
+static bool is_at(struct zt_env *e, struct zt_val s, size_t at, struct zt_val sub)
 {
-    if (from > to || sub.n > to - from)
+    size_t i = 0;
+
+    while (i < sub.n && zt_char(s, at + i) == zt_char(sub, i))
+        i++;
+    zt_step(e, i / 64);
+    return i == sub.n;
+}
+
+size_t zt_py_find(struct zt_env *e, struct zt_val s, struct zt_val sub, bool last)
+{
+    size_t n = s.n - sub.n, k = 0; /* k: how many places were looked at in vain */
+
+    if (sub.n > s.n)
         return SIZE_MAX;
-    zt_step(e, 1 + (to - from) / 64);
-    if (sub.n == 0)
-        return last ? to : from;
-    uint32_t first = zt_char(sub, 0);
-    for (size_t k = 0, n = to - from - sub.n; k <= n; k++) {
-        size_t at = last ? to - sub.n - k : from + k, i = 1;
-        if (zt_char(s, at) != first)
-            continue;
-        while (i < sub.n && zt_char(s, at + i) == zt_char(sub, i))
-            i++;
-        if (i == sub.n)
-            return at;
-        if (i > 64)
-            zt_step(e, i / 64);
-    }
-    return SIZE_MAX;
+    while (k <= n && !is_at(e, s, last ? n - k : k, sub))
+        k++;
+    zt_step(e, 1 + k / 64);
+    return k > n ? SIZE_MAX : last ? n - k : k;
 }
 
 void zt_py_add_times(struct zt_sb *b, struct zt_val fill, int64_t n)
@@ -69,7 +69,7 @@ static bool next_sep(struct zt_env *e, struct zt_val s, struct zt_val sep, bool 
     size_t i = 0;
 
     if (sep.n) {
-        *ret_at = zt_py_find(e, s, 0, s.n, sep, right);
+        *ret_at = zt_py_find(e, s, sep, right);
         *ret_end = *ret_at + sep.n;
         return *ret_at != SIZE_MAX;
     }
@@ -142,7 +142,7 @@ static ZT_FN(m_splitlines, zt_of_list(ZT_LIST, zt_py_lines(e, zt_py_self(e, a), 
 static struct zt_val m_partition(struct zt_env *e, const struct zt_py_args *a)
 {
     struct zt_val s = zt_py_self(e, a);
-    size_t at = zt_py_find(e, s, 0, s.n, a->v[0], a->x), end = at + a->v[0].n;
+    size_t at = zt_py_find(e, s, a->v[0], a->x), end = at + a->v[0].n;
 
     if (!a->v[0].n)
         zt_fail(e, "an empty separator");
@@ -157,23 +157,26 @@ struct zt_val zt_py_replace(struct zt_env *e, const struct zt_py_args *a)
     struct zt_val s = zt_py_self(e, a), old = a->v[0], by = a->v[1];
     int64_t count = a->v[2].u.i;
     struct zt_sb b = {.e = e};
-    size_t from = 0, at;
+    struct zt_val rest = s;
+    size_t at;
 
     if (s.markup) {
         old = zt_py_escape(e, old);
         by = zt_py_escape(e, by);
     }
-    for (; count != 0 && (at = zt_py_find(e, s, from, s.n, old, false)) != SIZE_MAX; count--) {
+    for (; count != 0 && (at = zt_py_find(e, rest, old, false)) != SIZE_MAX; count--) {
         zt_step(e, 1);
-        zt_add(&b, zt_sub(s, from, at));
+        zt_add(&b, zt_sub(rest, 0, at));
         zt_add(&b, by);
-        from = at + old.n;
-        if (old.n == 0 && from == s.n)
+        rest = zt_sub(rest, at + old.n, rest.n);
+        if (old.n == 0 && rest.n == 0)
             break;
-        if (old.n == 0) /* nothing stands before each character and at the end */
-            zt_add_char(&b, s.u.s[from++]);
+        if (old.n == 0) { /* nothing stands before each character and at the end */
+            zt_add(&b, zt_sub(rest, 0, 1));
+            rest = zt_sub(rest, 1, rest.n);
+        }
     }
-    zt_add(&b, zt_sub(s, from, s.n));
+    zt_add(&b, rest);
     return zt_markup(zt_take(&b), s.markup);
 }
 
@@ -203,62 +206,58 @@ static struct zt_val m_join(struct zt_env *e, const struct zt_py_args *a)
 
 /* ---- search --------------------------------------------------------------------------------- */
 
-/* The part from v[1] to v[2]; *ret_from > *ret_to if there is none. */
-static void part_of(struct zt_env *e, const struct zt_py_args *a, size_t n, size_t *ret_from,
-                    size_t *ret_to)
+/* self[v[1]:v[2]] and where it begins; ZT_UNSET if that is behind its end, where even "" is not. */
+static struct zt_val part_of(struct zt_env *e, const struct zt_py_args *a, int64_t *ret_from)
 {
-    int64_t from = ZT_IS_GIVEN(a->v[1]) ? zt_py_need_int(e, a->v[1]) : 0, len = (int64_t)n;
-    int64_t to = ZT_IS_GIVEN(a->v[2]) ? zt_py_need_int(e, a->v[2]) : len;
+    struct zt_val s = zt_py_self(e, a);
+    int64_t n = s.n, from = ZT_IS_GIVEN(a->v[1]) ? zt_py_need_int(e, a->v[1]) : 0;
+    int64_t to = ZT_IS_GIVEN(a->v[2]) ? zt_py_need_int(e, a->v[2]) : n;
 
-    from += from < 0 ? len : 0;
-    to = to > len ? len : to < 0 ? to + len : to;
-    *ret_from = from < 0 ? 0 : (size_t)from;
-    *ret_to = to < 0 ? 0 : (size_t)to;
+    from = from >= 0 ? from : from + n < 0 ? 0 : from + n;
+    to = to > n ? n : to >= 0 ? to : to + n < 0 ? 0 : to + n;
+    *ret_from = from;
+    return from > to ? ZT_NO_VALUE : zt_sub(s, (size_t)from, (size_t)to);
 }
 
 /* x: find, rfind, index, rindex */
 static struct zt_val m_find(struct zt_env *e, const struct zt_py_args *a)
 {
-    struct zt_val s = zt_py_self(e, a);
-    size_t from, to;
+    int64_t from;
+    struct zt_val s = part_of(e, a, &from);
+    size_t at = ZT_IS_GIVEN(s) ? zt_py_find(e, s, a->v[0], a->x & 1) : SIZE_MAX;
 
-    part_of(e, a, s.n, &from, &to);
-    size_t at = zt_py_find(e, s, from, to, a->v[0], a->x & 1);
     if (at == SIZE_MAX && a->x >= 2)
         zt_fail(e, "the substring is not there");
-    return zt_int(at == SIZE_MAX ? -1 : (int64_t)at, false);
+    return zt_int(at == SIZE_MAX ? -1 : from + (int64_t)at, false);
 }
 
 static struct zt_val m_count(struct zt_env *e, const struct zt_py_args *a)
 {
-    struct zt_val s = zt_py_self(e, a), sub = a->v[0];
-    size_t from, to;
-    int64_t n = 0;
+    int64_t from, n = 0;
+    struct zt_val s = part_of(e, a, &from), sub = a->v[0];
+    size_t at, step = sub.n ? sub.n : 1;
 
-    part_of(e, a, s.n, &from, &to);
-    for (; (from = zt_py_find(e, s, from, to, sub, false)) != SIZE_MAX; from += sub.n ? sub.n : 1)
-        n++;
+    for (; ZT_IS_GIVEN(s) && (at = zt_py_find(e, s, sub, false)) != SIZE_MAX; n++)
+        s = at + step > s.n ? ZT_NO_VALUE : zt_sub(s, at + step, s.n);
     return zt_int(n, false);
 }
 
 static bool has_affix(struct zt_env *e, struct zt_val s, struct zt_val affix, bool at_end)
 {
     affix = zt_py_need_str(e, affix);
-    return affix.n <= s.n &&
-           zt_compare(at_end ? zt_sub(s, s.n - affix.n, s.n) : zt_sub(s, 0, affix.n), affix) == 0;
+    return affix.n <= s.n && is_at(e, s, at_end ? s.n - affix.n : 0, affix);
 }
 
 /* startswith and (x) endswith, of one or any of a tuple. */
 static struct zt_val m_affix(struct zt_env *e, const struct zt_py_args *a)
 {
-    struct zt_val s = zt_py_self(e, a),
-                  x = a->v[0].kind == ZT_TUPLE ? a->v[0] : zt_tuple(e, a->v, 1);
+    int64_t from;
+    struct zt_val s = part_of(e, a, &from);
+    struct zt_list *l = a->v[0].kind == ZT_TUPLE ? a->v[0].u.l : zt_tuple(e, a->v, 1).u.l;
     bool is = false;
-    size_t from, to;
 
-    part_of(e, a, s.n, &from, &to);
-    for (size_t i = 0; i < x.u.l->n; i++)
-        is |= from <= to && has_affix(e, zt_sub(s, from, to), x.u.l->v[i], a->x);
+    for (size_t i = 0; i < l->n; i++)
+        is |= ZT_IS_GIVEN(s) && has_affix(e, s, l->v[i], a->x);
     return zt_bool(is);
 }
 

@@ -76,7 +76,7 @@ static struct zt_val f_truncate(struct zt_env *e, const struct zt_py_args *a)
     if ((int64_t)zt_py_len(e, s) <= len + leeway)
         return s;
     s = zt_sub(zt_py_need_str(e, s), 0, (size_t)len - end.n);
-    size_t space = zt_py_find(e, s, 0, s.n, zt_text(e, " ", true), true);
+    size_t space = zt_py_find(e, s, zt_text(e, " ", true), true);
     if (!a->v[1].u.b && space != SIZE_MAX)
         s = zt_sub(s, 0, space);
     return zt_py_binary(e, '+', s, end);
@@ -159,15 +159,13 @@ static struct zt_val f_striptags(struct zt_env *e, const struct zt_py_args *a)
     struct zt_val s = zt_py_self(e, a);
     struct zt_sb b = {.e = e};
 
-    for (size_t i = 0; i < s.n; i++) {
-        bool comment = s.n - i >= 4 && zt_is(zt_sub(s, i, i + 4), "<!--");
-        const char *close = comment ? "-->" : ">";
-        size_t end = zt_char(s, i) == '<' ? zt_py_find(e, s, i, s.n, zt_text(e, close, true), false)
-                                          : SIZE_MAX;
-        if (end != SIZE_MAX)
-            i = end + strlen(close) - 1;
-        else
-            zt_add_char(&b, s.u.s[i]);
+    for (size_t at; s.n > 0; s = zt_sub(s, at, s.n)) {
+        bool comment = s.n >= 4 && zt_is(zt_sub(s, 0, 4), "<!--");
+        struct zt_val close = zt_text(e, comment ? "-->" : ">", true);
+        at = zt_char(s, 0) == '<' ? zt_py_find(e, s, close, false) : SIZE_MAX;
+        if (at == SIZE_MAX)
+            zt_add(&b, zt_sub(s, 0, 1));
+        at = at == SIZE_MAX ? 1 : at + close.n;
     }
     return zt_py_joined(e, zt_py_words(e, zt_take(&b)), zt_text(e, " ", true));
 }
