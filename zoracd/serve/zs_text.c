@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The text threads and what they do to a job of each kind. Tokenizer and template are const. */
+#include "config.h"
+
 #include "zoracd/serve/zs_text.h"
 
 #include <pthread.h>
@@ -208,7 +210,8 @@ static void *text_thread(void *arg)
 
 /* ---- the threads -------------------------------------------------------------------------- */
 
-static int start_worker(struct worker *w, const struct zs_model *m, struct zc_diag *dg)
+static int start_worker(struct worker *w, const struct zs_model *m, const char *name,
+                        struct zc_diag *dg)
 {
     w->m = m;
     int r = zs_mailbox_new(&w->in, 2 * ZS_MAX_JOBS, sizeof(struct zs_job *), dg);
@@ -220,17 +223,20 @@ static int start_worker(struct worker *w, const struct zs_model *m, struct zc_di
         zs_mailbox_free(w->in);
         zs_mailbox_free(w->out);
         *w = (struct worker){0};
+    } else {
+        pthread_setname_np(w->thread, name);
     }
     return r;
 }
 
 int zs_text_start(struct zs_text **ret_t, const struct zs_model *m, struct zc_diag *dg)
 {
+    static const char *const names[ZS_TEXT_THREADS] = {"zoracd-texts", "zoracd-long"};
     struct zs_text *t = zc_xcalloc(1, sizeof *t);
     int r = ZC_OK;
 
     for (int i = 0; r == ZC_OK && i < ZS_TEXT_THREADS; i++)
-        r = start_worker(&t->workers[i], m, dg);
+        r = start_worker(&t->workers[i], m, names[i], dg);
     if (r < 0)
         zs_text_stop(t, NULL, NULL);
     else
