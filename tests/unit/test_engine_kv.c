@@ -161,6 +161,30 @@ START_TEST(a_tail_is_handed_on)
 }
 END_TEST
 
+/* Many short texts of one root: what has to be looked through stays short, the newest are found. */
+START_TEST(tails_after_one_page_are_few)
+{
+    struct ze_chain a;
+    int32_t ids[8];
+
+    start(400);
+    fill(ids, 8, 0);
+    for (int i = 0; i < 300; i++) {
+        ids[0] = 1000 + i;
+        ck_assert_int_eq(admit(&a, 1, ids, 8, 0), ZC_OK);
+        compute(&a, ids, 8);
+        ze_kv_leave_tail(kv, &a, ids, 8);
+        ze_kv_chain_release(kv, &a);
+        check();
+        ck_assert_int_le(ze_kv_n_idle(kv), 64);
+    }
+    ck_assert_int_eq(admit(&a, 1, ids, 8, 0), ZC_OK);
+    ck_assert_int_eq(a.n_found, 7);
+    ze_kv_chain_release(kv, &a);
+    stop();
+}
+END_TEST
+
 START_TEST(what_was_left_longest_ago_goes_first)
 {
     struct ze_chain a, b, c;
@@ -391,6 +415,7 @@ int main(void)
     tcase_add_test(t, an_equal_prefix_is_shared);
     tcase_add_test(t, equal_pages_of_two_become_one);
     tcase_add_test(t, a_tail_is_handed_on);
+    tcase_add_test(t, tails_after_one_page_are_few);
     tcase_add_test(t, what_was_left_longest_ago_goes_first);
     tcase_add_test(t, admission_counts_every_page_once);
     tcase_add_loop_test(t, random_histories_keep_every_invariant, 0, 20);

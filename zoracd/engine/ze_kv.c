@@ -11,6 +11,7 @@
 #include "common/zc_mem.h"
 
 #define MAX_PAGES (1 << 26)
+#define MAX_TAILS 64 /* after one page: they are looked through one by one */
 
 struct page {
     int32_t refs;
@@ -113,6 +114,11 @@ static int32_t find_known(const struct ze_kv *kv, uint64_t root, int32_t parent,
     return ZE_NO_PAGE;
 }
 
+static bool is_tail(const struct page *p, uint64_t hash, uint64_t root, int32_t parent)
+{
+    return p->hash == hash && p->parent == parent && p->root == root && p->n_ids != ZK_PAGE;
+}
+
 /* The tail that has the most of the n ids at its beginning; how many in *ret_common. */
 static int32_t find_tail(const struct ze_kv *kv, uint64_t root, int32_t parent, const int32_t *ids,
                          int n, int *ret_common)
@@ -124,7 +130,7 @@ static int32_t find_tail(const struct ze_kv *kv, uint64_t root, int32_t parent, 
     for (; at != ZE_NO_PAGE; at = kv->pages[at].bucket_next) {
         const struct page *p = &kv->pages[at];
         int common = 0;
-        if (p->hash != hash || p->parent != parent || p->root != root || p->n_ids == ZK_PAGE)
+        if (!is_tail(p, hash, root, parent))
             continue;
         while (common < n && common < p->n_ids && p->ids[common] == ids[common])
             common++;
@@ -368,6 +374,28 @@ void ze_kv_learn(struct ze_kv *kv, struct ze_chain *c, const int32_t *ids, int n
     }
 }
 
+/* Where there are as many tails as there may be, the one that was left longest ago (the last of the
+ * bucket) makes way. Nobody holds it: a tail that is found belongs to its finder alone. */
+static void limit_tails(struct ze_kv *kv, uint64_t root, int32_t parent)
+{
+    uint64_t hash = hash_tail(hash_before(kv, root, parent));
+    int32_t at = kv->buckets[hash & kv->mask], oldest = ZE_NO_PAGE;
+    int n = 0;
+
+    for (; at != ZE_NO_PAGE; at = kv->pages[at].bucket_next) {
+        if (is_tail(&kv->pages[at], hash, root, parent)) {
+            oldest = at;
+            n++;
+        }
+    }
+    if (n < MAX_TAILS)
+        return;
+    ZC_BUG_ON(kv->pages[oldest].refs != 0);
+    forget(kv, oldest);
+    list_remove(kv, &kv->idle, oldest);
+    list_put(kv, &kv->free, oldest);
+}
+
 void ze_kv_leave_tail(struct ze_kv *kv, struct ze_chain *c, const int32_t *ids, int n)
 {
     int full = n / ZK_PAGE, rest = n % ZK_PAGE, common;
@@ -377,8 +405,10 @@ void ze_kv_leave_tail(struct ze_kv *kv, struct ze_chain *c, const int32_t *ids, 
         return;
     ids += (size_t)full * ZK_PAGE;
     find_tail(kv, c->root, parent, ids, rest, &common);
-    if (common < rest) /* else another one says it all */
-        make_known(kv, c->pages[full], c->root, parent, ids, rest);
+    if (common == rest) /* another one says it all */
+        return;
+    limit_tails(kv, c->root, parent);
+    make_known(kv, c->pages[full], c->root, parent, ids, rest);
 }
 
 int ze_kv_n_pages(const struct ze_kv *kv)
