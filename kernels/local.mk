@@ -10,6 +10,7 @@ noinst_LIBRARIES += %D%/libkernels.a
   %D%/zk_caps.c \
   %D%/zk_conv.c \
   %D%/zk_cuda.c %D%/zk_plugin.h \
+  %D%/zk_draw.h \
   %D%/zk_pack.c %D%/zk_pack.h \
   %D%/zk_probe.c \
   %D%/cpu/zk_attn.c \

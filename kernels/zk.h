@@ -27,6 +27,8 @@
 
 struct zc_diag;
 struct zk_dev;
+struct zk_draw;
+struct zk_seen;
 
 #define ZK_PAGE      16 /* tokens in a page of keys and values */
 #define ZK_ACT_BLOCK 32 /* activations that share a scale in ZK_ACT_Q8 */
@@ -248,6 +250,13 @@ struct zk_ops {
 
     /* y[i] = x[rows[i]] for rows of C floats. EXACT. */
     int (*gather)(struct zk_dev *dev, float *y, const float *x, const int32_t *rows, int n, int C);
+
+    /* NULL where the host draws. ids[r] = the token that draws[r] (zk_draw.h) says of row r of
+     * logits [rows][V], where it is wanted, or -1 for a logit that is no number or an infinite one;
+     * seen: the list that draws refer to. Changes the logits of rows with penalties. ids: of
+     * host_alloc. V <= 2^22. */
+    int (*draw)(struct zk_dev *dev, int32_t *ids, float *logits, const struct zk_draw *draws,
+                const struct zk_seen *seen, int rows, int V);
 
     /* Device memory, zeroed; huge pages where the system has them. */
     int (*alloc)(struct zk_dev *dev, void **ret_p, size_t bytes, struct zc_diag *dg);

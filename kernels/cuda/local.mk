@@ -7,6 +7,7 @@ cuda_names = \
   zkc_attn_decode \
   zkc_attn_prefill \
   zkc_blas \
+  zkc_draw \
   zkc_graph \
   zkc_mat \
   zkc_mm \

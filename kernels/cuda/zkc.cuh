@@ -138,6 +138,10 @@ int zkc_gather(struct zk_dev *dev, float *y, const float *x, const int32_t *rows
 int zkc_rope_table(struct zk_dev *dev, float *cs, const int32_t *pos, int rows,
                    const float *inv_freq, int rot_dim, float mscale);
 
+/* zkc_draw.cu */
+int zkc_draw(struct zk_dev *dev, int32_t *ids, float *logits, const struct zk_draw *draws,
+             const struct zk_seen *seen, int rows, int V);
+
 /* zkc_graph.cu */
 int zkc_begin(struct zk_dev *dev, enum zk_phase phase, int record, bool *ret_done);
 int zkc_end(struct zk_dev *dev, int r, struct zc_diag *dg);

@@ -305,6 +305,7 @@ static const struct zk_ops cuda_ops = {
     .rope_store = zkc_rope_store,
     .attn = zkc_attn,
     .gather = zkc_gather,
+    .draw = zkc_draw,
     .alloc = cuda_alloc,
     .free = cuda_free,
     .upload = cuda_upload,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/zc_mem.h"
+#include "kernels/zk_draw.h"
 #include "tests/unit/t_unit.h"
 #include "zoracd/engine/ze_internal.h"
 #include "zoracd/engine/ze_sample.h"
@@ -354,6 +355,21 @@ START_TEST(the_seed_decides_and_nothing_else)
 }
 END_TEST
 
+/* The weights that host and devices share: near those of exact arithmetic, and what is under 2^-40
+ * is nothing. */
+START_TEST(weights_are_those_of_the_softmax)
+{
+    ck_assert(zk_draw_exp(0) == 1);
+    for (int i = 0; i < 27500; i++) {
+        float x = (float)i * -1e-3F;
+        double want = exp((double)x);
+        ck_assert_double_le(fabs((double)zk_draw_exp(x) - want), 1.5e-7 * want);
+        ck_assert_uint_gt(zk_draw_units(zk_draw_exp(x)), 0);
+    }
+    ck_assert(zk_draw_exp(-27.5F) == 0 && zk_draw_exp(-INFINITY) == 0 && zk_draw_exp(NAN) == 0);
+}
+END_TEST
+
 START_TEST(random_numbers_match_the_published_vectors)
 {
     const struct {
@@ -553,6 +569,7 @@ int main(void)
     t = tcase_create("rest");
     tcase_add_test(t, a_logit_that_is_no_number_is_an_error);
     tcase_add_test(t, the_seed_decides_and_nothing_else);
+    tcase_add_test(t, weights_are_those_of_the_softmax);
     tcase_add_test(t, random_numbers_match_the_published_vectors);
     tcase_add_test(t, a_parameter_out_of_range_is_named);
     tcase_add_test(t, failing_memory_is_an_error_and_leaks_nothing);

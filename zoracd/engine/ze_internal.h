@@ -48,15 +48,14 @@ float ze_rope_frequencies(const struct ze_config *c, double *inv_freq);
 /* Keeps everything with order above key, and of what equals it as much as rest allows. */
 struct ze_cut {
     uint32_t key;
-    double rest;
-    bool used;
+    int64_t rest;
 };
 
-/* The cut that keeps the largest values until their weights (NULL: 1 each) reach mass; ties in the
- * order of index. n > 0; weights > 0. */
-struct ze_cut ze_cut_find(const float *value, const float *weight, int n, double mass);
+/* The cut that keeps the largest values until their weights (in units of zk_draw.h; NULL: 1 each)
+ * reach mass, which is at least 1 and at most their sum; ties in the order of index. n > 0. */
+struct ze_cut ze_cut_find(const float *value, const float *weight, int n, uint64_t mass);
 /* Asked for each in the order of index: whether it is kept. */
-bool ze_cut_keeps(struct ze_cut *cut, float value, float weight);
+bool ze_cut_keeps(struct ze_cut *cut, float value, uint64_t weight);
 
 /* Ten rounds over the counter, in place. */
 void ze_philox(uint32_t ctr[4], const uint32_t key[2]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The sampler. Nothing is sorted: each filter of the kind "the best until so much is reached" is
  * a cut at a value that a radix select finds in three passes (ze_select.c), and the token is drawn
- * from what is left in the order of ids. */
+ * from what is left in the order of ids. Sums are exact (kernels/zk_draw.h), so that a device which
+ * adds in another order draws the same token. */
 #include "zoracd/engine/ze_sample.h"
 
 #include <float.h>
@@ -11,6 +12,7 @@
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
+#include "kernels/zk_draw.h"
 #include "zoracd/engine/ze_internal.h"
 
 #define MAX_VOCAB (1u << 22)
@@ -195,15 +197,14 @@ void ze_philox(uint32_t ctr[4], const uint32_t key[2])
     }
 }
 
-/* In [0, 1), 53 bits, for token number index of this seed. */
-static double uniform(uint64_t seed, uint64_t index)
+/* For token number index of this seed. */
+static uint64_t random_bits(uint64_t seed, uint64_t index)
 {
     uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     uint32_t ctr[4] = {(uint32_t)index, (uint32_t)(index >> 32), 0, 0};
 
     ze_philox(ctr, key);
-    uint64_t bits = (uint64_t)ctr[0] << 32 | ctr[1];
-    return (double)(bits >> 11) * 0x1p-53;
+    return (uint64_t)ctr[0] << 32 | ctr[1];
 }
 
 /* ---- looking at logits --------------------------------------------------------------------- */
@@ -275,12 +276,8 @@ static void change(struct ze_sampler *s, const float *logits)
         s->w[p->bias[i].id] += p->bias[i].bias;
     for (int i = 0; i < s->n_touched; i++) {
         int32_t id = s->touched[i];
-        uint32_t times = s->seen[id] & ~IN_PROMPT;
-        float v = s->w[id];
-        v = v > 0 ? v / p->repetition_penalty : v * p->repetition_penalty;
-        if (times > 0)
-            v -= p->presence_penalty + p->frequency_penalty * (float)times;
-        s->w[id] = v;
+        s->w[id] = zk_draw_change(s->w[id], s->seen[id] & ~IN_PROMPT, p->repetition_penalty,
+                                  p->presence_penalty, p->frequency_penalty);
     }
 }
 
@@ -290,7 +287,7 @@ static void keep(struct ze_sampler *s, const float *value, const float *weight, 
     int n = 0;
 
     for (int i = 0; i < s->n; i++) {
-        if (!ze_cut_keeps(cut, value[i], weight ? weight[i] : 1))
+        if (!ze_cut_keeps(cut, value[i], weight ? zk_draw_units(weight[i]) : 1))
             continue;
         s->id[n] = s->id[i];
         s->w[n] = s->w[i];
@@ -299,11 +296,11 @@ static void keep(struct ze_sampler *s, const float *value, const float *weight, 
     s->n = n;
 }
 
-static double total(const struct ze_sampler *s)
+static uint64_t total(const struct ze_sampler *s)
 {
-    double sum = 0;
+    uint64_t sum = 0;
     for (int i = 0; i < s->n; i++)
-        sum += s->w[i];
+        sum += zk_draw_units(s->w[i]);
     return sum;
 }
 
@@ -320,7 +317,7 @@ static void take_candidates(struct ze_sampler *s, const float *x)
         s->n = s->V;
         return;
     }
-    struct ze_cut cut = ze_cut_find(x, NULL, s->V, k);
+    struct ze_cut cut = ze_cut_find(x, NULL, s->V, (uint64_t)k);
     s->n = 0;
     for (int i = 0; i < s->V; i++) {
         if (!ze_cut_keeps(&cut, x[i], 1))
@@ -336,11 +333,11 @@ static void weigh(struct ze_sampler *s, float max)
     int n = 0;
 
     for (int i = 0; i < s->n; i++) {
-        float x = (s->w[i] - max) / s->p.temperature;
-        if (!(x > -87.0F))
+        float w = zk_draw_weight(s->w[i], max, s->p.temperature);
+        if (w == 0)
             continue;
         s->id[n] = s->id[i];
-        s->w[n++] = expf(x);
+        s->w[n++] = w;
     }
     s->n = n;
 }
@@ -349,13 +346,13 @@ static void weigh(struct ze_sampler *s, float max)
  * entropy, nearest first. */
 static void filter_typical(struct ze_sampler *s)
 {
-    double sum = total(s), entropy = 0;
+    double sum = (double)total(s) / ZK_DRAW_ONE, entropy = 0;
 
     for (int i = 0; i < s->n; i++)
         entropy -= s->w[i] / sum * log(s->w[i] / sum);
     for (int i = 0; i < s->n; i++)
         s->key[i] = (float)-fabs(-log(s->w[i] / sum) - entropy);
-    struct ze_cut cut = ze_cut_find(s->key, s->w, s->n, s->p.typical_p * sum);
+    struct ze_cut cut = ze_cut_find(s->key, s->w, s->n, zk_draw_share(total(s), s->p.typical_p));
     keep(s, s->key, s->w, &cut);
 }
 
@@ -380,7 +377,7 @@ static void filter(struct ze_sampler *s)
     if (s->p.typical_p < 1)
         filter_typical(s);
     if (s->p.top_p < 1) {
-        struct ze_cut cut = ze_cut_find(s->w, s->w, s->n, s->p.top_p * total(s));
+        struct ze_cut cut = ze_cut_find(s->w, s->w, s->n, zk_draw_share(total(s), s->p.top_p));
         keep(s, s->w, s->w, &cut);
     }
     if (s->p.min_p > 0)
@@ -388,16 +385,14 @@ static void filter(struct ze_sampler *s)
 }
 
 /* Inverse of the cumulative distribution, in the order of ids. */
-static int32_t pick(const struct ze_sampler *s, double u)
+static int32_t pick(const struct ze_sampler *s, uint64_t random)
 {
-    double target = u * total(s), sum = 0;
+    uint64_t target = zk_draw_target(random, total(s)), sum = 0;
+    int i = 0;
 
-    for (int i = 0; i < s->n; i++) {
-        sum += s->w[i];
-        if (sum > target)
-            return s->id[i];
-    }
-    return s->id[s->n - 1];
+    while ((sum += zk_draw_units(s->w[i])) <= target)
+        i++;
+    return s->id[i];
 }
 
 int ze_sampler_draw(struct ze_sampler *s, const float *logits, uint64_t index,
@@ -422,10 +417,43 @@ int ze_sampler_draw(struct ze_sampler *s, const float *logits, uint64_t index,
         take_candidates(s, x);
         weigh(s, max);
         filter(s);
-        out.id = pick(s, uniform(s->p.seed, index));
+        out.id = pick(s, random_bits(s->p.seed, index));
     }
     report(s, logits, model_max, &out);
     remember(s, out.id, 1, 0);
     *ret = out;
     return ZC_OK;
+}
+
+/* ---- on a device --------------------------------------------------------------------------- */
+
+int ze_sampler_ask(const struct ze_sampler *s, uint64_t index, struct zk_draw *ret,
+                   struct zk_seen *seen, int room)
+{
+    const struct ze_sample_params *p = &s->p;
+
+    if (p->n_bias > 0 || p->logprobs >= 0 || (p->temperature > 0 && p->typical_p < 1) ||
+        s->n_touched > room)
+        return ZC_EUNSUPPORTED;
+    *ret = (struct zk_draw){
+        .random = random_bits(p->seed, index),
+        .is_wanted = 1,
+        .temperature = p->temperature,
+        .top_k = p->top_k,
+        .top_p = p->top_p,
+        .min_p = p->min_p,
+        .repetition = p->repetition_penalty,
+        .presence = p->presence_penalty,
+        .frequency = p->frequency_penalty,
+        .n_seen = s->n_touched,
+    };
+    for (int i = 0; i < s->n_touched; i++)
+        seen[i] = (struct zk_seen){s->touched[i], s->seen[s->touched[i]] & ~IN_PROMPT};
+    return ZC_OK;
+}
+
+void ze_sampler_take(struct ze_sampler *s, int32_t id, struct ze_sampled *ret)
+{
+    remember(s, id, 1, 0);
+    *ret = (struct ze_sampled){.id = id};
 }

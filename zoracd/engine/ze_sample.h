@@ -4,7 +4,9 @@
  * Order of what is applied: logit bias, repetition / presence / frequency penalties, then for
  * temperature > 0: temperature, top-k, typical, top-p, min-p, draw; temperature 0: argmax. Ties go
  * to the lower id everywhere. Each filter sees the renormalised distribution of what the ones
- * before it kept, and keeps at least one token. NaN logits are ZC_EINTERNAL, never a token.
+ * before it kept, and keeps at least one token. What is less than 1e-12 times as probable as the most
+ * probable token is never drawn. NaN logits are ZC_EINTERNAL, never a token. A device may draw in
+ * its place (ze_sampler_ask): the same token.
  * Thread: any, one owner. */
 #ifndef ZORACD_ENGINE_ZE_SAMPLE_H
 #define ZORACD_ENGINE_ZE_SAMPLE_H
@@ -14,6 +16,8 @@
 
 struct zc_diag;
 struct ze_sampler;
+struct zk_draw;
+struct zk_seen;
 
 struct ze_logit_bias {
     int32_t id;
@@ -62,5 +66,13 @@ struct ze_sampled {
  * token in the sampler's history. logits [V] are not changed. Allocates nothing. */
 int ze_sampler_draw(struct ze_sampler *s, const float *logits, uint64_t index,
                     struct ze_sampled *ret, struct zc_diag *dg);
+
+/* The same draw as a device does it: ret but for first_seen, and ret->n_seen tokens to seen, which
+ * has room for so many. ZC_EUNSUPPORTED: it can't (typical_p, logit_bias, logprobs, or more tokens
+ * to penalize than there is room for). Changes nothing in s. */
+int ze_sampler_ask(const struct ze_sampler *s, uint64_t index, struct zk_draw *ret,
+                   struct zk_seen *seen, int room);
+/* Records the token that a device drew. */
+void ze_sampler_take(struct ze_sampler *s, int32_t id, struct ze_sampled *ret);
 
 #endif
