@@ -67,7 +67,7 @@ off
 
 # ---- a lost device ends the daemon with a status that is started again
 if [ -z "${CUDA_PLUGINS-}" ]; then
-    CUDASIM_FAIL=lost:600 on cuda
+    CUDASIM_FAIL=lost:1500 on cuda # the start takes hundreds
     text_of 'hello' >/dev/null || true
     stopped 4
 fi

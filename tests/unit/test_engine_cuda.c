@@ -16,6 +16,7 @@
 #define STEPS 5
 #define V     96
 
+static struct zc_diag dg;
 static int32_t prompt[SEQS][LEN];
 static float want[SEQS][STEPS][V]; /* of the last tokens, each computed alone, nothing recorded */
 
@@ -104,6 +105,83 @@ START_TEST(recorded_steps_give_the_same_bits)
 }
 END_TEST
 
+/* Sequence i with a sampler of its own: greedy, everything, and one that only the host can. */
+static struct ze_sampler *sampler_of(int i)
+{
+    struct ze_sampler *s = NULL;
+    struct ze_sample_params p;
+
+    ze_sample_params_init(&p);
+    p.seed = (uint64_t)i + 1;
+    p.temperature = i == 0 ? 0 : 1.5F;
+    p.logprobs = i == 2 ? 3 : -1;
+    if (i == 1) {
+        p.top_k = 50;
+        p.top_p = 0.95F;
+        p.min_p = 0.01F;
+        p.repetition_penalty = 1.2F;
+        p.frequency_penalty = 0.4F;
+    }
+    ck_assert_int_eq(ze_sampler_new(&s, &p, V, prompt[i], (size_t)length(i)), ZC_OK);
+    return s;
+}
+
+static void check_drawn(struct ze_engine *e, int n, uint64_t root)
+{
+    struct ze_sampler *s[3], *twin[3];
+    struct ze_sampled got, drawn;
+    struct ze_work w[3];
+
+    for (int i = 0; i < n; i++) {
+        s[i] = sampler_of(i);
+        twin[i] = sampler_of(i);
+        w[i] = (struct ze_work){.seq = begun(e, i, root), .n_rows = 1, .want_logits = true};
+        w[i].sampler = s[i];
+    }
+    for (uint64_t t = 0; t < STEPS; t++) {
+        for (int i = 0; i < n; i++)
+            w[i].index = t;
+        t_engine_run(e, w, n);
+        for (int i = 0; i < n; i++) {
+            t_assert_err(ze_sampler_draw(twin[i], want[i][t], t, &got, &dg), ZC_OK, &dg);
+            if (i == 2) {
+                ck_assert_int_eq(w[i].drawn, -1);
+                ck_assert(memcmp(w[i].logits, want[i][t], sizeof want[i][t]) == 0);
+                continue;
+            }
+            ck_assert_ptr_null(w[i].logits);
+            ck_assert_int_eq(w[i].drawn, got.id);
+            ze_sampler_take(s[i], w[i].drawn, &drawn);
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        ze_sampler_free(s[i]);
+        ze_sampler_free(twin[i]);
+        ze_seq_free(w[i].seq);
+    }
+}
+
+START_TEST(the_device_draws_in_its_steps)
+{
+    struct t_tiny tiny;
+
+    t_tiny_init(&tiny);
+    for (int i = 0; i < SEQS; i++)
+        t_engine_ids(prompt[i], LEN, V, (unsigned)i + 7);
+    char *dir = t_tiny_write(&tiny);
+    struct ze_opts o = options(dir);
+    struct ze_engine *e = t_engine_open(&o);
+    ze_engine_zk_dev(e)->can_record = false;
+    compute_alone(e);
+    check_drawn(e, 3, 200);
+    ze_engine_zk_dev(e)->can_record = true;
+    for (int n = 1; n <= 3; n++)
+        check_drawn(e, n, 300 + (uint64_t)n);
+    ze_engine_free(e);
+    t_dir_remove(dir);
+}
+END_TEST
+
 /* A GPU whose driver can't: the same bits, and it is said. */
 START_TEST(what_cannot_be_recorded_is_said_and_computed)
 {
@@ -133,6 +211,7 @@ static Suite *engine_cuda_suite(void)
     TCase *t = tcase_create("record");
     tcase_set_timeout(t, 300);
     tcase_add_test(t, recorded_steps_give_the_same_bits);
+    tcase_add_test(t, the_device_draws_in_its_steps);
     if (!getenv("CUDA_PLUGINS"))
         tcase_add_test(t, what_cannot_be_recorded_is_said_and_computed);
     suite_add_tcase(s, t);

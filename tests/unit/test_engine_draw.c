@@ -202,7 +202,7 @@ END_TEST
 int main(void)
 {
     const char *build = getenv("top_builddir"), *other = getenv("CUDA_PLUGINS");
-    const struct zk_cuda_opts opts = {NULL};
+    const struct zk_cuda_opts opts = {.device = NULL};
     char dir[4096], file[4200];
 
     snprintf(dir, sizeof dir, "%s/tests/cudasim/plain", build ? build : ".");

@@ -174,6 +174,10 @@ int ze_sampler_draw(struct ze_sampler *s, const float *logits, uint64_t index,
     *ret = (struct ze_sampled){.id = silent ? END_TOKEN : (int32_t)*logits};
     return ZC_OK;
 }
+void ze_sampler_take(struct ze_sampler *s, int32_t id, struct ze_sampled *ret)
+{
+    *ret = (struct ze_sampled){.id = id};
+}
 void ze_sample_params_init(struct ze_sample_params *p)
 {
     *p = (struct ze_sample_params){.temperature = 1};

@@ -4,10 +4,13 @@
 #include "zoracd/engine/ze_batch.h"
 
 #include "common/zc_err.h"
+#include "kernels/zk_draw.h"
+#include "zoracd/engine/ze_sample.h"
 
-/* Offsets of the arrays in the block. */
+/* Offsets of the arrays in the block. What varies in length comes last: the list of tokens to
+ * penalize is rare, and sent by itself. */
 struct layout {
-    size_t ids, pos, out_rows, seqs, pages, end;
+    size_t ids, pos, out_rows, seqs, draws, seen, pages, end;
 };
 
 static struct layout lay_out(const struct ze_limits *max)
@@ -16,11 +19,13 @@ static struct layout lay_out(const struct ze_limits *max)
     const size_t word = sizeof(int32_t);
 
     o.seqs = 0; /* holds pointers: first */
-    o.ids = o.seqs + (size_t)max->seqs * sizeof(struct zk_seq);
+    o.draws = o.seqs + (size_t)max->seqs * sizeof(struct zk_seq);
+    o.ids = o.draws + (size_t)max->logit_rows * sizeof(struct zk_draw);
     o.pos = o.ids + (size_t)max->rows * word;
     o.out_rows = o.pos + (size_t)max->rows * word;
     o.pages = o.out_rows + (size_t)max->logit_rows * word;
-    o.end = o.pages + (size_t)max->seqs * (size_t)max->seq_pages * word;
+    o.seen = o.pages + (size_t)max->seqs * (size_t)max->seq_pages * word;
+    o.end = o.seen + (size_t)max->seen * sizeof(struct zk_seen);
     return o;
 }
 
@@ -38,12 +43,14 @@ void ze_batch_init(struct ze_batch *b, const struct ze_limits *max, char *host, 
     b->ids = (int32_t *)(void *)(host + o.ids);
     b->pos = (int32_t *)(void *)(host + o.pos);
     b->out_rows = (int32_t *)(void *)(host + o.out_rows);
+    b->draws = (struct zk_draw *)(void *)(host + o.draws);
     b->pages = (int32_t *)(void *)(host + o.pages);
+    b->seen = (struct zk_seen *)(void *)(host + o.seen);
 }
 
 void ze_batch_clear(struct ze_batch *b)
 {
-    b->n_rows = b->n_seqs = b->n_out = b->n_pages = b->last_pos = 0;
+    b->n_rows = b->n_seqs = b->n_out = b->n_pages = b->n_seen = b->last_pos = 0;
 }
 
 void ze_batch_add(struct ze_batch *b, const int32_t *ids, const int32_t *pages, int first, int n,
@@ -64,12 +71,24 @@ void ze_batch_add(struct ze_batch *b, const int32_t *ids, const int32_t *pages, 
         b->last_pos = first + n - 1;
     for (int i = 0; i < n_pages; i++)
         b->pages[b->n_pages++] = pages[i];
-    for (int i = out_first; i < n; i++)
+    for (int i = out_first; i < n; i++) {
+        b->draws[b->n_out] = (struct zk_draw){0};
         b->out_rows[b->n_out++] = b->n_rows + i;
+    }
     for (int i = 0; i < n; i++) {
         b->ids[b->n_rows] = ids[first + i];
         b->pos[b->n_rows++] = first + i;
     }
+}
+
+void ze_batch_draw(struct ze_batch *b, const struct ze_sampler *s, uint64_t index)
+{
+    struct zk_draw *d = &b->draws[b->n_out - 1];
+
+    if (ze_sampler_ask(s, index, d, b->seen + b->n_seen, b->max.seen - b->n_seen) < 0)
+        return;
+    d->first_seen = b->n_seen;
+    b->n_seen += d->n_seen;
 }
 
 void ze_batch_pad(struct ze_batch *b, int rows)
@@ -77,6 +96,7 @@ void ze_batch_pad(struct ze_batch *b, int rows)
     ZC_BUG_ON(rows > b->max.rows || rows > b->max.seqs || rows > b->max.logit_rows);
     while (b->n_rows < rows) {
         b->seqs[b->n_seqs++] = (struct zk_seq){.first_row = b->n_rows};
+        b->draws[b->n_out] = (struct zk_draw){0};
         b->out_rows[b->n_out++] = b->n_rows;
         b->ids[b->n_rows] = ZK_PADDING;
         b->pos[b->n_rows++] = 0;
@@ -91,6 +111,8 @@ int ze_batch_send(struct ze_batch *b, struct zk_dev *dev, struct ze_pass *ret_p)
     const char *meta = b->meta;
     int r = dev->ops->send(dev, b->meta, b->host, used);
 
+    if (r == ZC_OK && b->n_seen > 0)
+        r = dev->ops->send(dev, b->meta + o.seen, b->seen, (size_t)b->n_seen * sizeof *b->seen);
     if (r < 0)
         return r;
     *ret_p = (struct ze_pass){
@@ -105,6 +127,8 @@ int ze_batch_send(struct ze_batch *b, struct zk_dev *dev, struct ze_pass *ret_p)
         .ids = (const int32_t *)(const void *)(meta + o.ids),
         .out_rows = (const int32_t *)(const void *)(meta + o.out_rows),
         .n_out = b->n_out,
+        .draws = (const struct zk_draw *)(const void *)(meta + o.draws),
+        .seen = (const struct zk_seen *)(const void *)(meta + o.seen),
     };
     return ZC_OK;
 }

@@ -8,20 +8,25 @@
 
 #include "kernels/zk.h"
 
+struct ze_sampler;
+
 /* The largest pass, which decides the size of everything below. */
 struct ze_limits {
     int rows;       /* B: of one pass */
     int seqs;       /* in one pass */
     int logit_rows; /* R: rows of logits of one pass */
     int seq_pages;  /* pages of one sequence */
+    int seen;       /* tokens to penalize, of all rows that a device draws */
 };
 
 /* One pass. Arrays are device memory. */
 struct ze_pass {
     struct zk_batch batch;
-    const int32_t *ids;      /* (B) */
-    const int32_t *out_rows; /* (n_out) the rows whose logits are wanted */
-    int n_out;               /* <= R */
+    const int32_t *ids;          /* (B) */
+    const int32_t *out_rows;     /* (n_out) the rows whose logits are wanted */
+    int n_out;                   /* <= R */
+    const struct zk_draw *draws; /* (n_out) what is drawn from them */
+    const struct zk_seen *seen;
 };
 
 struct ze_batch {
@@ -30,8 +35,10 @@ struct ze_batch {
     char *meta;                    /* where it goes on the device */
     int32_t *ids, *pos, *out_rows; /* parts of host */
     struct zk_seq *seqs;
+    struct zk_draw *draws;
     int32_t *pages;
-    int n_rows, n_seqs, n_out, n_pages, last_pos;
+    struct zk_seen *seen;
+    int n_rows, n_seqs, n_out, n_pages, n_seen, last_pos;
 };
 
 /* Bytes of the block that tells a pass everything. */
@@ -44,6 +51,9 @@ void ze_batch_clear(struct ze_batch *b);
  * the rows from out_first (n: of none). It must fit: rows, sequences, out rows, pages. */
 void ze_batch_add(struct ze_batch *b, const int32_t *ids, const int32_t *pages, int first, int n,
                   int out_first);
+/* Has the device draw token number `index` of the sampler from the last row that was added, if it
+ * can: else nothing is drawn. */
+void ze_batch_draw(struct ze_batch *b, const struct ze_sampler *s, uint64_t index);
 /* Makes up the number of rows with padding, of one row each, logits too, and says of positions only
  * that they are within the limits: to the device, all passes of as many rows, one each and all with
  * logits, are the same but for what is sent. */

@@ -89,6 +89,11 @@ static int allocate_host(struct ze_engine *e, struct zc_diag *dg)
             return r;
         e->logits = e->logits_host = p;
     }
+    if (dev->ops->draw) {
+        if ((r = dev->ops->host_alloc(dev, &p, ze_plan_drawn_bytes(&e->plan), dg)) < 0)
+            return r;
+        e->drawn = p;
+    }
     e->batch_bytes = ze_batch_bytes(&max);
     if ((r = dev->ops->host_alloc(dev, &p, e->batch_bytes, dg)) < 0)
         return r;
@@ -141,6 +146,8 @@ void ze_engine_free(struct ze_engine *e)
     ze_kv_free(e->kv);
     if (e->logits_host)
         e->dev->ops->host_free(e->dev, e->logits_host, ze_plan_logit_bytes(&e->plan, e->m));
+    if (e->drawn)
+        e->dev->ops->host_free(e->dev, e->drawn, ze_plan_drawn_bytes(&e->plan));
     if (e->batch_host)
         e->dev->ops->host_free(e->dev, e->batch_host, e->batch_bytes);
     if (e->kv_base)

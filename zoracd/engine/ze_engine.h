@@ -106,8 +106,13 @@ struct ze_work {
     struct ze_seq *seq;
     int n_rows; /* prefill is best cut at multiples of plan.prefill_chunk in the own positions */
     bool want_logits;
-    bool want_all;       /* logits after each row: teacher forcing in tools and tests */
-    const float *logits; /* out: [V] (or [n_rows][V]), until the next step; NULL if not wanted */
+    bool want_all; /* logits after each row: teacher forcing in tools and tests */
+    /* With want_logits, or NULL: on a device that draws, it draws token number `index` of this
+     * sampler, which is borrowed and not changed, and the logits stay there. */
+    const struct ze_sampler *sampler;
+    uint64_t index;
+    const float *logits; /* out: [V] (or [n_rows][V]), until the next step; NULL: not wanted, or */
+    int32_t drawn;       /* out: what was drawn; -1: draw from the logits (ze_sampler_draw) */
 };
 
 /* Computes all works, decode rows and prefill rows in separate passes. At most max_seqs works, each

@@ -23,6 +23,7 @@ struct ze_engine {
     size_t batch_bytes;
     float *logits;      /* (logit_rows, V), where the host can read */
     float *logits_host; /* that, if it is not the scratch's own; else NULL */
+    int32_t *drawn;     /* (logit_rows) host_alloc: what the device drew from each; -1: nothing */
     int n_logits;       /* rows that this step has filled */
     int n_seqs;         /* that live */
 };

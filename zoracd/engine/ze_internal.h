@@ -86,6 +86,8 @@ int ze_plan_make(struct ze_plan *ret_p, const struct ze_opts *o, struct ze_model
                  const struct zw_load_opts *load, struct zc_diag *dg);
 /* A step's logits. */
 uint64_t ze_plan_logit_bytes(const struct ze_plan *p, const struct ze_model *m);
+/* What a device has drawn from them. */
+uint64_t ze_plan_drawn_bytes(const struct ze_plan *p);
 /* The largest pass of a plan. */
 void ze_plan_limits(const struct ze_plan *p, struct ze_limits *ret_max);
 

@@ -20,6 +20,7 @@
 #define MAX_CHUNK     65536
 #define MIN_CONTEXT   256 /* less is no use to anybody, unless the model or the user says so */
 #define MAX_KV_PAGES  (1 << 24)
+#define MAX_SEEN      32768 /* tokens to penalize of a step; with more, the host draws */
 #define MIB           (1024.0 * 1024.0)
 
 /* ---- what the machine has ------------------------------------------------------------------ */
@@ -131,6 +132,7 @@ static int set_limits(struct ze_plan *p, const struct ze_opts *o, const struct z
     p->prefill_chunk = o->prefill_chunk ? o->prefill_chunk : DEFAULT_CHUNK;
     p->logit_rows = o->logit_rows ? o->logit_rows : p->max_seqs;
     p->head_bits = o->head_bits;
+    p->max_seen = m->dev->ops->draw ? MAX_SEEN : 0;
     p->kv_type = o->exact ? ZK_KV_F32 : o->kv_f8 ? ZK_KV_F8 : ZK_KV_F16;
     return ZC_OK;
 }
@@ -142,12 +144,18 @@ void ze_plan_limits(const struct ze_plan *p, struct ze_limits *ret_max)
         .seqs = p->max_seqs,
         .logit_rows = p->logit_rows,
         .seq_pages = pages_of(p->context),
+        .seen = p->max_seen,
     };
 }
 
 uint64_t ze_plan_logit_bytes(const struct ze_plan *p, const struct ze_model *m)
 {
     return (uint64_t)p->logit_rows * (uint64_t)m->c.V * sizeof(float);
+}
+
+uint64_t ze_plan_drawn_bytes(const struct ze_plan *p)
+{
+    return (uint64_t)p->logit_rows * sizeof(int32_t);
 }
 
 /* Scratch and host memory for the context and pages that p has. */
@@ -160,7 +168,8 @@ static void count_rest(struct ze_plan *p, const struct ze_model *m)
     ze_plan_limits(p, &max);
     ze_scratch_place(&scratch, m, &max, &arena);
     p->scratch = arena.used;
-    p->host = (m->dev->is_host ? 0 : ze_plan_logit_bytes(p, m)) + ze_batch_bytes(&max) +
+    p->host = (m->dev->is_host ? 0 : ze_plan_logit_bytes(p, m)) +
+              (m->dev->ops->draw ? ze_plan_drawn_bytes(p) : 0) + ze_batch_bytes(&max) +
               ze_kv_bytes(p->kv_pages);
     p->kv = (uint64_t)p->kv_pages * p->kv_page_bytes;
     p->total = p->weights + p->kv + p->scratch + (m->dev->is_host ? p->host : 0);

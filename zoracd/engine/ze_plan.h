@@ -25,6 +25,7 @@ struct ze_plan {
     enum zk_kv_type kv_type;
     int head_bits; /* as asked: 8 quantizes a plain head */
     int max_seqs, prefill_chunk, logit_rows;
+    int max_seen; /* tokens to penalize in a step that the device draws; 0: the host draws */
 };
 
 /* The word for its kv_type: "f16", "f32", "fp8". */

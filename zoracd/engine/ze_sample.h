@@ -4,10 +4,9 @@
  * Order of what is applied: logit bias, repetition / presence / frequency penalties, then for
  * temperature > 0: temperature, top-k, typical, top-p, min-p, draw; temperature 0: argmax. Ties go
  * to the lower id everywhere. Each filter sees the renormalised distribution of what the ones
- * before it kept, and keeps at least one token. What is less than 1e-12 times as probable as the most
- * probable token is never drawn. NaN logits are ZC_EINTERNAL, never a token. A device may draw in
- * its place (ze_sampler_ask): the same token.
- * Thread: any, one owner. */
+ * before it kept, and keeps at least one token. What is less than 1e-12 times as probable as the
+ * most probable token is never drawn. NaN logits are ZC_EINTERNAL, never a token. A device may draw
+ * in its place (ze_sampler_ask): the same token. Thread: any, one owner. */
 #ifndef ZORACD_ENGINE_ZE_SAMPLE_H
 #define ZORACD_ENGINE_ZE_SAMPLE_H
 

@@ -52,7 +52,11 @@ static int run(struct ze_engine *e, enum zk_phase phase, int record, float *logi
     if ((r = ze_batch_send(&e->batch, e->dev, &pass)) < 0 ||
         (r = ops->begin(e->dev, phase, record, &is_done)) < 0)
         return zc_diag(dg, r, "a pass of %d rows could not be started", e->batch.n_rows);
-    if (!is_done && (r = ze_forward(e->m, &e->scratch, &pass, logits)) < 0)
+    if (!is_done && (r = ze_forward(e->m, &e->scratch, &pass, logits)) == ZC_OK && ops->draw &&
+        pass.n_out > 0)
+        r = ops->draw(e->dev, e->drawn + e->n_logits, logits, pass.draws, pass.seen, pass.n_out,
+                      e->m->c.V);
+    if (r < 0)
         zc_diag(dg, r, "a pass of %d rows could not be computed", e->batch.n_rows);
     return ops->end(e->dev, r, dg);
 }
@@ -85,13 +89,29 @@ int ze_engine_record(struct ze_engine *e, struct zc_diag *dg)
     return r;
 }
 
+/* The batch's rows of logits, n from n_logits on, to where the host can read them; but not those
+ * from which the device has drawn. */
+static int fetch_logits(struct ze_engine *e, int n, struct zc_diag *dg)
+{
+    const size_t V = (size_t)e->m->c.V;
+    int r = ZC_OK;
+
+    for (int i = 0, end; i < n && r == ZC_OK; i = end + 1) {
+        for (end = i; end < n && !(e->drawn && e->drawn[e->n_logits + end] >= 0); end++)
+            ;
+        const size_t at = (size_t)(e->n_logits + i) * V, rows = (size_t)(end - i);
+        if (rows > 0 && e->logits_host)
+            r = e->dev->ops->download(e->dev, e->logits + at, e->scratch.logits + at,
+                                      rows * V * sizeof *e->logits);
+    }
+    return r < 0 ? zc_diag(dg, r, "logits could not be fetched") : r;
+}
+
 /* Runs what the batch holds; its logits follow those that were there before. */
 static int flush(struct ze_engine *e, enum zk_phase phase, struct zc_diag *dg)
 {
-    const size_t V = (size_t)e->m->c.V;
     const int n = e->batch.n_out;
-    float *from = e->scratch.logits + (size_t)e->n_logits * V;
-    float *to = e->logits + (size_t)e->n_logits * V;
+    float *logits = e->scratch.logits + (size_t)e->n_logits * (size_t)e->m->c.V;
     struct record rec = {0, 0};
     int r;
 
@@ -101,15 +121,15 @@ static int flush(struct ze_engine *e, enum zk_phase phase, struct zc_diag *dg)
         rec = record_for(e, e->batch.n_rows);
     if (rec.number > 0)
         ze_batch_pad(&e->batch, rec.rows);
-    if ((r = run(e, phase, rec.number, from, dg)) < 0)
+    if (e->drawn)
+        for (int i = 0; i < n; i++)
+            e->drawn[e->n_logits + i] = -1;
+    if ((r = run(e, phase, rec.number, logits, dg)) < 0 ||
+        (r = e->dev->ops->sync(e->dev, dg)) < 0 || (r = fetch_logits(e, n, dg)) < 0)
         return r;
-    if (to != from && n > 0 &&
-        (r = e->dev->ops->download(e->dev, to, from, (size_t)n * V * sizeof *to)) < 0)
-        return zc_diag(dg, r, "logits could not be fetched");
     e->n_logits += n;
-    r = e->dev->ops->sync(e->dev, dg);
     ze_batch_clear(&e->batch);
-    return r;
+    return ZC_OK;
 }
 
 /* ---- works --------------------------------------------------------------------------------- */
@@ -157,6 +177,8 @@ static int add_rows(struct ze_engine *e, const struct ze_work *w, int first, int
     else if (w->want_logits && first + n == end)
         out_first = n - 1;
     ze_batch_add(&e->batch, s->ids, s->chain.pages, first, n, out_first);
+    if (e->drawn && w->sampler && out_first == n - 1)
+        ze_batch_draw(&e->batch, w->sampler, w->index);
     return ZC_OK;
 }
 
@@ -199,6 +221,17 @@ static int run_kind(struct ze_engine *e, struct ze_work *works, int n, bool is_d
     return r < 0 ? r : flush(e, is_decode ? ZK_DECODE : ZK_PREFILL, dg);
 }
 
+/* What the device drew of a work's logits, which then have not been fetched. */
+static void take_drawn(const struct ze_engine *e, struct ze_work *w)
+{
+    w->drawn = -1;
+    if (!e->drawn || !w->logits)
+        return;
+    w->drawn = e->drawn[(size_t)(w->logits - e->logits) / (size_t)e->m->c.V];
+    if (w->drawn >= 0)
+        w->logits = NULL;
+}
+
 int ze_step(struct ze_engine *e, struct ze_work *works, int n_works, struct zc_diag *dg)
 {
     int r = check_works(e, works, n_works, dg);
@@ -214,8 +247,10 @@ int ze_step(struct ze_engine *e, struct ze_work *works, int n_works, struct zc_d
     }
     if ((r = run_kind(e, works, n_works, true, dg)) == ZC_OK)
         r = run_kind(e, works, n_works, false, dg);
-    for (int i = 0; i < n_works && r == ZC_OK; i++)
+    for (int i = 0; i < n_works && r == ZC_OK; i++) {
+        take_drawn(e, &works[i]);
         ze_seq_advance(works[i].seq, works[i].n_rows);
+    }
     zc_mem_guard(false);
     return r;
 }

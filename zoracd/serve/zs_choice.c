@@ -128,13 +128,17 @@ void zs_choice_end(struct zs_choice *c, enum zs_finish finish)
     c->seq = NULL;
 }
 
-int zs_choice_sample(struct zs_choice *c, struct zs_choice_env *env, const float *logits,
+int zs_choice_sample(struct zs_choice *c, struct zs_choice_env *env, const struct ze_work *w,
                      struct zc_diag *dg)
 {
     struct zs_reply *reply = c->reply;
     struct ze_sampled s;
+    int r = ZC_OK;
 
-    int r = ze_sampler_draw(c->sampler, logits, c->n_sampled, &s, dg);
+    if (w->drawn >= 0)
+        ze_sampler_take(c->sampler, w->drawn, &s);
+    else
+        r = ze_sampler_draw(c->sampler, w->logits, c->n_sampled, &s, dg);
     if (r < 0)
         return r;
     c->n_sampled++;

@@ -59,9 +59,9 @@ int zs_choice_start(struct zs_choice *c, const struct zs_choice_env *env, struct
 /* Frees them and the sequence. */
 void zs_choice_release(struct zs_choice *c);
 
-/* Samples from logits [V] and takes the token in. Afterwards the choice is in ENDING (end token,
- * stop text, limit), or its sequence has one more token to compute. */
-int zs_choice_sample(struct zs_choice *c, struct zs_choice_env *env, const float *logits,
+/* Takes in the token that the device drew, or samples one from the logits. Afterwards the choice is
+ * in ENDING (end token, stop text, limit), or its sequence has one more token to compute. */
+int zs_choice_sample(struct zs_choice *c, struct zs_choice_env *env, const struct ze_work *w,
                      struct zc_diag *dg);
 /* Ends it: what was held back is text now. */
 void zs_choice_end(struct zs_choice *c, enum zs_finish finish);

@@ -172,7 +172,14 @@ static int ensure_pages(struct zs_sched *s, struct zs_choice *c)
 
 static void add_work(struct zs_sched *s, int *n, struct zs_choice *c, int rows, bool last)
 {
-    s->works[*n] = (struct ze_work){.seq = c->seq, .n_rows = rows, .want_logits = last};
+    s->works[*n] = (struct ze_work){
+        .seq = c->seq,
+        .n_rows = rows,
+        .want_logits = last,
+        .sampler = c->sampler,
+        .index = c->n_sampled,
+        .drawn = -1,
+    };
     s->work_choices[(*n)++] = c;
     c->in_step = true;
 }
@@ -282,7 +289,7 @@ static void take_result(struct zs_sched *s, struct zs_choice *c, const struct ze
         }
     }
     dg.text[0] = '\0';
-    int r = zs_choice_sample(c, &s->env, w->logits, &dg);
+    int r = zs_choice_sample(c, &s->env, w, &dg);
     s->now.generated_tokens++;
     if (r < 0)
         zs_sched_fail(s, c, r, &dg);
