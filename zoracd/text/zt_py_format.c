@@ -65,25 +65,19 @@ static void add_padded(struct zt_sb *b, const struct spec *sp, struct zt_val s, 
     zt_py_add_times(b, fill, pad - left);
 }
 
-/* The digits of |i|; of a precision over their number the rest is zeros. */
-static void write_int(char *text, size_t cap, int64_t i, uint32_t type, int precision)
+/* The digits of |i|, at least so many as precision says. */
+static void write_int(char *text, int64_t i, uint32_t type, int64_t precision)
 {
-    unsigned long long u = i < 0 ? 0 - (unsigned long long)i : (unsigned long long)i;
-    int bits = 1;
+    const char *digits = type == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
+    unsigned base = type == 'b' ? 2 : type == 'o' ? 8 : zt_is_one_of(type, "xX") ? 16 : 10;
+    uint64_t u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i, rest = u;
+    int64_t n = 0;
 
-    if (type == 'b') {
-        while (bits < 64 && u >> bits)
-            bits++;
-        for (int k = 0; k < bits; k++)
-            text[k] = (char)('0' + (u >> (bits - 1 - k) & 1));
-        text[bits] = '\0';
-    } else {
-        const char *fmt = type == 'x'   ? "%.*llx"
-                          : type == 'X' ? "%.*llX"
-                          : type == 'o' ? "%.*llo"
-                                        : "%.*llu";
-        snprintf(text, cap, fmt, precision < 1 ? 1 : precision, u);
-    }
+    do
+        n++;
+    while ((rest /= base) > 0 || n < precision);
+    for (text[n] = '\0'; n > 0; u /= base)
+        text[--n] = digits[u % base];
 }
 
 /* With an exponent and without zeros at the end of the fraction. */
@@ -135,7 +129,7 @@ static void add_number(struct zt_sb *b, const struct spec *sp, struct zt_val v)
     if (v.kind == ZT_FLOAT)
         write_fixed(text, sizeof text, fabs(v.u.f), sp);
     else
-        write_int(text, sizeof text, v.u.i, type, (int)sp->precision);
+        write_int(text, v.u.i, type, sp->precision);
     zt_add_ascii(&out, negative ? "-" : (char[]){(char)sp->sign, '\0'}, v.trusted);
     if (sp->alternate && zt_is_one_of(type, "xXob"))
         zt_addf(&out, v.trusted, "0%c", (char)type);

@@ -111,22 +111,20 @@ static struct zt_val g_range(struct zt_env *e, const struct zt_py_args *a)
     zt_add_ascii(&b, ")", false);
     l->text = zt_utf8(e, zt_take(&b));
     for (; l->n < n; from = (int64_t)((uint64_t)from + (uint64_t)step))
-        zt_push(e, l, zt_int(from, a->v[0].trusted));
+        l->v[l->n++] = zt_int(from, a->v[0].trusted);
     return zt_of_list(ZT_RANGE, l);
 }
 
 /* dict(mapping or pairs, key=value, ...) and namespace; x: the kind */
 static struct zt_val g_dict(struct zt_env *e, const struct zt_py_args *a)
 {
-    struct zt_dict *d = zt_dict_new(e), *from = NULL;
+    struct zt_dict *d = zt_dict_new(e);
+    struct zt_list *l = zt_list_new(e, 0);
 
     if (a->n > 1)
         zt_fail(e, "dict takes one argument and keywords");
-    if (a->n && a->v[0].kind == ZT_DICT)
-        from = a->v[0].u.d;
-    struct zt_list *l = a->n && !from ? zt_py_items(e, a->v[0]) : zt_list_new(e, 0);
-    for (size_t i = 0; from && i < from->n; i++)
-        zt_dict_set(e, d, from->e[i].k, from->e[i].v);
+    if (a->n)
+        l = a->v[0].kind == ZT_DICT ? zt_py_pairs(e, a->v[0].u.d) : zt_py_items(e, a->v[0]);
     for (size_t i = 0; i < l->n; i++) {
         struct zt_list *pair = zt_py_items(e, l->v[i]);
         if (pair->n != 2)

@@ -148,5 +148,7 @@ static struct zt_val tree_value(struct zt_env *e, json_t *tree, bool trusted)
 
 struct zt_dict *zt_py_json_tree(struct zt_env *e, json_t *tree, bool trusted)
 {
+    if (!json_is_object(tree))
+        fail_json(e, ZC_EFORMAT);
     return tree_value(e, tree, trusted).u.d;
 }

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- numbers -------------------------------------------------------------------------------- */
-
 static struct zt_val f_abs(struct zt_env *e, const struct zt_py_args *a)
 {
     if (a->self.kind == ZT_FLOAT)

@@ -23,8 +23,12 @@ size_t zt_py_find(struct zt_env *e, struct zt_val s, struct zt_val sub, bool las
 
     if (sub.n > s.n)
         return SIZE_MAX;
-    while (k <= n && !is_at(e, s, last ? n - k : k, sub))
-        k++;
+    uint32_t first = sub.n ? zt_char(sub, 0) : 0;
+    for (; k <= n; k++) {
+        size_t at = last ? n - k : k;
+        if (sub.n == 0 || (zt_char(s, at) == first && is_at(e, s, at, sub)))
+            break;
+    }
     zt_step(e, 1 + k / 64);
     return k > n ? SIZE_MAX : last ? n - k : k;
 }

@@ -7,8 +7,6 @@
 
 #include "common/zc_utf8.h"
 
-/* ---- text ----------------------------------------------------------------------------------- */
-
 static ZT_FN(f_string, zt_py_self(e, a));
 static ZT_FN(f_safe, zt_markup(zt_py_self(e, a), true));
 static ZT_FN(f_escape, zt_py_escape(e, zt_py_self(e, a)));

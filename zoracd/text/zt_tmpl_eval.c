@@ -41,9 +41,9 @@ static void set_name(struct zt_env *e, struct zt_scope *s, int id, struct zt_val
 static struct zt_val get_name(struct zt_env *e, int id)
 {
     for (const struct zt_scope *s = e->scope; s->parent; s = s->parent)
-        for (size_t i = 0; i < s->n; i++)
-            if (s->b[i].id == id)
-                return s->b[i].v;
+        for (size_t i = s->n; i > 0; i--) /* what was set last is asked for most */
+            if (s->b[i - 1].id == id)
+                return s->b[i - 1].v;
     if (e->vars[id].kind == ZT_UNSET)
         return zt_undef(ZT_UNSET, e->tmpl->names->e[id].k);
     return e->vars[id];
@@ -548,6 +548,8 @@ static enum flow exec(struct zt_env *e, struct zt_scope *scope, const struct zt_
     struct zt_scope *outer = e->scope;
     enum flow flow = NEXT;
 
+    if (!body)
+        return NEXT;
     zt_enter(e);
     e->scope = scope;
     for (; body && flow == NEXT; body = body->next) {

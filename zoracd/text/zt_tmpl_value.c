@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The matter that templates are made of: the arena, the one way to fail, text that knows whom each
- * character came from, lists, dicts, and how JSON becomes them. No meaning of the template language
- * is here. */
+ * character came from, lists and dicts. No meaning of the template language is here. */
 #include "zoracd/text/zt_py.h"
 
 #include <stdarg.h>
