@@ -53,6 +53,12 @@ ACEOF
     ["$NVCC" $NVCCFLAGS -std=c++20 -c -o conftest.o conftest.cu >&AS_MESSAGE_LOG_FD 2>&1],
     [have_cuda=yes; cuda_report="$nvcc_release, for$cuda_archs"],
     [cuda_report="no ($NVCC $nvcc_release builds nothing here: 12.4 or later is needed, see config.log)"])
+  # Unnamed namespaces are named after the source's path: without the folder of this build, if nvcc lets us.
+  NVCC_SOURCE_IS="-Xcudafe=--orig_src_path_name="
+  AS_IF([test "x$have_cuda" = xyes &&
+    "$NVCC" $NVCCFLAGS "$NVCC_SOURCE_IS"conftest.cu -std=c++20 -c -o conftest.o conftest.cu >&AS_MESSAGE_LOG_FD 2>&1],
+    [], [NVCC_SOURCE_IS=])
+  AC_SUBST([NVCC_SOURCE_IS])
   rm -f conftest.cu conftest.o
   AC_MSG_RESULT([$cuda_report])
   AC_SUBST([NVCC_GENCODE])

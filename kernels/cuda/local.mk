@@ -58,7 +58,8 @@ nvcc_flags = -std=c++20 -O3 $(NVCC_GENCODE) -I$(top_builddir) -I$(top_srcdir) \
 
 %D%/%.o: $(srcdir)/%D%/%.cu config.h
 	@$(MKDIR_P) $(@D)
-	$(AM_V_GEN)$(NVCC) $(nvcc_flags) $(NVCCFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+	$(AM_V_GEN)$(NVCC) $(nvcc_flags) $(addsuffix %D%/$*.cu,$(NVCC_SOURCE_IS)) $(NVCCFLAGS) \
+	  -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 %D%/libzorac-cuda.so: $(cuda_names:%=%D%/%.o) %D%/libpic.a
 	$(AM_V_GEN)$(NVCC) -shared -cudart static -o $@ $(cuda_names:%=%D%/%.o) %D%/libpic.a \
 	  -Xlinker -z,defs,--exclude-libs,ALL -lpthread -ldl -lrt

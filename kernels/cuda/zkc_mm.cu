@@ -150,17 +150,15 @@ zkc_mm_args zkc_mm_args_of(const struct zkc_dev *d, const struct zkc_mm_call *c)
     return a;
 }
 
-template <int FORM> int zkc_mm_decode_form(struct zkc_dev *d, const struct zkc_mm_call *c);
-
 int zkc_mm_decode(struct zkc_dev *d, const struct zkc_mm_call *c)
 {
     switch (c->lo->form) {
     case ZK_W4A:
-        return zkc_mm_decode_form<ZK_W4A>(d, c);
+        return zkc_mm_decode_w4a(d, c);
     case ZK_W8A:
-        return zkc_mm_decode_form<ZK_W8A>(d, c);
+        return zkc_mm_decode_w8a(d, c);
     case ZK_W16:
-        return zkc_mm_decode_form<ZK_W16>(d, c);
+        return zkc_mm_decode_w16(d, c);
     default:
         return ZC_EINTERNAL;
     }

@@ -31,6 +31,11 @@ struct zkc_mm_call {
  * d->locks; where work is small, rows are done in turns. ZC_EINTERNAL if it does not hold one. */
 int zkc_mm_decode(struct zkc_dev *d, const struct zkc_mm_call *c);
 
+/* The same for calls of that form. */
+int zkc_mm_decode_w4a(struct zkc_dev *d, const struct zkc_mm_call *c);
+int zkc_mm_decode_w8a(struct zkc_dev *d, const struct zkc_mm_call *c);
+int zkc_mm_decode_w16(struct zkc_dev *d, const struct zkc_mm_call *c);
+
 /* For many rows. Uses d->work and d->locks where few tiles would leave SMs idle. The bits of a row
  * depend on the number of rows. */
 int zkc_mm_tile(struct zkc_dev *d, const struct zkc_mm_call *c);

@@ -306,10 +306,7 @@ template <int FORM, int TYPE> static int launch_rows(struct zkc_dev *d, const de
     return launch<FORM, TYPE, 4>(d, a);
 }
 
-} /* namespace */
-
-/* zkc_mm_decode for a form: each is compiled by a file of its own, for make's sake. */
-template <int FORM> int zkc_mm_decode_form(struct zkc_dev *d, const struct zkc_mm_call *c)
+template <int FORM> static int decode_form(struct zkc_dev *d, const struct zkc_mm_call *c)
 {
     decode_args a = {};
     a.m = zkc_mm_args_of(d, c);
@@ -318,5 +315,7 @@ template <int FORM> int zkc_mm_decode_form(struct zkc_dev *d, const struct zkc_m
     a.locks = d->locks;
     return c->type == ZK_F16 ? launch_rows<FORM, ZK_F16>(d, a) : launch_rows<FORM, ZK_BF16>(d, a);
 }
+
+} /* namespace */
 
 #endif
