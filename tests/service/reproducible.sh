@@ -18,13 +18,16 @@ if [ "$kind" = deb ]; then
     profiles=nocheck
     ! ls "$folder"/zoracd-cuda_*.deb >/dev/null 2>&1 || profiles="nocheck pkg.zorac.cuda"
     cp -R "$tmp/$name/packaging/debian" "$tmp/$name/debian"
-    (cd "$tmp/$name" && DEB_BUILD_OPTIONS="nocheck parallel=1" DEB_BUILD_PROFILES=$profiles \
+    who=$(dpkg-deb -f "$(ls "$folder"/zoracd_*.deb)" Maintainer)
+    sed -i "s/@MAINTAINER@/$who/" "$tmp/$name/debian/control" "$tmp/$name/debian/changelog"
+    (cd "$tmp/$name" && DEB_BUILD_OPTIONS="nocheck parallel=3" DEB_BUILD_PROFILES=$profiles \
         dpkg-buildpackage -b -us -uc) >"$tmp/log" 2>&1 || { tail -n 30 "$tmp/log"; exit 1; }
     made=$(ls "$tmp"/*.deb)
 else
     mkdir -p "$tmp/top/SOURCES"
     cp "$tarball" "$tmp/top/SOURCES"
-    sed "s/@VERSION@/${name#zorac-}/" "$tmp/$name/packaging/rpm/zorac.spec.in" >"$tmp/zorac.spec"
+    who=$(rpm -qp --qf '%{PACKAGER}' "$(ls "$folder"/zoracd-[0-9]*.rpm)")
+    sed -e "s/@VERSION@/${name#zorac-}/" -e "s/@MAINTAINER@/$who/" "$tmp/$name/packaging/rpm/zorac.spec.in" >"$tmp/zorac.spec"
     switches=
     ! ls "$folder"/zoracd-cuda-*.rpm >/dev/null 2>&1 || switches="--with cuda"
     # shellcheck disable=SC2086 # two words or none
