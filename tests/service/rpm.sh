@@ -43,8 +43,17 @@ rpm -qp --qf '%{LICENSE}' "$c" | grep -q GPL-3 || fail "the client's licence doe
 rpm -qp --scripts "$d" | grep -q useradd || fail "no account is made"
 ! rpm -qp --scripts "$d" "$c" | grep -E 'systemctl (enable|start|preset)' || fail "something is started unasked"
 ls "$folder"/zorac*-debuginfo-*.rpm >/dev/null 2>&1 || fail "no debug symbols"
+g=$(ls "$folder"/zoracd-cuda-[0-9]*.rpm 2>/dev/null || true)
+if [ -n "$g" ]; then
+    has "$g" '/usr/lib(64)?/zorac/libzorac-cuda.so'
+    has "$g" /usr/lib/systemd/system/zoracd.service.d/10-cuda.conf
+    rpm -qp --requires "$g" | grep -q '^zoracd = ' || fail "the plug-in goes with any daemon"
+    ! rpm -qp --requires "$g" | grep -iE 'libcu|nvidia|libstdc' || fail "the plug-in does not install without a GPU"
+    rpm -qp --qf '%{LICENSE}' "$g" | grep -q NVIDIA || fail "the plug-in's licence does not tell of CUDA's runtime"
+fi
 if command -v rpmlint >/dev/null; then
-    rpmlint --config "$(dirname "$0")/../../packaging/rpm/rpmlint.toml" "$d" "$c" >"${TMPDIR:-/tmp}/rpmlint.$$" 2>&1 || true
+    # shellcheck disable=SC2086 # one name or none
+    rpmlint --config "$(dirname "$0")/../../packaging/rpm/rpmlint.toml" "$d" "$c" $g "$folder"/zorac*-debuginfo-*.rpm >"${TMPDIR:-/tmp}/rpmlint.$$" 2>&1 || true
     tail -n 1 "${TMPDIR:-/tmp}/rpmlint.$$"
     says=$(grep -E ': [EW]: ' "${TMPDIR:-/tmp}/rpmlint.$$" || true)
     rm -f "${TMPDIR:-/tmp}/rpmlint.$$"
