@@ -31,6 +31,7 @@ struct zk_draw;
 struct zk_seen;
 
 #define ZK_PAGE      16 /* tokens in a page of keys and values */
+#define ZK_MAX_MARKS 8192
 #define ZK_ACT_BLOCK 32 /* activations that share a scale in ZK_ACT_Q8 */
 
 /* Limits of the shapes; what goes over them is refused with ZC_EINVAL. */
@@ -285,6 +286,14 @@ struct zk_ops {
      * activations is built of, on registers alone: the peak that a prefill can reach; 0 for a kind
      * that it does not eat. About `ms` milliseconds. */
     double (*probe_peak)(struct zk_dev *dev, enum zk_act_kind kind, int ms);
+    /* For profiles; NULL where operations are done when they return. mark: remembers, on the
+     * device, when everything asked so far is done, slot < ZK_MAX_MARKS. between: seconds from one
+     * mark to another, after sync. */
+    int (*mark)(struct zk_dev *dev, int slot);
+    double (*between)(struct zk_dev *dev, int from, int to);
+    /* Joules that the device has used since some moment; negative: it does not say. NULL: the
+     * back-end does not know. */
+    double (*joules)(struct zk_dev *dev);
     /* Waits for everything that was asked; reports the first failure since the last sync. */
     int (*sync)(struct zk_dev *dev, struct zc_diag *dg);
     void (*close)(struct zk_dev *dev);

@@ -10,6 +10,7 @@ cuda_names = \
   zkc_draw \
   zkc_graph \
   zkc_mat \
+  zkc_meter \
   zkc_mm \
   zkc_mm_blas \
   zkc_mm_repack \

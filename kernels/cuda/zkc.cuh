@@ -48,13 +48,14 @@ struct zkc_dev {
     size_t smem_max; /* dynamic shared memory that a block may ask for */
     cudaStream_t stream;
     bool is_prefill;
-    struct zkc_blas *blas; /* NULL: there is none */
-    uint32_t *status;      /* [ZKC_N_STATUS], device */
-    uint32_t *status_host; /* the same, pinned */
-    uint32_t *locks;       /* [ZKC_N_LOCKS], device: zero when a kernel starts, left zero by it */
-    void *work;            /* device: partial results; holds anything when a kernel starts */
+    struct zkc_blas *blas;   /* NULL: there is none */
+    struct zkc_meter *meter; /* NULL: nobody has measured yet */
+    uint32_t *status;        /* [ZKC_N_STATUS], device */
+    uint32_t *status_host;   /* the same, pinned */
+    uint32_t *locks;         /* [ZKC_N_LOCKS], device: zero when a kernel starts, left zero by it */
+    void *work;              /* device: partial results; holds anything when a kernel starts */
     size_t work_bytes;
-    cudaError_t error; /* the first of a launch */
+    cudaError_t error;        /* the first of a launch */
     int recording, replaying; /* the number of the pass that is, or 0 */
     cudaGraphExec_t graph[ZK_MAX_RECORD + 1];
     pthread_mutex_t pack_lock; /* of work, while matrices are packed by several threads */
@@ -151,6 +152,12 @@ void zkc_graphs_free(struct zkc_dev *d);
 int zkc_fill(struct zk_dev *dev, void *p, int value, size_t bytes);
 double zkc_probe_read(struct zk_dev *dev, const void *p, size_t bytes);
 double zkc_probe_peak(struct zk_dev *dev, enum zk_act_kind kind, int ms);
+
+/* zkc_meter.cu */
+int zkc_mark(struct zk_dev *dev, int slot);
+double zkc_between(struct zk_dev *dev, int from, int to);
+double zkc_joules(struct zk_dev *dev);
+void zkc_meter_close(struct zkc_dev *d);
 
 /* zkc_attn.cu */
 size_t zkc_kv_page_bytes(const struct zk_dev *dev, enum zk_kv_type type, int kv_heads,

@@ -275,6 +275,7 @@ static void cuda_close(struct zk_dev *dev)
     zkc_enter(d);
     zkc_graphs_free(d);
     zkc_blas_close(d);
+    zkc_meter_close(d);
     cudaFree(d->status);
     cudaFree(d->locks);
     cudaFree(d->work);
@@ -319,6 +320,9 @@ static const struct zk_ops cuda_ops = {
     .fill = zkc_fill,
     .probe_read = zkc_probe_read,
     .probe_peak = zkc_probe_peak,
+    .mark = zkc_mark,
+    .between = zkc_between,
+    .joules = zkc_joules,
     .sync = cuda_sync,
     .close = cuda_close,
 };

@@ -45,11 +45,14 @@ sim_race_objects = $(cuda_names:%=%D%/race/%.o) $(sim_sources:%=%D%/race/%.o) %D
 endif
 
 # Products of packed matrices in both: schedules at random, too.
-EXTRA_DIST += %D%/test_mm.cc %D%/test_mm.sh %D%/sim_cublas.c
+EXTRA_DIST += %D%/test_mm.cc %D%/test_mm.sh %D%/sim_cublas.c %D%/sim_nvml.c
 TESTS += %D%/test_mm.sh
 if HAVE_CUDASIM
-check_DATA += %D%/plain/test_mm %D%/plain/libcublas.so.13
-CLEANFILES += %D%/plain/test_mm %D%/plain/libcublas.so.13
+check_DATA += %D%/plain/test_mm %D%/plain/libcublas.so.13 %D%/plain/libnvidia-ml.so.1
+CLEANFILES += %D%/plain/test_mm %D%/plain/libcublas.so.13 %D%/plain/libnvidia-ml.so.1
+%D%/plain/libnvidia-ml.so.1: %D%/sim_nvml.c
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) -std=gnu17 -O2 -Wall -Wextra -fPIC -shared -o $@ $(srcdir)/%D%/sim_nvml.c
 %D%/plain/libcublas.so.13: %D%/sim_cublas.c kernels/cuda/libpic.a
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(CC) -std=gnu17 -O2 -Wall -Wextra -fPIC -shared -I$(top_srcdir) -o $@ \

@@ -293,6 +293,11 @@ cudaError_t cudaStreamSynchronize(cudaStream_t)
 {
     return sim::state();
 }
+cudaError_t cudaDeviceGetPCIBusId(char *text, int size, int device)
+{
+    snprintf(text, (size_t)size, "0000:%02x:00.0", device + 1);
+    return cudaSuccess;
+}
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
 {
     *e = new sim_event{};

@@ -332,6 +332,7 @@ struct cudaDeviceProp {
 #define cudaHostAllocMapped            2u
 #define cudaDeviceScheduleSpin         1u
 #define cudaDeviceScheduleBlockingSync 4u
+#define cudaEventDefault               0u
 #define cudaEventDisableTiming         2u
 
 typedef struct sim_stream *cudaStream_t;
@@ -342,6 +343,7 @@ typedef struct sim_graph *cudaGraphExec_t;
 cudaError_t cudaGetDeviceCount(int *n);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device);
 cudaError_t cudaDeviceGetAttribute(int *v, cudaDeviceAttr a, int device);
+cudaError_t cudaDeviceGetPCIBusId(char *text, int size, int device);
 cudaError_t cudaDriverGetVersion(int *v);
 cudaError_t cudaRuntimeGetVersion(int *v);
 cudaError_t cudaSetDevice(int device);

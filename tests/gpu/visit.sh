@@ -27,9 +27,12 @@ visit "$dir/visit/tests/gpu/run" -q -l "$dir/logs" -t 0
 [ $st = 75 ] && grep -q 'not done yet:.* text' "$dir/out" || fail "no time: status $st"
 visit CUDASIM_FAIL=lost:200 "$dir/visit/tests/gpu/run" -q -l "$dir/logs" kcheck-rows tiny-decode
 [ $st = 1 ] && grep -q 'failed:.* kcheck-rows' "$dir/out" || fail "a lost device: status $st"
-visit "$dir/visit/tests/gpu/run" -q -l "$dir/logs"
+# with the libraries that stand for cuBLAS and NVML
+visit LD_LIBRARY_PATH="$build/tests/cudasim/plain" "$dir/visit/tests/gpu/run" -q -l "$dir/logs"
 [ $st = 0 ] || fail "status $st"
 [ "$(grep -c ' ok ' "$dir/out")" = 14 ] || fail "not all was tried"
 [ "$(grep -c '"kind":"decode"' "$dir/logs/figures.jsonl")" = 5 ] || fail "figures"
+grep -q '"joules_per_token":[0-9]' "$dir/logs/figures.jsonl" || fail "energy"
+grep -q '"kind":"profile".*"operation":"attn"' "$dir/logs/figures.jsonl" || fail "profile"
 visit "$dir/visit/tests/gpu/run" -q -l "$dir/logs"
 [ $st = 0 ] && ! grep -q ' ok ' "$dir/out" || fail "done twice: status $st"

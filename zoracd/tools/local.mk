@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 bin_PROGRAMS += %D%/zorac-bench %D%/zorac-inspect
-%C%_zorac_bench_SOURCES = %D%/zorac-bench.c
+%C%_zorac_bench_SOURCES = %D%/zorac-bench.c %D%/zb_profile.c %D%/zb_profile.h
 %C%_zorac_bench_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_zorac_bench_LDADD = $(engine_libs)
 %C%_zorac_inspect_SOURCES = %D%/zorac-inspect.c %D%/zi.h \

@@ -23,6 +23,7 @@
 #include "common/zc_file.h"
 #include "common/zc_mem.h"
 #include "zoracd/engine/ze_engine.h"
+#include "zoracd/tools/zb_profile.h"
 
 #define MAX_LIST    32
 #define MAX_RESULTS (2 * MAX_LIST * MAX_LIST)
@@ -46,6 +47,7 @@ static const char usage[] =
     "  --threads N            default: the cores this process may use\n"
     "  --caps LIST            none, portable, avx2, avx512\n"
     "  --probe MIB            memory that the bandwidth is measured with (512)\n"
+    "  --profile              after each figure, the time of each operation\n"
     "  --json                 one object per line\n"
     "  --help, --version      this text; the version\n"
     "\n"
@@ -68,7 +70,7 @@ struct options {
     struct list prefill, batch, depth;
     int decode;
     int probe_mib;
-    bool json;
+    bool json, profile;
     const char *kv_type;
 };
 
@@ -91,6 +93,7 @@ struct result {
     struct ze_cost cost; /* of one step; of the whole prompt */
     struct probe probe;  /* while it ran, or just before and after it */
     double best;         /* bytes per second, the best reading of them */
+    double joules;       /* per token; 0: the device does not say */
 };
 
 static struct zc_diag dg;
@@ -163,6 +166,7 @@ enum {
     OPT_THREADS,
     OPT_CAPS,
     OPT_PROBE,
+    OPT_PROFILE,
     OPT_JSON,
     OPT_HELP,
     OPT_VERSION,
@@ -180,6 +184,7 @@ static const struct option long_options[] = {
     {"threads", required_argument, NULL, OPT_THREADS},
     {"caps", required_argument, NULL, OPT_CAPS},
     {"probe", required_argument, NULL, OPT_PROBE},
+    {"profile", no_argument, NULL, OPT_PROFILE},
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -234,6 +239,9 @@ static void parse_one(struct options *o, int c)
         break;
     case OPT_PROBE:
         o->probe_mib = parse_number("--probe", optarg, 1, 65536);
+        break;
+    case OPT_PROFILE:
+        o->profile = true;
         break;
     case OPT_JSON:
         o->json = true;
@@ -470,6 +478,73 @@ static void measure_decode(struct ze_engine *e, int batch, int depth, int tokens
     res->probe.bytes_per_s = reader_rate(reader);
 }
 
+static bool counts_joules(struct ze_engine *e)
+{
+    struct zk_dev *dev = ze_engine_zk_dev(e);
+    return dev->ops->joules && dev->ops->joules(dev) >= 0;
+}
+
+/* Joules of a token in steps without readings between them, over a second or more, since the device
+ * counts them a few times a second. 0: it does not say. */
+static double measure_joules(struct ze_engine *e, int batch, int depth, int tokens)
+{
+    struct zk_dev *dev = ze_engine_zk_dev(e);
+    double seconds = 0, joules = 0;
+    long steps = 0;
+
+    if (!counts_joules(e))
+        return 0;
+    while (seconds < 1) {
+        struct ze_work *works = new_batch(e, batch, depth, tokens);
+        double begin = now(), before = dev->ops->joules(dev);
+        for (int t = 0; t < tokens; t++, steps++) {
+            step(e, works, batch);
+            for (int i = 0; i < batch; i++)
+                ze_seq_append(works[i].seq, t % ze_engine_config(e)->V);
+        }
+        joules += dev->ops->joules(dev) - before;
+        seconds += now() - begin;
+        free_batch(works, batch);
+    }
+    return joules / ((double)steps * batch);
+}
+
+/* The steps of a profile: a whole prefill, or some of decode. */
+static void profile_steps(struct ze_engine *e, const struct result *r)
+{
+    const int n = r->is_prefill ? 1 : r->tokens < 5 ? r->tokens : 5;
+    const int V = ze_engine_config(e)->V, rest = r->is_prefill ? r->tokens - 1 : 0;
+    struct ze_work *works = new_batch(e, r->batch, r->depth, rest + n - 1);
+
+    for (int i = 0; i < rest; i++)
+        ze_seq_append(works[0].seq, i * 31 % V);
+    works[0].n_rows += rest;
+    for (int t = 0; t < n; t++) {
+        double begin = now();
+        step(e, works, r->batch);
+        zb_profile_step(ze_engine_zk_dev(e), now() - begin);
+        for (int i = 0; i < r->batch; i++)
+            ze_seq_append(works[i].seq, (t * 7 + i) % V);
+    }
+    free_batch(works, r->batch);
+}
+
+/* Once for nothing, since the first time also makes what the device marks with. */
+static void profile(struct ze_engine *e, const struct result *r, bool json)
+{
+    struct zk_dev *dev = ze_engine_zk_dev(e);
+    const struct zb_rates rates = {r->probe.bytes_per_s, r->probe.flops_per_s};
+    char what[80];
+
+    snprintf(what, sizeof what, "%s batch %d depth %d tokens %d",
+             r->is_prefill ? "prefill" : "decode", r->batch, r->depth, r->tokens);
+    for (int warm = 1; warm >= 0; warm--) {
+        zb_profile_start(dev);
+        profile_steps(e, r);
+        zb_profile_stop(dev, warm ? NULL : what, &rates, json);
+    }
+}
+
 /* ---- printing ------------------------------------------------------------------------------ */
 
 static double bound(const struct result *r)
@@ -505,11 +580,12 @@ static void print_result_json(const struct result *r, const struct options *o, c
     double b = bound(r);
 
     print_json(json_pack(
-        "{s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:s, s:i}", "kind",
+        "{s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:s, s:i, s:o}", "kind",
         r->is_prefill ? "prefill" : "decode", "backend", backend_of(device), "shape", o->engine.dir,
         "batch", r->batch, "depth", r->depth, "tokens", r->tokens, "tokens_per_s", r->tokens_per_s,
         "bytes_per_step", r->cost.bytes, "flops_per_step", r->cost.flops, "bound_tokens_per_s", b,
-        "fraction", r->tokens_per_s / b, "device", device, "threads", threads_of(device)));
+        "fraction", r->tokens_per_s / b, "device", device, "threads", threads_of(device),
+        "joules_per_token", r->joules > 0 ? json_real(r->joules) : json_null()));
 }
 
 static void print_probe_json(const struct probe *p, const struct options *o, const char *device)
@@ -530,6 +606,8 @@ static void print_result(const struct result *r)
     else
         printf("decode   batch %4d  depth %6d     %10.2f tokens/s", r->batch, r->depth,
                r->tokens_per_s);
+    if (r->joules > 0)
+        printf("   %.2f J", r->joules);
     printf(
         "   %5.1f %% of %.2f   (%.1f MB, %.2f Gop a step; %.1f GB/s, at best %.1f, %.0f Gop/s)\n",
         100 * r->tokens_per_s / b, b, r->cost.bytes / 1e6, r->cost.flops / 1e9,
@@ -563,11 +641,16 @@ static void measure(struct ze_engine *e, const struct options *o, struct reader 
         if (o->prefill.v[i] > 0) {
             measure_prefill(e, o->prefill.v[i], &r);
             report(reader, o, device, &r, probe);
+            if (o->profile)
+                profile(e, &r, o->json);
         }
     for (int d = 0; d < o->depth.n && o->decode > 0; d++)
         for (int b = 0; b < o->batch.n; b++) {
             measure_decode(e, o->batch.v[b], o->depth.v[d], o->decode, reader, &r);
+            r.joules = measure_joules(e, r.batch, r.depth, r.tokens);
             report(reader, o, device, &r, probe);
+            if (o->profile)
+                profile(e, &r, o->json);
         }
 }
 
@@ -590,6 +673,8 @@ int main(int argc, char **argv)
     else
         printf("%s, %s\nprobe    %.2f GB/s read, %.1f Gop/s\n", o.engine.dir, device,
                probe.bytes_per_s / 1e9, probe.flops_per_s / 1e9);
+    if (!o.json && !counts_joules(e))
+        puts("energy   the device does not say");
     measure(e, &o, &reader, &probe);
     reader_release(&reader);
     ze_engine_free(e);
