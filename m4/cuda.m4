@@ -59,6 +59,7 @@ ACEOF
     "$NVCC" $NVCCFLAGS "$NVCC_SOURCE_IS"conftest.cu -std=c++20 -c -o conftest.o conftest.cu >&AS_MESSAGE_LOG_FD 2>&1],
     [], [NVCC_SOURCE_IS=])
   AC_SUBST([NVCC_SOURCE_IS])
+  AC_SUBST([with_cuda_arch])
   rm -f conftest.cu conftest.o
   AC_MSG_RESULT([$cuda_report])
   AC_SUBST([NVCC_GENCODE])

@@ -20,6 +20,9 @@ fill_in = sed -i -e 's/@VERSION[@]/$(VERSION)/' -e 's/@MAINTAINER[@]/$(MAINTAINE
 say_who = case '$(MAINTAINER)' in *.invalid*) \
   echo "nobody answers for these packages: before they are published, configure --with-maintainer='NAME <MAIL>'";; esac
 
+# The packages are for the architectures that this tree is configured for.
+export ZORAC_CUDA_ARCH = $(with_cuda_arch)
+
 .PHONY: deb rpm check-packages
 deb: dist
 	rm -rf deb-build && $(MKDIR_P) deb-build packages
