@@ -9,38 +9,38 @@
 
 /* ---- attributes, keys, sorting -------------------------------------------------------------- */
 
-/* The part of s before the next sep, which is taken from *s; false if there is none. */
-static bool take_part(struct zt_env *e, struct zt_val *s, const char *sep, struct zt_val *ret_part)
+/* One step of a path: an attribute by its name, an item by its number in digits or as it is. */
+static struct zt_val get_part(struct zt_env *e, struct zt_val v, struct zt_val part)
 {
-    if (s->kind == ZT_UNSET)
-        return false;
-    size_t at = zt_py_find(e, *s, zt_text(e, sep, true), false);
-    *ret_part = at == SIZE_MAX ? *s : zt_sub(*s, 0, at);
-    *s = at == SIZE_MAX ? ZT_NO_VALUE : zt_sub(*s, at + 1, s->n);
-    return true;
+    char *text, *end;
+
+    if (part.kind != ZT_STR)
+        return zt_py_item(e, v, part);
+    text = zt_utf8(e, part);
+    long number = strtol(text, &end, 10);
+    if (isdigit((unsigned char)text[0]) && *end == '\0')
+        return zt_py_item(e, v, zt_int(number, true));
+    struct zt_val item = zt_py_item(e, v, part);
+    return item.kind == ZT_UNDEF ? zt_get_attr(e, v, part, false) : item;
 }
 
-/* The item that a path "a.0.b" leads to; attr may be a number, or not given: v itself. */
-static struct zt_val get_path(struct zt_env *e, struct zt_val v, struct zt_val attr,
+/* The parts of a path between sep; a number is a path of one part. */
+static struct zt_list *parts_of(struct zt_env *e, struct zt_val path, const char *sep)
+{
+    return path.kind == ZT_STR ? zt_py_split(e, path, zt_text(e, sep, true), -1, false)
+                               : zt_tuple(e, &path, 1).u.l;
+}
+
+/* The item that a path "a.0.b" leads to; no path: v itself. */
+static struct zt_val get_path(struct zt_env *e, struct zt_val v, struct zt_val path,
                               struct zt_val dflt)
 {
-    struct zt_val part, next;
-    char *end;
-
-    if (attr.kind == ZT_UNSET || attr.kind == ZT_NONE)
+    if (path.kind == ZT_UNSET || path.kind == ZT_NONE)
         return v;
-    if (attr.kind != ZT_STR) {
-        next = zt_py_item(e, v, attr);
-        return next.kind == ZT_UNDEF && ZT_IS_GIVEN(dflt) ? dflt : next;
-    }
-    while (take_part(e, &attr, ".", &part)) {
-        char *text = zt_utf8(e, part);
-        long number = strtol(text, &end, 10);
-        bool is_number = isdigit((unsigned char)text[0]) && *end == '\0';
-        next = zt_py_item(e, v, is_number ? zt_int(number, true) : part);
-        if (next.kind == ZT_UNDEF && !is_number)
-            next = zt_get_attr(e, v, part, false);
-        v = next.kind == ZT_UNDEF && ZT_IS_GIVEN(dflt) ? dflt : next;
+    struct zt_list *parts = parts_of(e, path, ".");
+    for (size_t i = 0; i < parts->n; i++) {
+        v = get_part(e, v, parts->v[i]);
+        v = v.kind == ZT_UNDEF && ZT_IS_GIVEN(dflt) ? dflt : v;
     }
     return v;
 }
@@ -99,16 +99,13 @@ struct zt_dict *zt_py_sorted_dict(struct zt_env *e, const struct zt_dict *d)
 static struct zt_val f_sort(struct zt_env *e, const struct zt_py_args *a)
 {
     struct zt_list *l = zt_py_items(e, a->self);
+    struct zt_list *paths = parts_of(e, a->v[2], ",");
     struct keyed *k = zt_alloc(e, l->n, sizeof *k);
 
     for (size_t i = 0; i < l->n; i++) {
-        struct zt_list *key = zt_list_new(e, 1);
-        struct zt_val paths = a->v[2], path;
-        if (paths.kind != ZT_STR)
-            zt_push(e, key, key_of(e, l->v[i], paths, a->v[1].u.b));
-        else
-            while (take_part(e, &paths, ",", &path))
-                zt_push(e, key, key_of(e, l->v[i], path, a->v[1].u.b));
+        struct zt_list *key = zt_list_new(e, paths->n);
+        for (size_t p = 0; p < paths->n; p++)
+            zt_push(e, key, key_of(e, l->v[i], paths->v[p], a->v[1].u.b));
         k[i] = (struct keyed){zt_of_list(ZT_LIST, key), l->v[i]};
     }
     return zt_of_list(ZT_LIST, sorted(e, k, l->n, a->v[0].u.b));

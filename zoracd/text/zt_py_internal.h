@@ -78,11 +78,14 @@ struct zt_val zt_py_in_case(struct zt_env *e, struct zt_val s, enum zt_py_letter
 void zt_py_add_times(struct zt_sb *b, struct zt_val fill, int64_t n);
 /* Where sub begins in s, first or last; SIZE_MAX if it does not. */
 size_t zt_py_find(struct zt_env *e, struct zt_val s, struct zt_val sub, bool last);
-/* s without the characters of set (ZT_UNSET: white space) at its sides; its words; its lines, with
- * their ends if keep; the strings of l with sep between them. */
+/* The parts of s between at most max separators (-1: all) from the left or the right; sep ZT_UNSET:
+ * runs of white space, and none at the ends. */
+struct zt_list *zt_py_split(struct zt_env *e, struct zt_val s, struct zt_val sep, int64_t max,
+                            bool right);
+/* s without the characters of set (ZT_UNSET: white space) at its sides; its lines, with their ends
+ * if keep; the strings of l with sep between them. */
 enum zt_py_side { ZT_LEFT = 1, ZT_RIGHT = 2, ZT_BOTH = 3 };
 struct zt_val zt_py_strip(struct zt_val s, struct zt_val set, enum zt_py_side sides);
-struct zt_list *zt_py_words(struct zt_env *e, struct zt_val s);
 struct zt_list *zt_py_lines(struct zt_env *e, struct zt_val s, bool keep);
 struct zt_val zt_py_joined(struct zt_env *e, const struct zt_list *l, struct zt_val sep);
 /* fmt % args. */

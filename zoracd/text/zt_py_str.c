@@ -86,10 +86,8 @@ static bool next_sep(struct zt_env *e, struct zt_val s, struct zt_val sep, bool 
     return true;
 }
 
-/* The parts of s between at most max separators (-1: all) from the left or the right; sep ZT_UNSET:
- * runs of white space, and none at the ends. */
-static struct zt_list *split(struct zt_env *e, struct zt_val s, struct zt_val sep, int64_t max,
-                             bool right)
+struct zt_list *zt_py_split(struct zt_env *e, struct zt_val s, struct zt_val sep, int64_t max,
+                            bool right)
 {
     struct zt_list *l = zt_list_new(e, 4);
     bool words = !ZT_IS_GIVEN(sep);
@@ -113,12 +111,8 @@ static struct zt_list *split(struct zt_env *e, struct zt_val s, struct zt_val se
     return right ? zt_py_reversed(e, zt_of_list(ZT_LIST, l)).u.l : l;
 }
 
-struct zt_list *zt_py_words(struct zt_env *e, struct zt_val s)
-{
-    return split(e, s, ZT_NO_VALUE, -1, false);
-}
-
-static ZT_FN(m_split, zt_of_list(ZT_LIST, split(e, zt_py_self(e, a), a->v[0], a->v[1].u.i, a->x)));
+static ZT_FN(m_split,
+             zt_of_list(ZT_LIST, zt_py_split(e, zt_py_self(e, a), a->v[0], a->v[1].u.i, a->x)));
 
 struct zt_list *zt_py_lines(struct zt_env *e, struct zt_val s, bool keep)
 {

@@ -165,7 +165,8 @@ static struct zt_val f_striptags(struct zt_env *e, const struct zt_py_args *a)
             zt_add(&b, zt_sub(s, 0, 1));
         at = at == SIZE_MAX ? 1 : at + close.n;
     }
-    return zt_py_joined(e, zt_py_words(e, zt_take(&b)), zt_text(e, " ", true));
+    return zt_py_joined(e, zt_py_split(e, zt_take(&b), ZT_NO_VALUE, -1, false),
+                        zt_text(e, " ", true));
 }
 
 /* As in a query string, where a space is '+' and '/' is no separator, or as in a path. */

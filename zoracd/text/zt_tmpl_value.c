@@ -27,6 +27,19 @@ _Noreturn static void fail_memory(struct zt_env *e, int err)
     zt_fail_err(e, err, err == ZC_ENOMEM ? "out of memory" : "the template needs too much memory");
 }
 
+static struct zt_chunk *chunk_new(struct zt_env *e, size_t size)
+{
+    void *p = NULL;
+
+    if (size > e->max - e->used)
+        fail_memory(e, ZC_ELIMIT);
+    if (zc_try_malloc(&p, 1, sizeof(struct zt_chunk) + size, SIZE_MAX) < 0)
+        fail_memory(e, ZC_ENOMEM);
+    *(struct zt_chunk *)p = (struct zt_chunk){.size = size};
+    return p;
+}
+
+/* Makes it the one that memory is taken from. */
 static void use_chunk(struct zt_env *e, struct zt_chunk *c)
 {
     c->next = e->chunks;
@@ -36,35 +49,42 @@ static void use_chunk(struct zt_env *e, struct zt_chunk *c)
     e->end = e->at + c->size;
 }
 
-/* A chunk for at least so many bytes. Each is larger than all before it, so that a rendering soon
- * needs one only, the one that the rendering before it has left. */
-static void add_chunk(struct zt_env *e, size_t bytes)
+/* A block in a chunk of its own, behind the one in use. */
+static void *take_apart(struct zt_env *e, size_t bytes)
 {
-    size_t size = e->used < MIN_CHUNK / 2 ? MIN_CHUNK : 2 * e->used, left = e->max - e->used;
-    void *p = NULL;
+    struct zt_chunk *c = chunk_new(e, bytes), **at = e->chunks ? &e->chunks->next : &e->chunks;
 
-    size = size > MAX_CHUNK ? MAX_CHUNK : size;
-    size = size < bytes || size > left ? bytes : size;
-    if (size > left)
-        fail_memory(e, ZC_ELIMIT);
-    if (zc_try_malloc(&p, 1, sizeof(struct zt_chunk) + size, SIZE_MAX) < 0)
-        fail_memory(e, ZC_ENOMEM);
-    *(struct zt_chunk *)p = (struct zt_chunk){.size = size};
-    use_chunk(e, p);
+    c->next = *at;
+    *at = c;
+    e->used += bytes;
+    return c->data;
 }
 
-/* Bytes for any value, from the newest chunk or from a new one. */
+/* Bytes for any value. Chunks grow, so that a rendering soon needs one only, the one that the
+ * rendering before it has left. */
 static void *take(struct zt_env *e, size_t bytes)
 {
-    size_t skip = -(uintptr_t)e->at & (_Alignof(max_align_t) - 1);
+    size_t skip = -(uintptr_t)e->at & (_Alignof(max_align_t) - 1), room = (size_t)(e->end - e->at);
 
     zt_step(e, bytes / 64); /* what is made of long texts is work too */
-    if (!e->at || skip + bytes > (size_t)(e->end - e->at) || bytes > SIZE_MAX / 2) {
-        add_chunk(e, bytes);
+    if (!e->at || skip > room || bytes > room - skip) {
+        size_t size = e->used < MIN_CHUNK / 2   ? MIN_CHUNK
+                      : e->used < MAX_CHUNK / 2 ? 2 * e->used
+                                                : MAX_CHUNK;
+        if (bytes > size / 2 || size > e->max - e->used)
+            return take_apart(e, bytes);
+        use_chunk(e, chunk_new(e, size));
         skip = 0;
     }
     e->at += skip + bytes;
     return e->at - bytes;
+}
+
+/* Of the block that ended at end what is behind to, if nothing was taken since. */
+static void give_back(struct zt_env *e, const uint32_t *end, uint32_t *to)
+{
+    if ((const char *)end == e->at)
+        e->at = (char *)to;
 }
 
 void *zt_alloc(struct zt_env *e, size_t n, size_t size)
@@ -149,7 +169,7 @@ struct zt_val zt_decode(struct zt_env *e, const char *p, size_t len, bool truste
             c = c << 6 | (*u++ & 0x3f);
         s[n++] = c | origin;
     }
-    e->at = (char *)(s + n); /* what was too much */
+    give_back(e, s + len, s + n);
     return string(s, n);
 }
 
@@ -271,8 +291,7 @@ struct zt_val zt_take(struct zt_sb *b)
 {
     reserve(b, 0);
     struct zt_val s = string(b->p, b->n);
-    if ((char *)(b->p + b->cap) == b->e->at)
-        b->e->at = (char *)(b->p + b->n);
+    give_back(b->e, b->p + b->cap, b->p + b->n);
     *b = (struct zt_sb){.e = b->e};
     return s;
 }
