@@ -31,9 +31,10 @@ static void *open_library(void)
 {
     static const int majors[] = {13, 12};
     char name[32];
+    /* It takes memory when it is loaded that it does not give back when it is closed: it stays. */
     for (int i = 0; i < 2; i++) {
         snprintf(name, sizeof name, "libcublas.so.%d", majors[i]);
-        void *lib = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+        void *lib = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
         if (lib)
             return lib;
     }
