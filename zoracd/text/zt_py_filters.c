@@ -315,15 +315,19 @@ static struct zt_val f_join(struct zt_env *e, const struct zt_py_args *a)
 /* linecount, fill_with */
 static struct zt_val f_batch(struct zt_env *e, const struct zt_py_args *a)
 {
-    struct zt_list *l = zt_py_items(e, a->self), *out = zt_list_new(e, 0), *row = NULL;
+    struct zt_list *l = zt_py_items(e, a->self), *out = zt_list_new(e, 0), *row = zt_list_new(e, 0);
     int64_t n = a->v[0].u.i;
 
     for (size_t i = 0; i < l->n; i++) {
-        if (!row || (int64_t)row->n == n)
-            zt_push(e, out, zt_of_list(ZT_LIST, row = zt_list_new(e, 0)));
+        if ((int64_t)row->n == n) {
+            zt_push(e, out, zt_of_list(ZT_LIST, row));
+            row = zt_list_new(e, 0);
+        }
         zt_push(e, row, l->v[i]);
     }
-    for (; row && ZT_IS_GIVEN(a->v[1]) && (int64_t)row->n < n; zt_push(e, row, a->v[1]))
+    if (row->n)
+        zt_push(e, out, zt_of_list(ZT_LIST, row));
+    for (; ZT_IS_GIVEN(a->v[1]) && row->n && (int64_t)row->n < n; zt_push(e, row, a->v[1]))
         zt_step(e, 1);
     return zt_of_list(ZT_ITER, out);
 }

@@ -111,9 +111,13 @@ static void wrap(struct zt_env *e, struct zt_val s, size_t width, bool cut, bool
             at = chunk_end(s, at, hyphens);
         for (end = at; end < s.n && (next = chunk_end(s, end, hyphens)) - at <= width;)
             end = next;
-        if (end < s.n && next - end > width)
+        bool is_long = end < s.n && next - end > width;
+        bool is_full = is_long && cut && end == at + width;
+        if (is_long)
             end = cut ? at + width : end == at ? next : end;
-        struct zt_val line = zt_py_strip(zt_sub(s, at, end), ZT_NO_VALUE, ZT_RIGHT);
+        struct zt_val line = zt_sub(s, at, end);
+        if (!is_full) /* else Python drops the nothing that it has cut off the word instead */
+            line = zt_py_strip(line, ZT_NO_VALUE, ZT_RIGHT);
         zt_step(e, 1);
         if (line.n)
             zt_push(e, lines, line);
