@@ -39,12 +39,14 @@ static uint32_t took(struct spec *sp, const char *set)
     return c;
 }
 
+enum { MAX_WIDTH = 100000 };
+
 static int64_t take_number(struct zt_env *e, struct spec *sp)
 {
     int64_t n = 0;
 
     for (uint32_t c; (c = took(sp, "0123456789"));)
-        if ((n = n * 10 + (c - '0')) > 100000)
+        if ((n = n * 10 + (c - '0')) > MAX_WIDTH)
             zt_fail(e, "a format that is too wide");
     return n;
 }
@@ -209,31 +211,64 @@ static struct zt_val percent_named(struct zt_env *e, struct percent *f, struct s
 /* '*' or a number. */
 static int64_t percent_number(struct zt_env *e, struct percent *f, struct spec *sp)
 {
-    return took(sp, "*") ? zt_py_need_int(e, percent_arg(e, f)) : take_number(e, sp);
+    if (!took(sp, "*"))
+        return take_number(e, sp);
+    int64_t n = zt_py_need_int(e, percent_arg(e, f));
+    if (n > MAX_WIDTH || n < -MAX_WIDTH)
+        zt_fail(e, "a format that is too wide");
+    return n;
 }
 
-/* After '%': one conversion. */
-static void percent_one(struct zt_sb *b, struct percent *f, struct spec *sp)
+/* "[flags][width][.precision][h|l|L]"; whether it asks for zeros before the digits. */
+static bool percent_spec(struct zt_env *e, struct percent *f, struct spec *sp)
 {
-    struct zt_val v = ZT_NO_VALUE;
     bool left = false, zero = false;
 
-    if (took(sp, "("))
-        v = percent_named(b->e, f, sp);
     for (uint32_t c; (c = took(sp, "-+ 0#"));) {
         left |= c == '-';
         zero |= c == '0';
         sp->alternate |= c == '#';
         sp->sign = c == '+' || (c == ' ' && !sp->sign) ? c : sp->sign;
     }
-    sp->width = percent_number(b->e, f, sp);
-    if (sp->width < 0) {
-        left = true;
-        sp->width = -sp->width;
+    sp->width = percent_number(e, f, sp);
+    left |= sp->width < 0;
+    sp->width = sp->width < 0 ? -sp->width : sp->width;
+    sp->align = left ? '<' : '>';
+    if (took(sp, ".")) {
+        int64_t n = percent_number(e, f, sp);
+        sp->precision = n < 0 ? 0 : n;
     }
-    if (took(sp, "."))
-        sp->precision = percent_number(b->e, f, sp);
     took(sp, "hlL");
+    return zero && !left;
+}
+
+/* The argument as its type wants it, which becomes one that "{}" has too. */
+static struct zt_val percent_convert(struct zt_env *e, bool markup, struct spec *sp,
+                                     struct zt_val v)
+{
+    bool is_char = sp->type == 'c';
+
+    if (is_char && v.kind == ZT_STR && v.n != 1)
+        zt_fail(e, "%%c needs one character");
+    sp->precision = is_char ? -1 : sp->precision;
+    if (zt_is_one_of(sp->type, "diu")) {
+        sp->type = 'd';
+        if (v.kind == ZT_FLOAT && fabs(v.u.f) < 0x1p63)
+            v = zt_int((int64_t)v.u.f, v.trusted);
+    } else if (zt_is_one_of(sp->type, "sr") || (is_char && v.kind == ZT_STR)) {
+        v = sp->type == 'r' ? zt_py_repr(e, v) : zt_py_str(e, v);
+        v = markup ? zt_py_escape(e, v) : v;
+        sp->type = 's';
+    }
+    return v;
+}
+
+/* After '%': one conversion. */
+static void percent_one(struct zt_sb *b, struct percent *f, struct spec *sp)
+{
+    struct zt_val v = took(sp, "(") ? percent_named(b->e, f, sp) : ZT_NO_VALUE;
+    bool zero = percent_spec(b->e, f, sp);
+
     if (took(sp, "%")) {
         zt_add_ascii(b, "%", false);
         return;
@@ -242,23 +277,11 @@ static void percent_one(struct zt_sb *b, struct percent *f, struct spec *sp)
     if (!sp->type)
         zt_fail(b->e, "unknown format '%%%s'",
                 zt_utf8(b->e, zt_sub(sp->fmt, sp->at, sp->at + (sp->at < sp->fmt.n))));
-    if (!ZT_IS_GIVEN(v))
-        v = percent_arg(b->e, f);
-    if (zt_is_one_of(sp->type, "diu") && v.kind == ZT_FLOAT && fabs(v.u.f) < 0x1p63)
-        v = zt_int((int64_t)v.u.f, v.trusted);
-    if (zt_is_one_of(sp->type, "diu"))
-        sp->type = 'd';
-    sp->precision = sp->type == 'c' ? -1 : sp->precision;
-    if (sp->type == 'c' && v.kind == ZT_STR && v.n != 1)
-        zt_fail(b->e, "%%c needs one character");
-    if (zt_is_one_of(sp->type, "sr") || (sp->type == 'c' && v.kind == ZT_STR)) {
-        v = sp->type == 'r' ? zt_py_repr(b->e, v) : zt_py_str(b->e, v);
-        v = f->markup ? zt_py_escape(b->e, v) : v;
-        sp->type = 's';
-    }
-    zero = zero && !left && sp->type != 's' && sp->type != 'c';
+    v = ZT_IS_GIVEN(v) ? v : percent_arg(b->e, f);
+    v = percent_convert(b->e, f->markup, sp, v);
+    zero = zero && !zt_is_one_of(sp->type, "sc");
     sp->fill = zero ? '0' : ' ';
-    sp->align = left ? '<' : zero ? '=' : '>';
+    sp->align = zero ? '=' : sp->align;
     add_formatted(b, sp, v);
 }
 

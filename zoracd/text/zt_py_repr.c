@@ -108,9 +108,35 @@ struct style {
     struct zt_val item_sep, key_sep;
 };
 
+static void add_value(struct zt_sb *b, struct zt_val v, const struct style *st, int64_t depth);
+
 static struct style repr_style(struct zt_env *e)
 {
     return (struct style){.item_sep = zt_text(e, ", ", false), .key_sep = zt_text(e, ": ", false)};
+}
+
+/* What stands before and behind the items of a container. */
+static const char *opening(enum zt_kind kind)
+{
+    return kind == ZT_DICT ? "{" : kind == ZT_TUPLE ? "(" : "[";
+}
+
+static const char *closing(enum zt_kind kind, size_t n)
+{
+    return kind == ZT_DICT ? "}" : kind != ZT_TUPLE ? "]" : n == 1 ? ",)" : ")";
+}
+
+/* A key, which JSON has as a string. */
+static void add_key(struct zt_sb *b, struct zt_val k, const struct style *st, int64_t depth)
+{
+    bool quotes = st->json && k.kind != ZT_STR;
+
+    if (quotes && (k.kind < ZT_NONE || k.kind > ZT_FLOAT))
+        zt_fail(b->e, "%s cannot be a key in JSON", zt_py_type_name(k));
+    zt_add_ascii(b, quotes ? "\"" : "", false);
+    add_value(b, k, st, depth);
+    zt_add_ascii(b, quotes ? "\"" : "", false);
+    zt_add(b, st->key_sep);
 }
 
 /* A new line at this depth, if there is an indent. */
@@ -122,35 +148,25 @@ static void add_line(struct zt_sb *b, const struct style *st, int64_t depth)
     }
 }
 
-static void add_value(struct zt_sb *b, struct zt_val v, const struct style *st, int64_t depth);
-
 static void add_container(struct zt_sb *b, struct zt_val v, const struct style *st, int64_t depth)
 {
-    bool is_dict = v.kind == ZT_DICT, is_tuple = v.kind == ZT_TUPLE && !st->json;
+    enum zt_kind kind = st->json && v.kind == ZT_TUPLE ? ZT_LIST : v.kind;
     size_t n = zt_py_len(b->e, v);
 
-    if (is_dict && st->sorted)
+    if (kind == ZT_DICT && st->sorted)
         v.u.d = zt_py_sorted_dict(b->e, v.u.d);
-    zt_add_ascii(b, is_dict ? "{" : is_tuple ? "(" : "[", false);
+    zt_add_ascii(b, opening(kind), false);
     for (size_t i = 0; i < n; i++) {
         if (i)
             zt_add(b, st->item_sep);
         add_line(b, st, depth + 1);
-        if (is_dict) {
-            struct zt_val k = v.u.d->e[i].k;
-            bool quotes = st->json && k.kind >= ZT_NONE && k.kind <= ZT_FLOAT;
-            if (st->json && k.kind != ZT_STR && !quotes)
-                zt_fail(b->e, "%s cannot be a key in JSON", zt_py_type_name(k));
-            zt_add_ascii(b, quotes ? "\"" : "", false);
-            add_value(b, k, st, depth + 1);
-            zt_add_ascii(b, quotes ? "\"" : "", false);
-            zt_add(b, st->key_sep);
-        }
-        add_value(b, is_dict ? v.u.d->e[i].v : v.u.l->v[i], st, depth + 1);
+        if (kind == ZT_DICT)
+            add_key(b, v.u.d->e[i].k, st, depth + 1);
+        add_value(b, kind == ZT_DICT ? v.u.d->e[i].v : v.u.l->v[i], st, depth + 1);
     }
     if (n)
         add_line(b, st, depth);
-    zt_add_ascii(b, is_dict ? "}" : is_tuple ? (n == 1 ? ",)" : ")") : "]", false);
+    zt_add_ascii(b, closing(kind, n), false);
 }
 
 /* What has a repr() and no JSON. */
@@ -253,33 +269,28 @@ static void add_pretty(struct zt_sb *b, struct zt_val v, const struct style *st,
                        size_t after)
 {
     enum { WIDTH = 80 };
-    bool is_dict = v.kind == ZT_DICT, is_tuple = v.kind == ZT_TUPLE;
+    bool is_dict = v.kind == ZT_DICT, is_list = v.kind == ZT_LIST || v.kind == ZT_TUPLE;
+    size_t n = is_dict || is_list ? zt_py_len(b->e, v) : 0, column = indent + 1;
     struct zt_sb line = {.e = b->e};
 
     zt_enter(b->e);
     add_value(&line, v, st, 0);
-    size_t n = is_dict || is_tuple || v.kind == ZT_LIST ? zt_py_len(b->e, v) : 0;
-    if (n == 0 || line.n + indent + after <= WIDTH) {
+    bool fits = n == 0 || line.n + indent + after <= WIDTH;
+    if (fits)
         zt_add(b, zt_take(&line));
-        n = 0;
-    }
-    if (n && is_dict)
+    if (!fits && is_dict)
         v.u.d = zt_py_sorted_dict(b->e, v.u.d);
-    after += is_tuple && n == 1 ? 2 : 1;
-    for (size_t i = 0; i < n; i++) {
-        size_t column = indent + 1, before = b->n;
-        zt_add_ascii(b, i ? ",\n" : is_dict ? "{" : is_tuple ? "(" : "[", false);
+    after += strlen(closing(v.kind, n));
+    for (size_t i = 0; i < n && !fits; i++) {
+        zt_add_ascii(b, i ? ",\n" : opening(v.kind), false);
         zt_py_add_times(b, zt_text(b->e, " ", false), i ? (int64_t)column : 0);
-        before = b->n;
-        if (is_dict) {
-            add_value(b, v.u.d->e[i].k, st, 0);
-            zt_add_ascii(b, ": ", false);
-        }
-        column += b->n - before;
-        add_pretty(b, is_dict ? v.u.d->e[i].v : v.u.l->v[i], st, column, i + 1 < n ? 1 : after);
+        size_t before = b->n;
+        if (is_dict)
+            add_key(b, v.u.d->e[i].k, st, 0);
+        add_pretty(b, is_dict ? v.u.d->e[i].v : v.u.l->v[i], st, column + b->n - before,
+                   i + 1 < n ? 1 : after);
     }
-    if (n)
-        zt_add_ascii(b, is_dict ? "}" : !is_tuple ? "]" : n == 1 ? ",)" : ")", false);
+    zt_add_ascii(b, fits ? "" : closing(v.kind, n), false);
     zt_leave(b->e);
 }
 
