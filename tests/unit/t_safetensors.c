@@ -12,16 +12,16 @@
 #include <unistd.h>
 
 #include "common/zc_mem.h"
+#include "tests/unit/t_unit.h"
 
 /* ---- directories -------------------------------------------------------------------------- */
 
 char *t_dir_new(void)
 {
-    const char *tmp = getenv("TMPDIR");
-    char *dir = zc_xasprintf("%s/zorac-test-XXXXXX", tmp ? tmp : "/tmp");
+    char dir[T_DIR];
 
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    return dir;
+    t_dir(dir);
+    return zc_xstrdup(dir);
 }
 
 void t_dir_remove(char *dir)

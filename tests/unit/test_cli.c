@@ -16,15 +16,14 @@
 #include "zorac-cli/zcli_store.h"
 #include "zorac-cli/zcli_term.h"
 
-static char dir[64];
+static char dir[T_DIR];
 static char *db;
 static struct zcli_store *s;
 static struct zc_diag dg;
 
 static void set_up(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/zorac-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    t_dir(dir);
     setenv("XDG_DATA_HOME", dir, 1);
     db = zc_xasprintf("%s/zorac/conversations.db", dir);
     s = NULL;

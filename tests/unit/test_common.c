@@ -200,12 +200,12 @@ END_TEST
 
 START_TEST(a_file_is_read_whole_or_not_at_all)
 {
-    char dir[] = "/tmp/zorac-common-XXXXXX", path[64], pipe_path[64];
+    char dir[T_DIR], path[T_DIR + 8], pipe_path[T_DIR + 8];
     struct zc_diag dg;
     char *bytes = NULL;
     size_t n = 0;
 
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    t_dir(dir);
     snprintf(path, sizeof path, "%s/f", dir);
     snprintf(pipe_path, sizeof pipe_path, "%s/p", dir);
     t_assert_err(zc_file_read(&bytes, &n, path, 10, &dg), ZC_ENOTFOUND, &dg);

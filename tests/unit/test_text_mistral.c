@@ -248,14 +248,14 @@ static void put(const char *dir, const char *name, const char *p, size_t n)
 static const char *says(const char *format, const char *file, const char *type)
 {
     static char out[400];
-    char dir[] = "/tmp/test_text_mistral.XXXXXX", path[300], config[100];
+    char dir[T_DIR], path[300], config[100];
     json_t *vars = json_pack("{s:[{s:s, s:s}]}", "messages", "role", "user", "content", "x");
     struct zt_tmpl_in in = {.vars = vars};
     struct zt_chat chat = {0};
     struct zt_text text;
     size_t n;
 
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    t_dir(dir);
     char *bytes = file_of(format_named(format), &n);
     put(dir, file, bytes, n);
     snprintf(config, sizeof config, "{\"model_type\":\"%s\"}", type);

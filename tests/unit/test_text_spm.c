@@ -171,13 +171,13 @@ START_TEST(other_files_add_tokens)
     static const char config[] =
         "{\"added_tokens_decoder\":{\"3\":{\"content\":\"<mark>\",\"special\":true},"
         "\"272\":{\"content\":\"<|im_start|>\",\"special\":true}}}";
-    char dir[] = "/tmp/test_text_spm.XXXXXX", command[64];
+    char dir[T_DIR], command[T_DIR + 16];
     struct zt_tok *tok = NULL;
     struct zt_text text;
     size_t n;
     char *model = t_tok_spm_model("", 0, &n);
 
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    t_dir(dir);
     put(dir, "tokenizer.model", model, n);
     put(dir, "added_tokens.json", added, sizeof added - 1);
     put(dir, "tokenizer_config.json", config, sizeof config - 1);

@@ -759,12 +759,12 @@ static int open_size(const char *path)
 
 START_TEST(the_file_of_a_directory_is_chosen)
 {
-    char dir[] = "/tmp/test_text_tok.XXXXXX", path[300];
+    char dir[T_DIR], path[300];
     char *json = t_tok_bytes_json(""), *tekken = t_tok_tekken_json();
     size_t n_model;
     char *model = t_tok_spm_model("", 0, &n_model);
 
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    t_dir(dir);
     ck_assert_int_eq(open_size(dir), ZC_ENOTFOUND);
     put(dir, "tokenizer.model", "x", 1);
     ck_assert_int_eq(open_size(dir), ZC_EFORMAT);

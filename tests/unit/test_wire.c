@@ -428,12 +428,12 @@ END_TEST
 
 START_TEST(socket_listens_connects_and_tells_the_peer)
 {
-    char dir[] = "/tmp/zorac-test-XXXXXX", path[64], found[ZC_SOCK_MAX];
+    char dir[T_DIR], path[T_DIR + 8], found[ZC_SOCK_MAX];
     int lfd = -1, cfd = -1;
     struct zc_peer peer;
     struct stat st;
 
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    t_dir(dir);
     snprintf(path, sizeof path, "%s/s", dir);
     t_assert_err(zc_sock_connect(path, &cfd, &dg), ZC_ENOTFOUND, &dg);
     t_assert_err(zc_sock_listen(path, 0600, &lfd, &dg), ZC_OK, &dg);
