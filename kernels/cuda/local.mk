@@ -21,6 +21,7 @@ cuda_names = \
   zkc_open \
   zkc_plain \
   zkc_probe \
+  zkc_ring \
   zkc_row
 cuda_headers = \
   %D%/zkc.cuh \

@@ -58,7 +58,9 @@ struct zkc_dev {
     cudaError_t error;        /* the first of a launch */
     int recording, replaying; /* the number of the pass that is, or 0 */
     cudaGraphExec_t graph[ZK_MAX_RECORD + 1];
-    pthread_mutex_t pack_lock; /* of work, while matrices are packed by several threads */
+    struct zkc_ring *ring;     /* NULL: no matrix is being packed */
+    pthread_mutex_t pack_lock; /* of ring */
+    pthread_cond_t pack_free;  /* a slot of it is */
 };
 
 static inline struct zkc_dev *zkc_of(struct zk_dev *dev)
@@ -111,6 +113,20 @@ void zkc_enter(const struct zkc_dev *d);
 /* Host to device memory from any thread, done when it returns. */
 int zkc_put(struct zkc_dev *d, void *dst, const void *src, size_t bytes);
 int zkc_get(struct zkc_dev *d, void *dst, const void *src, size_t bytes);
+
+/* A piece of memory on its way to the device, on both sides (zkc_ring.cu). */
+struct zkc_slot {
+    uint8_t *host, *device;
+    cudaEvent_t done; /* the latest use on the device has ended */
+};
+
+/* Any thread. take: the next slot, of *ret_bytes; waits until it is free and the device has done
+ * with it. give: after what was launched with it; to be called whatever came between. */
+int zkc_ring_take(struct zkc_dev *d, struct zkc_slot **ret_slot, size_t *ret_bytes,
+                  struct zc_diag *dg);
+int zkc_ring_give(struct zkc_dev *d, struct zkc_slot *slot);
+/* When all has been packed; waits for the device. */
+void zkc_ring_close(struct zkc_dev *d);
 
 /* ---- operations of zk.h, by file ---- */
 

@@ -14,6 +14,7 @@ int zkc_begin(struct zk_dev *dev, enum zk_phase phase, int record, bool *ret_don
     if (record < 0 || record > ZK_MAX_RECORD || d->recording || d->replaying)
         return ZC_EINVAL;
     zkc_enter(d);
+    zkc_ring_close(d); /* of loading, which is over */
     d->is_prefill = phase == ZK_PREFILL && dev->prefill_alone;
     *ret_done = record > 0 && d->graph[record] != NULL;
     if (*ret_done) {

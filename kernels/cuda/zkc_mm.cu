@@ -55,52 +55,71 @@ static struct source source_of(const struct zk_canon *c)
     return s;
 }
 
-/* Some rows of a part: through d->work, which the caller has locked. */
+/* Some rows of a part, from the host through a slot that holds them. */
 static int pack_rows(struct zkc_dev *d, struct zk_mat *m, const struct zkc_mm_layout *lo,
-                     const struct source *s, int from, struct zkc_mm_rows *rows, int group)
+                     const struct source *s, int from, struct zkc_mm_rows *rows, int group,
+                     const struct zkc_slot *slot)
 {
-    uint8_t *slab = (uint8_t *)d->work;
     const uint8_t *at[3] = {};
-    int r = ZC_OK;
-    for (int i = 0; i < 3 && r == ZC_OK; i++) {
+    size_t used = 0;
+    for (int i = 0; i < 3; i++) {
+        const size_t bytes = (size_t)rows->n * s->row[i];
         if (s->at[i] == NULL)
             continue;
-        at[i] = slab;
-        r = zkc_put(d, slab, s->at[i] + (size_t)from * s->row[i], (size_t)rows->n * s->row[i]);
-        slab += round_up((size_t)rows->n * s->row[i], 256);
+        memcpy(slot->host + used, s->at[i] + (size_t)from * s->row[i], bytes);
+        at[i] = slot->device + used;
+        used += round_up(bytes, 256);
     }
     rows->codes = at[0];
     rows->scales = at[1];
     rows->zeros = at[2];
+    int r = zkc_check(
+        d, cudaMemcpyAsync(slot->device, slot->host, used, cudaMemcpyHostToDevice, d->stream));
     if (r == ZC_OK && rows->first == 0)
         r = zkc_check(d, cudaMemsetAsync(m->data, 0, lo->bytes, d->stream));
     return r < 0 ? r : zkc_mm_repack(d, lo, group, (uint8_t *)m->data, rows);
+}
+
+/* All rows of a part, which are rows first .. of the matrix. */
+static int pack_part(struct zkc_dev *d, struct zk_mat *m, const struct zkc_mm_layout *lo,
+                     const struct zk_canon *part, int first, struct zkc_slot **ret_last,
+                     struct zc_diag *dg)
+{
+    const struct source s = source_of(part);
+    int r = ZC_OK;
+    for (int from = 0; from < part->n && r == ZC_OK;) {
+        struct zkc_mm_rows rows = {};
+        struct zkc_slot *slot;
+        size_t bytes;
+        if ((r = zkc_ring_take(d, &slot, &bytes, dg)) < 0)
+            return r;
+        const size_t fit = (bytes - 3 * 256) / (s.row[0] + s.row[1] + s.row[2]);
+        const int most = fit < 65535 ? (int)fit : 65535;
+        rows.first = first + from;
+        rows.n = part->n - from < most ? part->n - from : most;
+        r = most == 0 ? ZC_EINTERNAL : pack_rows(d, m, lo, &s, from, &rows, part->group, slot);
+        const int given = zkc_ring_give(d, slot);
+        r = r < 0 ? r : given;
+        *ret_last = slot;
+        from += rows.n;
+    }
+    return r;
 }
 
 static int mm_pack(struct zkc_dev *d, struct zk_mat *m, const struct zk_canon *parts, int n_parts,
                    struct zc_diag *dg)
 {
     struct zkc_mm_layout lo;
+    struct zkc_slot *last = NULL;
     int r = zkc_mm_layout_init(&lo, &m->d), first = 0;
 
-    pthread_mutex_lock(&d->pack_lock);
+    zkc_enter(d);
     for (int i = 0; i < n_parts && r == ZC_OK; i++) {
-        const struct source s = source_of(&parts[i]);
-        const size_t fit = (d->work_bytes - 3 * 256) / (s.row[0] + s.row[1] + s.row[2]);
-        const int most = fit < 65535 ? (int)fit : 65535;
-        if (most == 0)
-            r = ZC_EINTERNAL;
-        for (int from = 0; from < parts[i].n && r == ZC_OK; from += most) {
-            struct zkc_mm_rows rows = {};
-            rows.first = first + from;
-            rows.n = parts[i].n - from < most ? parts[i].n - from : most;
-            r = pack_rows(d, m, &lo, &s, from, &rows, parts[i].group);
-        }
+        r = pack_part(d, m, &lo, &parts[i], first, &last, dg);
         first += parts[i].n;
     }
-    if (r == ZC_OK) /* products look at weights before the kernel before them has ended */
-        r = zkc_check(d, cudaStreamSynchronize(d->stream));
-    pthread_mutex_unlock(&d->pack_lock);
+    if (r == ZC_OK && last) /* products look at weights before the kernel before them has ended */
+        r = zkc_check(d, cudaEventSynchronize(last->done));
     return r < 0 ? zc_diag(dg, r, "a matrix could not be copied to the device") : r;
 }
 

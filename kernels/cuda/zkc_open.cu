@@ -276,6 +276,7 @@ static void cuda_close(struct zk_dev *dev)
     zkc_graphs_free(d);
     zkc_blas_close(d);
     zkc_meter_close(d);
+    zkc_ring_close(d);
     cudaFree(d->status);
     cudaFree(d->locks);
     cudaFree(d->work);
@@ -386,6 +387,7 @@ static int cuda_open(struct zk_dev **ret_dev, const struct zk_cuda_opts *opts, s
     d->dev.can_record = true;
     d->ordinal = index;
     pthread_mutex_init(&d->pack_lock, NULL);
+    pthread_cond_init(&d->pack_free, NULL);
     if ((r = set_up(d, dg)) < 0) {
         cuda_close(&d->dev);
         return r;

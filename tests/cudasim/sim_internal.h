@@ -5,6 +5,7 @@
 
 #include "cudasim.h"
 
+#include <deque>
 #include <atomic>
 #include <mutex>
 #include <string>
@@ -157,12 +158,24 @@ struct sim_graph {
         const void *src = nullptr;
         int value = 0;
         size_t bytes = 0; /* 0: a launch */
+        std::vector<char> own; /* of memory that is not pinned: as it was when it was asked */
     };
     std::vector<Node> nodes;
     bool is_broken = false; /* by a call that is not for while something is recorded */
 };
 struct sim_stream {
-    sim_graph *capture; /* NULL, or what is being recorded */
+    sim_graph *capture = nullptr; /* NULL, or what is being recorded */
+    /* CUDASIM_LATE: nothing is done before somebody waits for it, and no more than that */
+    bool is_late = false;
+    std::deque<sim_graph::Node> queue;
+    size_t asked = 0, done = 0;
+    std::mutex mu;
 };
+
+namespace sim
+{
+void queue_add(cudaStream_t s, sim_graph::Node &&n);
+cudaError_t queue_run(cudaStream_t s, size_t until);
+} /* namespace sim */
 
 #endif

@@ -105,18 +105,44 @@ void graph_add(sim_graph *graph, const Desc &d)
     graph->nodes.push_back(n);
 }
 
+static cudaError_t node_run(const sim_graph::Node &n)
+{
+    if (n.bytes) {
+        copy_bytes(n.dst, n.own.empty() ? n.src : n.own.data(), n.value, n.bytes);
+        return cudaSuccess;
+    }
+    Desc d = n.d;
+    std::vector<char> ctx = n.ctx;
+    d.ctx = ctx.data();
+    return run(d);
+}
+
 cudaError_t graph_run(const sim_graph *graph)
 {
     for (const sim_graph::Node &n : graph->nodes) {
-        cudaError_t e = cudaSuccess;
-        if (n.bytes) {
-            copy_bytes(n.dst, n.src, n.value, n.bytes);
-        } else {
-            Desc d = n.d;
-            std::vector<char> ctx = n.ctx;
-            d.ctx = ctx.data();
-            e = run(d);
-        }
+        cudaError_t e = node_run(n);
+        if (e != cudaSuccess)
+            return e;
+    }
+    return cudaSuccess;
+}
+
+void queue_add(cudaStream_t s, sim_graph::Node &&n)
+{
+    std::lock_guard<std::mutex> g(s->mu);
+    s->queue.push_back(std::move(n));
+    s->asked++;
+}
+
+/* Does what was asked of a stream up to its number `until`. */
+cudaError_t queue_run(cudaStream_t s, size_t until)
+{
+    if (!s)
+        return cudaSuccess;
+    std::lock_guard<std::mutex> g(s->mu);
+    for (; s->done < until && !s->queue.empty(); s->done++) {
+        cudaError_t e = node_run(s->queue.front());
+        s->queue.pop_front();
         if (e != cudaSuccess)
             return e;
     }
@@ -127,6 +153,12 @@ cudaError_t launch(const Desc &d, cudaStream_t stream)
 {
     if (stream && stream->capture) {
         graph_add(stream->capture, d);
+        return cudaSuccess;
+    }
+    if (stream && stream->is_late) {
+        sim_graph one;
+        graph_add(&one, d);
+        queue_add(stream, std::move(one.nodes[0]));
         return cudaSuccess;
     }
     return run(d);

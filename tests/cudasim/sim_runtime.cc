@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The part of CUDA's runtime that the back-end calls: one device (or as many as CUDASIM_DEVICES
  * says) whose memory is the host's, poisoned with NaN when it is taken. Everything has happened
- * when a call returns. CUDASIM_FAIL makes it fail as devices do. */
+ * when a call returns; with CUDASIM_LATE set, when somebody waits for it, as late as a device may.
+ * CUDASIM_FAIL makes it fail as devices do. */
 #include "sim_internal.h"
 
 #include <chrono>
@@ -73,6 +74,50 @@ void copy_bytes(void *dst, const void *src, int value, size_t n)
     note_host_write(dst, n);
 }
 
+static std::vector<std::pair<const char *, size_t>> pinned;
+
+static bool is_pinned(const void *p)
+{
+    std::lock_guard<std::mutex> g(mu);
+    for (auto &r : pinned)
+        if ((const char *)p >= r.first && (const char *)p < r.first + r.second)
+            return true;
+    return false;
+}
+
+static void set_pinned(const void *p, size_t n)
+{
+    std::lock_guard<std::mutex> g(mu);
+    if (n > 0)
+        pinned.push_back({(const char *)p, n});
+    else
+        std::erase_if(pinned, [&](auto &r) { return r.first == (const char *)p; });
+}
+
+static bool is_device(const void *p)
+{
+    std::lock_guard<std::mutex> g(mu);
+    for (auto &r : taken)
+        if ((const char *)p >= (const char *)r.first &&
+            (const char *)p < (const char *)r.first + r.second)
+            return true;
+    return false;
+}
+
+static std::vector<cudaStream_t> streams;
+
+static cudaError_t run_all()
+{
+    std::vector<cudaStream_t> all;
+    {
+        std::lock_guard<std::mutex> g(mu);
+        all = streams;
+    }
+    for (cudaStream_t s : all)
+        queue_run(s, (size_t)-1);
+    return cudaSuccess;
+}
+
 static cudaError_t copy(void *dst, const void *src, int value, size_t n, cudaStream_t s)
 {
     if (s && s->capture) {
@@ -80,6 +125,14 @@ static cudaError_t copy(void *dst, const void *src, int value, size_t n, cudaStr
         node.dst = dst, node.src = src, node.value = value, node.bytes = n;
         s->capture->nodes.push_back(node);
         return cudaSuccess;
+    }
+    if (s && s->is_late && n > 0) {
+        sim_graph::Node node;
+        node.dst = dst, node.src = src, node.value = value, node.bytes = n;
+        if (src && !is_pinned(src) && !is_device(src)) /* a device reads it before it returns */
+            node.own.assign((const char *)src, (const char *)src + n);
+        queue_add(s, std::move(node));
+        return state();
     }
     if (recording) /* of another stream, and waits for it */
         return state();
@@ -103,6 +156,8 @@ void note_host_write(void *, size_t)
 
 struct sim_event {
     std::chrono::steady_clock::time_point t;
+    cudaStream_t stream = nullptr; /* and how much had been asked of it */
+    size_t at = 0;
 };
 
 /* ---- devices ----------------------------------------------------------------------------- */
@@ -160,6 +215,7 @@ cudaError_t cudaSetDeviceFlags(unsigned)
 }
 cudaError_t cudaDeviceSynchronize()
 {
+    sim::run_all();
     return sim::state();
 }
 cudaError_t cudaGetLastError()
@@ -224,6 +280,7 @@ cudaError_t cudaFree(void *p)
 {
     if (sim::breaks_recording())
         return sim::state();
+    sim::run_all();
     std::lock_guard<std::mutex> g(sim::mu);
     for (auto &t : sim::taken)
         if (p && t.first == p) {
@@ -241,22 +298,27 @@ cudaError_t cudaHostAlloc(void **p, size_t n, unsigned)
 {
     if (posix_memalign(p, 4096, n ? n : 1))
         return cudaErrorMemoryAllocation;
+    sim::set_pinned(*p, n);
     sim::note_alloc(*p, n, true);
     return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void *p)
 {
+    sim::run_all();
+    sim::set_pinned(p, 0);
     sim::note_free(p);
     free(p);
     return cudaSuccess;
 }
 cudaError_t cudaHostRegister(void *p, size_t n, unsigned)
 {
+    sim::set_pinned(p, n);
     sim::note_alloc(p, n, true);
     return cudaSuccess;
 }
 cudaError_t cudaHostUnregister(void *p)
 {
+    sim::set_pinned(p, 0);
     sim::note_free(p);
     return cudaSuccess;
 }
@@ -281,17 +343,26 @@ cudaError_t cudaMemsetAsync(void *d, int v, size_t n, cudaStream_t st)
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
 {
-    *s = new sim_stream{nullptr};
+    *s = new sim_stream;
+    (*s)->is_late = getenv("CUDASIM_LATE");
+    std::lock_guard<std::mutex> g(sim::mu);
+    sim::streams.push_back(*s);
     return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t s)
 {
+    sim::queue_run(s, (size_t)-1);
+    {
+        std::lock_guard<std::mutex> g(sim::mu);
+        std::erase(sim::streams, s);
+    }
     delete s;
     return cudaSuccess;
 }
-cudaError_t cudaStreamSynchronize(cudaStream_t)
+cudaError_t cudaStreamSynchronize(cudaStream_t s)
 {
-    return sim::state();
+    cudaError_t e = sim::queue_run(s, (size_t)-1);
+    return e == cudaSuccess ? sim::state() : e;
 }
 cudaError_t cudaDeviceGetPCIBusId(char *text, int size, int device)
 {
@@ -308,14 +379,19 @@ cudaError_t cudaEventDestroy(cudaEvent_t e)
     delete e;
     return cudaSuccess;
 }
-cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t)
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 {
+    if (s && s->is_late) {
+        std::lock_guard<std::mutex> g(s->mu);
+        e->stream = s, e->at = s->asked;
+    }
     e->t = std::chrono::steady_clock::now();
     return cudaSuccess;
 }
-cudaError_t cudaEventSynchronize(cudaEvent_t)
+cudaError_t cudaEventSynchronize(cudaEvent_t e)
 {
-    return sim::state();
+    cudaError_t r = sim::queue_run(e->stream, e->at);
+    return r == cudaSuccess ? sim::state() : r;
 }
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t a, cudaEvent_t b)
 {
@@ -350,8 +426,13 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *e, cudaGraph_t g, unsigned lon
     *e = new sim_graph(*g);
     return cudaSuccess;
 }
-cudaError_t cudaGraphLaunch(cudaGraphExec_t e, cudaStream_t)
+cudaError_t cudaGraphLaunch(cudaGraphExec_t e, cudaStream_t s)
 {
+    if (s && s->is_late) {
+        for (sim_graph::Node n : e->nodes)
+            sim::queue_add(s, std::move(n));
+        return cudaSuccess;
+    }
     return sim::graph_run(e);
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t g)

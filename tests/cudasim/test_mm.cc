@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "kernels/cuda/zkc_blas.cuh"
@@ -397,6 +398,54 @@ static void check(const Matrix &m, zk_type type, int rows, const Run &run, bool 
     report(same, m, type, rows, "a row alone differs", 0);
 }
 
+/* Matrices packed by several threads at once through a ring of a few rows a slot, on a device that
+ * begins nothing before it is waited for (the stream is that of CUDASIM_LATE): the bytes are those of
+ * the host. Twice, with an end of the ring between. */
+static void check_ring()
+{
+    setenv("CUDASIM_LATE", "1", 1);
+    zkc_dev dev = {};
+    cudaStreamCreateWithFlags(&dev.stream, cudaStreamNonBlocking);
+    unsetenv("CUDASIM_LATE");
+    Dev<uint8_t> work(std::vector<uint8_t>(4 * 4096, 0));
+    dev.work = work.p;
+    dev.work_bytes = work.n;
+    pthread_mutex_init(&dev.pack_lock, NULL);
+    pthread_cond_init(&dev.pack_free, NULL);
+    for (int turn = 0; turn < 2; turn++) {
+        std::vector<std::thread> threads;
+        int results[6];
+        const Matrix m[6] = {{ZK_W4A, 100, 640, 128, ZK_BF16, true, true},
+                             {ZK_W4A, 70, 300, 32, ZK_F16, false, false},
+                             {ZK_W8A, 90, 512, 128, ZK_BF16, true, false},
+                             {ZK_W16, 33, 700, 0, ZK_BF16, false, false},
+                             {ZK_W16, 64, 128, 0, ZK_F16, false, true},
+                             {ZK_W8A, 41, 960, 96, ZK_F32, false, false}};
+        std::vector<uint8_t> bytes[6];
+        std::vector<zk_mat> packed(6);
+        for (int i = 0; i < 6; i++) {
+            packed[i].d = m[i].d;
+            if (cudaMalloc(&packed[i].data, m[i].lo.bytes) != cudaSuccess)
+                abort();
+        }
+        for (int i = 0; i < 6; i++)
+            threads.emplace_back([&, i] {
+                results[i] = zkc_mm.pack(&dev, &packed[i], m[i].part, m[i].n_parts, NULL);
+            });
+        for (auto &t : threads)
+            t.join();
+        for (int i = 0; i < 6; i++) {
+            bytes[i].resize(m[i].lo.bytes);
+            cudaMemcpy(bytes[i].data(), packed[i].data, m[i].lo.bytes, cudaMemcpyDeviceToHost);
+            report(results[i] == 0 && bytes[i] == m[i].packed, m[i], ZK_F16, 0,
+                   "packed through the ring differs", results[i]);
+            cudaFree(packed[i].data);
+        }
+        zkc_ring_close(&dev);
+    }
+    cudaStreamDestroy(dev.stream);
+}
+
 int main(int argc, char **argv)
 {
     const bool quick = argc > 1 && strcmp(argv[1], "quick") == 0;
@@ -408,6 +457,7 @@ int main(int argc, char **argv)
                                    {257, 512, 96}, {40, 2100, 64}, {1100, 640, 128}};
     static const int rows[] = {1, 2, 8, 9, 16, 17, 32, 40};
     int turn = 0;
+    check_ring();
     for (const Shape &s : shapes)
         for (int form = ZK_W4A; form <= ZK_W16; form++)
             for (int zeros = 0; zeros < (form == ZK_W16 ? 1 : 2); zeros++)
