@@ -113,7 +113,7 @@ static struct zt_val f_round(struct zt_env *e, const struct zt_py_args *a)
         zt_fail(e, "round by \"common\", \"ceil\" or \"floor\"");
     if (precision < 0) {
         scale = pow(10, -(double)precision);
-        f = nearbyint(f / scale) * scale;
+        f = isinf(scale) ? copysign(0, f) : nearbyint(f / scale) * scale;
     } else if (!is_int && precision < 20 && !isinf(f) && !isnan(f)) {
         /* the decimal that is nearest to the exact value, as printf finds it */
         snprintf(text, sizeof text, "%.*f", (int)precision, f);
@@ -121,6 +121,8 @@ static struct zt_val f_round(struct zt_env *e, const struct zt_py_args *a)
     }
     if (is_int && precision >= 0)
         return zt_int(zt_py_need_int(e, a->self), a->self.trusted);
+    if (is_int && fabs(f) >= 0x1p63)
+        zt_fail(e, "an integer that does not fit 64 bits");
     return is_int ? zt_int((int64_t)f, a->self.trusted) : zt_float(f, a->self.trusted);
 }
 

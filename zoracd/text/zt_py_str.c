@@ -97,7 +97,7 @@ struct zt_list *zt_py_split(struct zt_env *e, struct zt_val s, struct zt_val sep
         zt_fail(e, "an empty separator");
     if (words)
         s = zt_py_strip(s, sep, max < 0 ? ZT_BOTH : right ? ZT_RIGHT : ZT_LEFT);
-    for (; max != 0 && next_sep(e, s, sep, right, &at, &end); max--) {
+    for (; max != 0 && next_sep(e, s, sep, right, &at, &end); max -= max > 0) {
         if (words && (right ? at == 0 : end == s.n)) { /* white space at the far end */
             s = right ? zt_sub(s, end, s.n) : zt_sub(s, 0, at);
             break;
@@ -162,7 +162,7 @@ struct zt_val zt_py_replace(struct zt_env *e, const struct zt_py_args *a)
         old = zt_py_escape(e, old);
         by = zt_py_escape(e, by);
     }
-    for (; count != 0 && (at = zt_py_find(e, rest, old, false)) != SIZE_MAX; count--) {
+    for (; count != 0 && (at = zt_py_find(e, rest, old, false)) != SIZE_MAX; count -= count > 0) {
         zt_step(e, 1);
         zt_add(&b, zt_sub(rest, 0, at));
         zt_add(&b, by);
@@ -291,10 +291,11 @@ static struct zt_val m_zfill(struct zt_env *e, const struct zt_py_args *a)
 {
     struct zt_val s = zt_py_self(e, a);
     size_t sign = s.n && (zt_char(s, 0) == '-' || zt_char(s, 0) == '+');
+    int64_t width = a->v[0].u.i;
     struct zt_sb b = {.e = e};
 
     zt_add(&b, zt_sub(s, 0, sign));
-    zt_py_add_times(&b, zt_text(e, "0", true), a->v[0].u.i - s.n);
+    zt_py_add_times(&b, zt_text(e, "0", true), width > s.n ? width - s.n : 0);
     zt_add(&b, zt_sub(s, sign, s.n));
     return zt_markup(zt_take(&b), s.markup);
 }

@@ -71,7 +71,7 @@ static struct zt_val f_truncate(struct zt_env *e, const struct zt_py_args *a)
 
     if (len < end.n || leeway < 0)
         zt_fail(e, "truncate to less than its end");
-    if ((int64_t)zt_py_len(e, s) <= len + leeway)
+    if ((int64_t)zt_py_len(e, s) - leeway <= len)
         return s;
     s = zt_sub(zt_py_need_str(e, s), 0, (size_t)len - end.n);
     size_t space = zt_py_find(e, s, zt_text(e, " ", true), true);
