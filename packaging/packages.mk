@@ -48,6 +48,7 @@ rpm: dist
 check-packages: deb rpm
 	! command -v lintian >/dev/null || lintian --allow-root --profile debian --fail-on error,warning packages/*.deb
 	$(srcdir)/tests/service/deb-chroot.sh packages || test $$? = 77
+	$(srcdir)/tests/service/boot.sh packages || test $$? = 77
 	$(srcdir)/tests/service/rpm.sh packages
 	$(srcdir)/tests/service/rpm-chroot.sh packages || test $$? = 77
 	$(srcdir)/tests/service/reproducible.sh deb $(distdir).tar.xz packages

@@ -49,6 +49,16 @@ for f in /etc/apt/apt.conf /etc/apt/apt.conf.d/*proxy*; do
 done
 apt update || skip "no network for apt: $(tail -n 1 "$top/log")"
 
+# make_next: the packages in /debs become those of a next version, with another zoracd.conf
+make_next() {
+    for p in zoracd zorac-cli zoracd-cuda; do
+        [ -n "$(find "$root/debs" -name "${p}_*")" ] || continue
+        in_root sh -c "dpkg-deb -R /debs/${p}_*.deb /tmp/next && rm /debs/${p}_*.deb &&
+            sed -i 's/^Version: .*/Version: 99-1/; s/\(zoracd (= \)[^)]*/\199-1/' /tmp/next/DEBIAN/control &&
+            { [ $p != zoracd ] || echo '# of the next version' >>/tmp/next/etc/zorac/zoracd.conf; } &&
+            dpkg-deb -b /tmp/next /debs/${p}_99-1.deb && rm -rf /tmp/next" >"$top/log" 2>&1 || fail "$(cat "$top/log")"
+    done
+}
 nothing_is_enabled() {
     [ -z "$(find "$root/etc/systemd" -name 'zoracd*' 2>/dev/null)" ] || fail "a unit is enabled unasked"
 }

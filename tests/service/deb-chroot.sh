@@ -42,13 +42,7 @@ nothing_is_enabled
 
 echo "== upgrade with a changed configuration"
 echo '# kept by the administrator' >>"$root/etc/zorac/zoracd.conf"
-for p in zoracd zorac-cli zoracd-cuda; do
-    [ -n "$(find "$root/debs" -name "${p}_*")" ] || continue
-    in_root sh -c "dpkg-deb -R /debs/${p}_*.deb /tmp/next && rm /debs/${p}_*.deb &&
-        sed -i 's/^Version: .*/Version: 99-1/; s/\(zoracd (= \)[^)]*/\199-1/' /tmp/next/DEBIAN/control &&
-        { [ $p != zoracd ] || echo '# of the next version' >>/tmp/next/etc/zorac/zoracd.conf; } &&
-        dpkg-deb -b /tmp/next /debs/${p}_99-1.deb && rm -rf /tmp/next" >"$top/log" 2>&1 || fail "$(cat "$top/log")"
-done
+make_next
 in_root sh -c 'dpkg --force-confdef --force-confold -i /debs/*_99-1.deb' >"$top/log" 2>&1 || fail "$(cat "$top/log")"
 [ "$(in_root dpkg-query -W -f '${Version}' zoracd)" = 99-1 ] || fail "not upgraded"
 grep -q 'kept by the administrator' "$root/etc/zorac/zoracd.conf" || fail "the configuration was written over"
