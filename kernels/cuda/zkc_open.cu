@@ -97,20 +97,27 @@ static int driver_error(cudaError_t e, struct zc_diag *dg)
     return zc_diag(dg, ZC_EDEVICE, "the GPUs can't be counted: %s", cudaGetErrorString(e));
 }
 
+/* The first that is meant; if none is named, the first of those with most memory. */
 static int choose(const char *want, int *ret_index, cudaDeviceProp *ret_prop, struct zc_diag *dg)
 {
-    int n = 0;
+    const bool is_any = !want || !*want;
+    int n = 0, found = -1;
     cudaError_t e = cudaGetDeviceCount(&n);
     if (e != cudaSuccess)
         return driver_error(e, dg);
-    for (int i = 0; i < n; i++) {
-        if ((e = cudaGetDeviceProperties(ret_prop, i)) != cudaSuccess)
+    for (int i = 0; i < n && (is_any || found < 0); i++) {
+        cudaDeviceProp p;
+        if ((e = cudaGetDeviceProperties(&p, i)) != cudaSuccess)
             return fail(dg, e, "a GPU can't be asked for its properties");
-        if (!want || !*want || is_meant(want, i, ret_prop)) {
-            *ret_index = i;
-            return ZC_OK;
+        if (is_any ? found < 0 || p.totalGlobalMem > ret_prop->totalGlobalMem
+                   : is_meant(want, i, &p)) {
+            found = i;
+            *ret_prop = p;
         }
     }
+    *ret_index = found;
+    if (found >= 0)
+        return ZC_OK;
     return zc_diag(dg, ZC_ENOTFOUND,
                    "none of the %d GPUs is \"%.60s\": give an index, a UUID or "
                    "part of a name",
@@ -328,6 +335,26 @@ static const struct zk_ops cuda_ops = {
     .close = cuda_close,
 };
 
+__global__ void nothing_kernel()
+{
+}
+
+/* Whether the plug-in has code for the device: a launch says so. */
+static int check_code(struct zkc_dev *d, struct zc_diag *dg)
+{
+    cudaError_t e = zkc_launch(nothing_kernel, dim3(1), dim3(32), 0, d->stream);
+    if (e == cudaSuccess)
+        e = cudaStreamSynchronize(d->stream);
+    if (e == cudaSuccess)
+        return ZC_OK;
+    cudaGetLastError();
+    if (e == cudaErrorNoKernelImageForDevice)
+        return zc_diag(dg, ZC_EUNSUPPORTED,
+                       "this build has no kernels for a GPU of compute capability %d.%d",
+                       d->cc / 10, d->cc % 10);
+    return fail(dg, e, "the GPU can't compute");
+}
+
 /* Stream, flags and scratch of a device that answers. */
 static int set_up(struct zkc_dev *d, struct zc_diag *dg)
 {
@@ -349,6 +376,8 @@ static int set_up(struct zkc_dev *d, struct zc_diag *dg)
         e = cudaHostAlloc((void **)&d->status_host, ZKC_N_STATUS * sizeof *d->status_host, 0);
     if (e != cudaSuccess)
         return fail(dg, e, "the GPU can't be used");
+    if ((r = check_code(d, dg)) < 0)
+        return r;
     if ((r = cuda_alloc(&d->dev, &p, ZKC_N_STATUS * sizeof *d->status, dg)) < 0)
         return r;
     d->status = (uint32_t *)p;

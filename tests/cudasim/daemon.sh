@@ -32,9 +32,11 @@ on cpu
 want=$(text_of 'hello, who are you?')
 off
 [ -n "$want" ] || fail "the CPU says nothing"
-on cuda
+CUDASIM_DEVICES=3 on cuda # the one with most memory is the last
 got=$(text_of 'hello, who are you?')
 status_of | grep -q '"backend":"cuda"' || fail "status does not say cuda: $(status_of)"
+[ -n "${CUDA_PLUGINS-}" ] || status_of | grep -q '"label":"cuda 2: Simulated GPU 2' ||
+    fail "not the largest: $(status_of)"
 off
 [ "$got" = "$want" ] || fail "cuda says $got, the CPU $want"
 
@@ -53,6 +55,9 @@ if [ -z "${CUDA_PLUGINS-}" ]; then
     refused 'GPU 0 (Simulated GPU 0) can.t be used: the device is busy' CUDASIM_FAIL=busy
     refused 'there is no GPU' CUDASIM_DEVICES=0
     refused 'the model does not fit' CUDASIM_MEMORY=3
+    refused 'the GPU has no .* MiB left: .* are free' CUDASIM_FAIL=memory:4
+    refused 'compute capability 7.5: 8.0 (Ampere) or later is needed' CUDASIM_CC=75
+    refused 'this build has no kernels for a GPU of compute capability 8.9' CUDASIM_FAIL=no-image CUDASIM_CC=89
 fi
 echo 'device = 7' >"$conf"
 refused 'none of the .* GPUs is "7"'
@@ -67,7 +72,9 @@ off
 
 # ---- a lost device ends the daemon with a status that is started again
 if [ -z "${CUDA_PLUGINS-}" ]; then
-    CUDASIM_FAIL=lost:1500 on cuda # the start takes hundreds
+    CUDASIM_DEVICES=3 CUDASIM_FAIL=lost:1500 on cuda --device 'gpu 1' # the start takes hundreds
+    grep -q 'zorac-demo on cuda 1: ' "$log" || fail "the GPU that was named does not serve"
     text_of 'hello' >/dev/null || true
     stopped 4
+    grep -q 'the device is lost: the GPU failed: ' "$log" || fail "the log does not say that the device is lost"
 fi

@@ -151,6 +151,9 @@ cudaError_t queue_run(cudaStream_t s, size_t until)
 
 cudaError_t launch(const Desc &d, cudaStream_t stream)
 {
+    const char *how = getenv("CUDASIM_FAIL");
+    if (how && !strcmp(how, "no-image"))
+        return set_error(cudaErrorNoKernelImageForDevice, "there is no kernel image");
     if (stream && stream->capture) {
         graph_add(stream->capture, d);
         return cudaSuccess;

@@ -59,6 +59,19 @@ static cudaError_t state()
     return is_dead ? cudaErrorLaunchFailure : cudaSuccess;
 }
 
+static int capability()
+{
+    const char *s = getenv("CUDASIM_CC");
+    return s ? atoi(s) : 90;
+}
+
+/* CUDASIM_FAIL=memory:N: from the Nth on, nothing is given any more. */
+static bool memory_is_gone()
+{
+    static std::atomic<long> n{0};
+    return fails("memory:") && ++n >= strtol(getenv("CUDASIM_FAIL") + 7, nullptr, 0);
+}
+
 static size_t memory()
 {
     static const char *s = getenv("CUDASIM_MEMORY");
@@ -180,15 +193,16 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device)
     snprintf(p->name, sizeof p->name, "Simulated GPU %d", device);
     for (int i = 0; i < 16; i++)
         p->uuid.bytes[i] = (char)(i * 17 + device);
-    p->totalGlobalMem = sim::memory();
-    p->major = 9;
+    p->totalGlobalMem = sim::memory() + ((size_t)device << 20);
+    p->major = sim::capability() / 10;
     return cudaSuccess;
 }
 
 cudaError_t cudaDeviceGetAttribute(int *v, cudaDeviceAttr a, int)
 {
     *v = a == cudaDevAttrMultiProcessorCount            ? 4
-         : a == cudaDevAttrComputeCapabilityMajor       ? 9
+         : a == cudaDevAttrComputeCapabilityMajor       ? sim::capability() / 10
+         : a == cudaDevAttrComputeCapabilityMinor       ? sim::capability() % 10
          : a == cudaDevAttrMaxSharedMemoryPerBlockOptin ? (int)sim::config().smem
          : a == cudaDevAttrL2CacheSize                  ? 1 << 20
                                                         : 0;
@@ -241,6 +255,7 @@ const char *cudaGetErrorString(cudaError_t e)
         {cudaErrorInsufficientDriver, "the driver is too old for this runtime"},
         {cudaErrorDevicesUnavailable, "the device is busy or unavailable"},
         {cudaErrorNoDevice, "no device was found"},
+        {cudaErrorNoKernelImageForDevice, "no kernel image is available for the device"},
     };
     for (const auto &n : names)
         if (n.e == e)
@@ -264,7 +279,7 @@ cudaError_t cudaMalloc(void **p, size_t n)
         return sim::state();
     {
         std::lock_guard<std::mutex> g(sim::mu);
-        if (n > sim::memory() - sim::taken_bytes)
+        if (n > sim::memory() - sim::taken_bytes || sim::memory_is_gone())
             return sim::last = cudaErrorMemoryAllocation;
         if (posix_memalign(p, 256, n ? n : 1))
             return sim::last = cudaErrorMemoryAllocation;

@@ -24,7 +24,7 @@ struct ze_opts {
     const char *dir;       /* the model */
     bool random_weights;   /* dir is a config.json: weights made up in place, to measure speed */
     const char *backend;   /* "auto", "cpu", "cuda" */
-    const char *device;    /* which GPU, as zk_cuda_opts says; NULL: the first */
+    const char *device;    /* which GPU, as zk_cuda_opts says */
     unsigned caps;         /* kernel capabilities, ZK_CAP_ALL for all */
     int threads;           /* 0: default */
     bool exact;            /* float activations and fp32 KV */

@@ -252,5 +252,7 @@ int ze_step(struct ze_engine *e, struct ze_work *works, int n_works, struct zc_d
         ze_seq_advance(works[i].seq, works[i].n_rows);
     }
     zc_mem_guard(false);
+    if (r == ZC_EDEVICE) /* with what the device itself says */
+        e->dev->ops->sync(e->dev, dg);
     return r;
 }

@@ -318,7 +318,6 @@ static void feed_watchdog(struct zs_front *f)
         zs_sd_notify("WATCHDOG=1");
     f->beat_steps = st.steps;
     if (st.device_lost) {
-        zc_log(ZC_LOG_ERROR, "the device is lost");
         f->exit_status = ZS_EXIT_DEVICE;
         zs_front_stop(f, true);
     }

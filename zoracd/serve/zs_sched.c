@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "common/zc_log.h"
 #include "common/zc_mem.h"
 #include "zoracd/serve/zs_limits.h"
 
@@ -306,8 +307,11 @@ static void run_works(struct zs_sched *s, int from, int to)
 
     dg.text[0] = '\0';
     int r = ze_step(s->m->engine, s->works + from, to - from, &dg);
-    if (r == ZC_EDEVICE)
+    if (r == ZC_EDEVICE) {
+        if (!s->now.device_lost)
+            zc_log(ZC_LOG_ERROR, "the device is lost: %s", dg.text);
         s->now.device_lost = 1;
+    }
     for (int i = from; i < to; i++) {
         struct zs_choice *c = s->work_choices[i];
         /* A sibling's failure may have ended it since the step was put together. */
