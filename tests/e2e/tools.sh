@@ -158,7 +158,7 @@ grep -qE '^\{"tokens":[0-9]+,"nll":[0-9.]+,"perplexity":[0-9.]+\}$' "$dir/out" |
 status 1 "$inspect" perplexity "$model" "$dir/nowhere"
 
 # ---- measuring
-keys='"kind":"[a-z]*","backend":"cpu","shape":"[^"]*","batch":[0-9]*,"depth":[0-9]*,"tokens":[0-9]*,"tokens_per_s":[0-9.e+null]*,"bytes_per_step":[0-9.e+]*,"flops_per_step":[0-9.e+]*,"bound_tokens_per_s":[0-9.e+null]*,"fraction":[-0-9.e+null]*,"device":"cpu [^"]*","threads":1'
+keys='"kind":"[a-z]*","backend":"cpu","shape":"[^"]*","batch":[0-9]*,"depth":[0-9]*,"tokens":[0-9]*,"tokens_per_s":[0-9.e+null]*,"bytes_per_step":[0-9.e+]*,"flops_per_step":[0-9.e+]*,"bound_tokens_per_s":[0-9.e+null]*,"fraction":[-0-9.e+null]*,"device":"cpu [^"]*","threads":1(,"joules_per_token":[-0-9.e+nul]*)?'
 status 0 "$bench" -m "$model" --threads 1 --prefill 16,40 --decode 4 --batch 1,3 --depth 0,20 --json
 [ "$(grep -cE "^\{$keys\}\$" "$dir/out")" = 7 ] || fail "$(cat "$dir/out")"
 [ "$(grep -c '"kind":"prefill"' "$dir/out")" = 2 ] || fail "not two of prefill"
