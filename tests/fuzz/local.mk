@@ -35,7 +35,8 @@ EXTRA_DIST += %D%/corpus
 %C%_fuzz_config_SOURCES = %D%/fuzz_config.c
 %C%_fuzz_config_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_fuzz_config_LDFLAGS = $(FUZZ_LINK)
-%C%_fuzz_config_LDADD = $(FUZZ_MAIN) zoracd/engine/libengine.a common/libcommon.a $(JANSSON_LIBS)
+%C%_fuzz_config_LDADD = $(FUZZ_MAIN) zoracd/engine/libengine.a zoracd/weights/libweights.a \
+  common/libcommon.a $(JANSSON_LIBS)
 %C%_fuzz_wire_SOURCES = %D%/fuzz_wire.c
 %C%_fuzz_wire_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MSGPACK_CFLAGS) $(EVENT_CFLAGS)
 %C%_fuzz_wire_LDFLAGS = $(FUZZ_LINK)

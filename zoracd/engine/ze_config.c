@@ -14,9 +14,11 @@
 #include "common/zc_mem.h"
 #include "kernels/zk.h"
 #include "zoracd/engine/ze_internal.h"
+#include "zoracd/weights/zw_json.h"
 
-#define MAX_FILE  (4u << 20)
-#define MAX_DEPTH 32
+#define MAX_FILE   (4u << 20)
+#define MAX_DEPTH  32
+#define MAX_VALUES 262144 /* of one file */
 
 /* ---- which architecture ------------------------------------------------------------------ */
 
@@ -331,44 +333,14 @@ int ze_config_window(const struct ze_config *c, int layer)
 
 /* ---- files -------------------------------------------------------------------------------- */
 
-/* The parser recurses with the text's nesting: a bound first, outside strings. */
-static bool nesting_is_sane(const char *p, size_t n)
-{
-    int depth = 0;
-    bool in_string = false;
-
-    for (size_t i = 0; i < n; i++) {
-        if (in_string) {
-            if (p[i] == '\\')
-                i++;
-            else if (p[i] == '"')
-                in_string = false;
-        } else if (p[i] == '"') {
-            in_string = true;
-        } else if (p[i] == '{' || p[i] == '[') {
-            if (++depth > MAX_DEPTH)
-                return false;
-        } else if (p[i] == '}' || p[i] == ']') {
-            depth--;
-        }
-    }
-    return true;
-}
-
 int ze_config_json(json_t **ret_json, const char *bytes, size_t len, const char *name,
                    struct zc_diag *dg)
 {
-    json_error_t e;
+    static const struct zw_json_limits limits = {
+        .bytes = MAX_FILE, .values = MAX_VALUES, .depth = MAX_DEPTH};
 
-    if (len > MAX_FILE)
-        return zc_diag(dg, ZC_ELIMIT, "%s: over %u bytes", name, MAX_FILE);
-    if (!nesting_is_sane(bytes, len))
-        return zc_diag(dg, ZC_EFORMAT, "%s: nested deeper than %d", name, MAX_DEPTH);
-    json_t *json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &e);
-    if (!json)
-        return zc_diag(dg, ZC_EFORMAT, "%s:%d:%d: %s", name, e.line, e.column, e.text);
-    *ret_json = json;
-    return ZC_OK;
+    int r = zw_json_parse(ret_json, bytes, len, &limits, dg);
+    return r < 0 ? zc_diag_prefix(dg, r, "%s", name) : r;
 }
 
 int ze_config_json_file(json_t **ret_json, const char *path, struct zc_diag *dg)

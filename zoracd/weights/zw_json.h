@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* JSON of a model's directory, by jansson, with the memory that its tree can take bounded before it
- * is built: a hundred megabytes of "[[[[" would else become gigabytes. Private to this room. */
+ * is built: a hundred megabytes of "[[[[" would else become gigabytes. */
 #ifndef ZORACD_WEIGHTS_ZW_JSON_H
 #define ZORACD_WEIGHTS_ZW_JSON_H
 
