@@ -150,6 +150,8 @@ __global__ void __launch_bounds__(ROPE_THREADS)
 {
     ZKC_SHARED(float, part, [ROPE_THREADS / 32]);
     ZKC_SHARED(float, head, [ZK_MAX_HEAD_DIM]);
+    zkc_grid_wait();
+    zkc_grid_trigger();
     const int row = blockIdx.x, at = blockIdx.y;
     float *x = qkv + ((size_t)row * (g.H + 2 * g.K) + at) * g.D;
     if (at < g.H + g.K)
@@ -170,9 +172,10 @@ int zkc_rope_store(struct zk_dev *dev, float *qkv, const float *cs, const struct
     struct zkc_dev *d = zkc_of(dev);
     if (!is_sound(a))
         return ZC_EINVAL;
-    return zkc_check(d, zkc_launch(rope_store_kernel, dim3(b->rows, a->heads + 2 * a->kv_heads),
-                                   dim3(ROPE_THREADS), 0, d->stream, qkv, cs, b->seqs,
-                                   geometry_of(dev, b, a), kv->base, d->status));
+    return zkc_check(d, zkc_launch_early(d->cc, rope_store_kernel,
+                                         dim3(b->rows, a->heads + 2 * a->kv_heads),
+                                         dim3(ROPE_THREADS), 0, d->stream, qkv, cs, b->seqs,
+                                         geometry_of(dev, b, a), kv->base, d->status));
 }
 
 /* ---- attention, any shape ------------------------------------------------------------------ */
@@ -203,6 +206,8 @@ __global__ void __launch_bounds__(ATTN_WARPS * 32)
 {
     ZKC_SHARED(float, query, [ATTN_WARPS][ZK_MAX_HEAD_DIM]);
     ZKC_SHARED(float, weight, [ATTN_WARPS][TILE]);
+    zkc_grid_wait();
+    zkc_grid_trigger();
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const int row = blockIdx.x, h = blockIdx.y * ATTN_WARPS + warp;
     if (h >= g.H)
@@ -261,7 +266,8 @@ int zkc_attn(struct zk_dev *dev, float *o, const float *qkv, const struct zk_bat
         return zkc_attn_prefill(d, o, qkv, b, &g, kv);
     if (zkc_attn_decode_takes(&g))
         return zkc_attn_decode(d, o, qkv, b, &g, kv);
-    return zkc_check(
-        d, zkc_launch(attn_kernel, dim3(b->rows, (a->heads + ATTN_WARPS - 1) / ATTN_WARPS),
-                      dim3(ATTN_WARPS * 32), 0, d->stream, o, qkv, b->seqs, g, kv->base));
+    return zkc_check(d, zkc_launch_early(d->cc, attn_kernel,
+                                         dim3(b->rows, (a->heads + ATTN_WARPS - 1) / ATTN_WARPS),
+                                         dim3(ATTN_WARPS * 32), 0, d->stream, o, qkv, b->seqs, g,
+                                         kv->base));
 }

@@ -18,6 +18,7 @@
 
 #define WARPS       4
 #define STAGES      3
+#define ON_SM       4 /* blocks for each SM, where sequences are long enough */
 #define SPLIT_PAGES (ZKC_SPLIT / ZK_PAGE)
 
 namespace
@@ -30,7 +31,8 @@ struct decode_args {
     float *part; /* [units][splits][G][D], unnormalized */
     float *ml;   /* [units][splits][G][2]: largest score (times log2 e), sum */
     uint32_t *status;
-    int unit0; /* unit = row * K + kv head: the first of this launch */
+    int unit0;  /* unit = row * K + kv head: the first of this launch */
+    int splits; /* of the longest sequence */
 };
 
 template <int D, int TYPE> struct decode_smem {
@@ -114,7 +116,7 @@ ZKC_DEV void join_warps(const struct decode_args *a, const struct running<D> *r,
                 sums[(warp * 16 + row) * D + zkc_out_dim<TYPE>(t, i)] = r->o[t][2 * h + i];
     }
     __syncthreads();
-    const size_t slot = ((size_t)blockIdx.y * gridDim.x + split) * G;
+    const size_t slot = ((size_t)blockIdx.y * a->splits + split) * G;
     for (int i = threadIdx.x; i < G * D; i += WARPS * 32) {
         const int row = i / D;
         float max = -INFINITY, sum = 0, o = 0;
@@ -135,21 +137,17 @@ ZKC_DEV void join_warps(const struct decode_args *a, const struct running<D> *r,
     }
 }
 
-/* Grid: splits x units. Shared: a ring of pages for each warp, then their results. */
+/* One split of one kv head of a row. smem: a ring of pages for each warp, then their results. */
 template <int D, int TYPE>
-__global__ void __launch_bounds__(WARPS * 32) decode_kernel(const decode_args a)
+ZKC_DEV void one_split(const decode_args &a, const struct zk_seq *s, int pos, int split, int row,
+                       int head, char *smem, float (*ml)[WARPS][16])
 {
-    ZKC_SHARED_DYN(char, smem);
-    ZKC_SHARED(float, ml, [2][WARPS][16]);
     const struct zkc_geometry *g = &a.g;
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, G = g->H / g->K;
-    const int row = (a.unit0 + blockIdx.y) / g->K, head = (a.unit0 + blockIdx.y) % g->K;
-    const struct zk_seq *s = zkc_seq_of(a.seqs, g->n_seqs, row);
-    const int pos = s->pos0 + row - s->first_row, first = zkc_first_seen(g, pos);
-    const int split = blockIdx.x, end = pos / ZK_PAGE;
+    const int first = zkc_first_seen(g, pos), end = pos / ZK_PAGE;
     const int from = max(split * SPLIT_PAGES, first / ZK_PAGE);
     const int to = min(split * SPLIT_PAGES + SPLIT_PAGES - 1, end);
-    if (from > to || zkc_is_padding(s))
+    if (from > to)
         return;
 
     constexpr int page = decode_smem<D, TYPE>::page;
@@ -196,10 +194,34 @@ __global__ void __launch_bounds__(WARPS * 32) decode_kernel(const decode_args a)
     join_warps<D, TYPE>(&a, &r, (float *)smem, ml, split, G);
 }
 
+/* Grid: some x units. The blocks of a unit take its splits in turns, so that a recorded step, which
+ * must reckon with the longest sequence, has no more blocks than the device has room for. */
+template <int D, int TYPE>
+__global__ void __launch_bounds__(WARPS * 32) decode_kernel(const decode_args a)
+{
+    ZKC_SHARED_DYN(char, smem);
+    ZKC_SHARED(float, ml, [2][WARPS][16]);
+    zkc_grid_wait();
+    zkc_grid_trigger();
+#pragma unroll 1
+    for (int split = blockIdx.x; split < a.splits; split += gridDim.x) {
+        /* found each time: there are no registers to keep it in */
+        const int unit = a.unit0 + blockIdx.y, row = unit / a.g.K;
+        const struct zk_seq *s = zkc_seq_of(a.seqs, a.g.n_seqs, row);
+        const int pos = zkc_is_padding(s) ? -1 : s->pos0 + row - s->first_row;
+        if (split * ZKC_SPLIT > pos)
+            return;
+        one_split<D, TYPE>(a, s, pos, split, row, unit % a.g.K, smem, ml);
+        __syncthreads();
+    }
+}
+
 /* o[row][head] = the splits of a row joined in their order. Grid: units; a thread is a dimension of
  * one head after the other. */
-__global__ void __launch_bounds__(128) join_kernel(float *o, const decode_args a, int splits)
+__global__ void __launch_bounds__(128) join_kernel(float *o, const decode_args a)
 {
+    zkc_grid_wait();
+    zkc_grid_trigger();
     const struct zkc_geometry *g = &a.g;
     const int unit = a.unit0 + blockIdx.x, G = g->H / g->K;
     const int row = unit / g->K, head = unit % g->K;
@@ -208,7 +230,7 @@ __global__ void __launch_bounds__(128) join_kernel(float *o, const decode_args a
     const bool is_padding = zkc_is_padding(s);
     const int from = zkc_first_seen(g, pos) / ZKC_SPLIT, to = is_padding ? -1 : pos / ZKC_SPLIT;
     for (int i = threadIdx.x; i < G * g->D; i += 128) {
-        const size_t slot = (size_t)blockIdx.x * splits * G + i / g->D;
+        const size_t slot = (size_t)blockIdx.x * a.splits * G + i / g->D;
         float top = -INFINITY, sum = 0, out = 0;
         for (int t = from; t <= to; t++)
             top = fmaxf(top, a.ml[(slot + (size_t)t * G) * 2]);
@@ -232,10 +254,11 @@ bool zkc_attn_decode_takes(const struct zkc_geometry *g)
 }
 
 template <int D, int TYPE>
-static cudaError_t launch_splits(struct zkc_dev *d, const struct decode_args *a, int splits, int n)
+static cudaError_t launch_splits(struct zkc_dev *d, const struct decode_args *a, int n)
 {
-    return zkc_launch(decode_kernel<D, TYPE>, dim3(splits, n), dim3(WARPS * 32),
-                      decode_smem<D, TYPE>::bytes, d->stream, *a);
+    const int some = min(a->splits, (ON_SM * d->sms + n - 1) / n);
+    return zkc_launch_early(d->cc, decode_kernel<D, TYPE>, dim3(some, n), dim3(WARPS * 32),
+                            decode_smem<D, TYPE>::bytes, d->stream, *a);
 }
 
 int zkc_attn_decode(struct zkc_dev *d, float *o, const float *qkv, const struct zk_batch *b,
@@ -248,19 +271,19 @@ int zkc_attn_decode(struct zkc_dev *d, float *o, const float *qkv, const struct 
         return ZC_EINTERNAL;
     struct decode_args a = {};
     a.qkv = qkv, a.seqs = b->seqs, a.g = *g, a.base = kv->base, a.status = d->status;
-    a.part = (float *)d->work;
+    a.part = (float *)d->work, a.splits = splits;
     for (a.unit0 = 0; a.unit0 < units; a.unit0 += most) {
         const int n = min(most, units - a.unit0);
         cudaError_t e;
         a.ml = a.part + (size_t)n * splits * G * g->D;
         if (g->kv_type == ZK_KV_F8)
-            e = g->D == 64 ? launch_splits<64, ZK_KV_F8>(d, &a, splits, n)
-                           : launch_splits<128, ZK_KV_F8>(d, &a, splits, n);
+            e = g->D == 64 ? launch_splits<64, ZK_KV_F8>(d, &a, n)
+                           : launch_splits<128, ZK_KV_F8>(d, &a, n);
         else
-            e = g->D == 64 ? launch_splits<64, ZK_KV_F16>(d, &a, splits, n)
-                           : launch_splits<128, ZK_KV_F16>(d, &a, splits, n);
+            e = g->D == 64 ? launch_splits<64, ZK_KV_F16>(d, &a, n)
+                           : launch_splits<128, ZK_KV_F16>(d, &a, n);
         if (e == cudaSuccess)
-            e = zkc_launch(join_kernel, dim3(n), dim3(128), 0, d->stream, o, a, splits);
+            e = zkc_launch_early(d->cc, join_kernel, dim3(n), dim3(128), 0, d->stream, o, a);
         if (e != cudaSuccess)
             return zkc_check(d, e);
     }

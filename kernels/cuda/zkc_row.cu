@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Operations that go row by row: embedding, norm, preparing activations, SwiGLU, gathering, the
- * table of angles. One block a row; all are bound by memory and, with few rows, by their launch. */
+ * table of angles. One block a row; all are bound by memory and, with few rows, by their launch: so
+ * each is launched while the kernel before it ends, and lets the next one come, which, if it is a
+ * product, fetches its first weights meanwhile. */
 #include "kernels/cuda/zkc_dev.cuh"
 
 #define THREADS 256
@@ -30,6 +32,8 @@ template <int KIND>
 __global__ void __launch_bounds__(THREADS)
     to_act_kernel(void *y, const float *x, int ldx, int k, const int32_t *perm, uint32_t *status)
 {
+    zkc_grid_wait();
+    zkc_grid_trigger();
     const float *row = x + (size_t)blockIdx.x * ldx;
     put_row<KIND>(y, k, perm, status, [&](int i) { return row[i]; });
 }
@@ -41,6 +45,8 @@ __global__ void __launch_bounds__(THREADS)
     rms_norm_kernel(void *y, const float *x, const float *w, float eps, int C, const int32_t *perm,
                     uint32_t *status)
 {
+    zkc_grid_wait();
+    zkc_grid_trigger();
     ZKC_SHARED(float, part, [WARPS]);
     const float *row = x + (size_t)blockIdx.x * C;
     float sum = 0;
@@ -56,6 +62,8 @@ __global__ void __launch_bounds__(THREADS)
     swiglu_kernel(void *y, const float *g, const float *u, int ld, int F, const int32_t *perm,
                   uint32_t *status)
 {
+    zkc_grid_wait();
+    zkc_grid_trigger();
     const size_t row = (size_t)blockIdx.x * ld;
     put_row<KIND>(y, F, perm, status, [&](int i) { return zkc_silu(g[row + i]) * u[row + i]; });
 }
@@ -68,8 +76,8 @@ int zkc_to_act(struct zk_dev *dev, struct zk_act *y, const float *x, int ldx, in
     if (y->k != k || rows < 1 || y->kind == ZK_ACT_Q8)
         return ZC_EINVAL;
     y->rows = rows;
-    ZKC_BY_KIND(y->kind, e = zkc_launch(to_act_kernel<KIND>, dim3(rows), dim3(THREADS), 0,
-                                        d->stream, y->data, x, ldx, k, perm, d->status));
+    ZKC_BY_KIND(y->kind, e = zkc_launch_early(d->cc, to_act_kernel<KIND>, dim3(rows), dim3(THREADS),
+                                              0, d->stream, y->data, x, ldx, k, perm, d->status));
     return zkc_check(d, e);
 }
 
@@ -81,8 +89,9 @@ int zkc_rms_norm(struct zk_dev *dev, struct zk_act *y, const float *x, const flo
     if (y->k != C || rows < 1 || y->kind == ZK_ACT_Q8)
         return ZC_EINVAL;
     y->rows = rows;
-    ZKC_BY_KIND(y->kind, e = zkc_launch(rms_norm_kernel<KIND>, dim3(rows), dim3(THREADS), 0,
-                                        d->stream, y->data, x, w, eps, C, perm, d->status));
+    ZKC_BY_KIND(y->kind,
+                e = zkc_launch_early(d->cc, rms_norm_kernel<KIND>, dim3(rows), dim3(THREADS), 0,
+                                     d->stream, y->data, x, w, eps, C, perm, d->status));
     return zkc_check(d, e);
 }
 
@@ -94,8 +103,8 @@ int zkc_swiglu(struct zk_dev *dev, struct zk_act *y, const float *g, const float
     if (y->k != F || rows < 1 || y->kind == ZK_ACT_Q8)
         return ZC_EINVAL;
     y->rows = rows;
-    ZKC_BY_KIND(y->kind, e = zkc_launch(swiglu_kernel<KIND>, dim3(rows), dim3(THREADS), 0,
-                                        d->stream, y->data, g, u, ld, F, perm, d->status));
+    ZKC_BY_KIND(y->kind, e = zkc_launch_early(d->cc, swiglu_kernel<KIND>, dim3(rows), dim3(THREADS),
+                                              0, d->stream, y->data, g, u, ld, F, perm, d->status));
     return zkc_check(d, e);
 }
 
@@ -106,6 +115,8 @@ __global__ void __launch_bounds__(THREADS)
     embed_kernel(float *y, const void *table, enum zk_type type, int V, int C, const int32_t *ids,
                  uint32_t *status)
 {
+    zkc_grid_wait();
+    zkc_grid_trigger();
     const int32_t id = ids[blockIdx.x];
     const bool is_known = id >= 0 && id < V;
     if (!is_known && id != ZK_PADDING && threadIdx.x == 0)
@@ -119,6 +130,8 @@ __global__ void __launch_bounds__(THREADS)
 __global__ void __launch_bounds__(THREADS)
     gather_kernel(float *y, const float *x, const int32_t *rows, int C)
 {
+    zkc_grid_wait();
+    zkc_grid_trigger();
     const size_t from = (size_t)rows[blockIdx.x] * C, to = (size_t)blockIdx.x * C;
     for (int i = threadIdx.x; i < C; i += THREADS)
         y[to + i] = x[from + i];
@@ -129,6 +142,8 @@ __global__ void __launch_bounds__(THREADS)
 __global__ void __launch_bounds__(THREADS)
     rope_table_kernel(float *cs, const int32_t *pos, const float *inv_freq, int half, float mscale)
 {
+    zkc_grid_wait();
+    zkc_grid_trigger();
     float *row = cs + (size_t)blockIdx.x * 2 * half;
     for (int i = threadIdx.x; i < half; i += THREADS) {
         const double angle = (double)((float)pos[blockIdx.x] * inv_freq[i]);
@@ -141,15 +156,15 @@ int zkc_embed(struct zk_dev *dev, float *y, const void *table, enum zk_type type
               const int32_t *ids, int rows)
 {
     struct zkc_dev *d = zkc_of(dev);
-    return zkc_check(d, zkc_launch(embed_kernel, dim3(rows), dim3(THREADS), 0, d->stream, y, table,
-                                   type, V, C, ids, d->status));
+    return zkc_check(d, zkc_launch_early(d->cc, embed_kernel, dim3(rows), dim3(THREADS), 0,
+                                         d->stream, y, table, type, V, C, ids, d->status));
 }
 
 int zkc_gather(struct zk_dev *dev, float *y, const float *x, const int32_t *rows, int n, int C)
 {
     struct zkc_dev *d = zkc_of(dev);
-    return zkc_check(
-        d, zkc_launch(gather_kernel, dim3(n), dim3(THREADS), 0, d->stream, y, x, rows, C));
+    return zkc_check(d, zkc_launch_early(d->cc, gather_kernel, dim3(n), dim3(THREADS), 0, d->stream,
+                                         y, x, rows, C));
 }
 
 int zkc_rope_table(struct zk_dev *dev, float *cs, const int32_t *pos, int rows,
@@ -158,6 +173,6 @@ int zkc_rope_table(struct zk_dev *dev, float *cs, const int32_t *pos, int rows,
     struct zkc_dev *d = zkc_of(dev);
     if (rot_dim == 0)
         return ZC_OK;
-    return zkc_check(d, zkc_launch(rope_table_kernel, dim3(rows), dim3(THREADS), 0, d->stream, cs,
-                                   pos, inv_freq, rot_dim / 2, mscale));
+    return zkc_check(d, zkc_launch_early(d->cc, rope_table_kernel, dim3(rows), dim3(THREADS), 0,
+                                         d->stream, cs, pos, inv_freq, rot_dim / 2, mscale));
 }
