@@ -49,12 +49,13 @@ turns=$(sed -n 's/.*"event":"delta","params":{"choice":0,"id":\([0-9]*\).*/\1/p'
     echo "{\"id\":1,\"method\":\"generate\",\"params\":{\"prompt\":\"One\",$flood}}"
     echo '{"event":"delta","of":1}'
     echo '{"id":1,"method":"tokenize","params":{"text":"x"}}'
+    echo '{"id":1,"method":"hello"}'
     echo '{"wait":1}'
     echo '{"id":2,"method":"cancel","params":{"id":1}}'
 } | ask -q >"$dir/out"
 grep 'a request with id 1 is running' "$dir/out" | grep -q '"id":-1' ||
     fail "an id that is used twice: it passes for the running request's answer, or is taken"
-[ "$(grep -c '"id":1[,}]' "$dir/out")" = 2 ] || fail "one answer to request 1, and one word of it: $(cat "$dir/out")"
+[ "$(grep -c '"id":1[,}]' "$dir/out")" = 3 ] || fail "one answer to request 1, and two words of it: $(cat "$dir/out")"
 
 # descriptors: a user gets as many connections as it leaves to others, and one more is told why
 [ -z "${ZORAC_E2E_SOCKET-}" ] || exit 0

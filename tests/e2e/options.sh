@@ -76,6 +76,29 @@ grep -q 'cpu portable' "$dir/out" || fail "caps: $(cat "$dir/out")"
     fail "fp8: $(cat "$dir/out")"
 grep -q 'fp8' "$dir/out" || fail "fp8: $(cat "$dir/out")"
 
+# SIGHUP: a connection that was there before has the new limits too
+printf 'limit-message-items = 1024\n' >"$conf"
+reread_is() {
+    [ "$(grep -c 'configuration reread' "$log")" = "$1" ]
+}
+kill -HUP "$pid"
+until_true 40 reread_is 1
+{
+    echo '{"id":1,"method":"hello"}'
+    echo '{"wait":1}'
+    echo "{\"hold\":\"$dir/old.go\"}"
+    echo "{\"id\":2,\"method\":\"detokenize\",\"params\":{\"ids\":[$(seq -s , 3 1200),3]}}"
+} | ask >"$dir/old" &
+client=$!
+until_true 40 grep -q '"message_items":1024' "$dir/old"
+: >"$conf"
+kill -HUP "$pid"
+until_true 40 reread_is 2
+release old
+wait $client || fail "the old limit holds: $(cat "$dir/old")"
+response 2 <"$dir/old" | grep -q '"text"' || fail "the old limit holds: $(cat "$dir/old")"
+: >"$log"
+
 # SIGHUP: what can change does, what can't is said, a broken file changes nothing
 printf 'max-sequences = 8\ncontext = 512\nexact = yes\nmemory-limit = 2GiB\nsocket-mode = 660\nlog-level = debug\nlimit-requests-per-connection = 3\n' >"$conf"
 kill -HUP "$pid"

@@ -502,6 +502,13 @@ START_TEST(sessions_are_forgotten_the_longest_idle_first)
     ck_assert_uint_eq(u->n_sessions, 3);
     ck_assert_uint_eq(u->transcript_bytes, 3 * s[0]->bytes);
 
+    /* a session that takes its own place needs no other's */
+    lim.transcripts_per_user_bytes = u->transcript_bytes;
+    t_assert_err(zs_session_put(u, &lim, "s3", 2, some_transcript(1, 10000), &s[3], &dg), ZC_OK,
+                 &dg);
+    ck_assert_uint_eq(u->n_sessions, 3);
+    lim.transcripts_per_user_bytes = 100000;
+
     /* a name again replaces what was there; without a name one is made up */
     t_assert_err(zs_session_put(u, &lim, "s0", 2, some_transcript(2, 10000), &found, &dg), ZC_OK,
                  &dg);

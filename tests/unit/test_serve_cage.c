@@ -35,7 +35,8 @@ static int deny_all(void)
         return 3;
     if (!DENIED(unshare(CLONE_NEWUSER)) || !DENIED(setuid(getuid())))
         return 4;
-    if (!DENIED(mount("none", "/", "tmpfs", MS_REMOUNT, NULL)))
+    if (!DENIED(mount("none", "/", "tmpfs", MS_REMOUNT, NULL)) ||
+        !DENIED(syscall(430, "tmpfs", 0))) /* fsopen */
         return 5;
     if (!DENIED(syscall(SYS_bpf, 0, NULL, 0)) || !DENIED(syscall(SYS_keyctl, 0, 0, 0, 0, 0)))
         return 6;

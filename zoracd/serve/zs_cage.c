@@ -44,7 +44,18 @@ void zs_cage_no_core(void)
 #ifdef CAGE_ARCH
 
 /* Numbers of the newest calls, which older headers lack; they are the same on every processor. */
-enum { NR_IO_URING_SETUP = 425, NR_CLONE3 = 435, NR_PIDFD_GETFD = 438, NR_MOUNT_SETATTR = 442 };
+enum {
+    NR_IO_URING_SETUP = 425,
+    NR_OPEN_TREE = 428,
+    NR_MOVE_MOUNT = 429,
+    NR_FSOPEN = 430,
+    NR_FSCONFIG = 431,
+    NR_FSMOUNT = 432,
+    NR_FSPICK = 433,
+    NR_CLONE3 = 435,
+    NR_PIDFD_GETFD = 438,
+    NR_MOUNT_SETATTR = 442,
+};
 
 static const int denied[] = {
     SYS_execve,
@@ -60,11 +71,18 @@ static const int denied[] = {
     SYS_umount2,
     SYS_pivot_root,
     SYS_chroot,
+    NR_OPEN_TREE,
+    NR_MOVE_MOUNT,
+    NR_FSOPEN,
+    NR_FSCONFIG,
+    NR_FSMOUNT,
+    NR_FSPICK,
     NR_MOUNT_SETATTR,
     SYS_init_module,
     SYS_finit_module,
     SYS_delete_module,
     SYS_kexec_load,
+    SYS_kexec_file_load,
     SYS_bpf,
     SYS_perf_event_open,
     SYS_userfaultfd,

@@ -78,6 +78,7 @@ static int take_transcript(struct zs_conn *c, struct zs_job *job, const msgpack_
         r = zs_session_check_idle(s, dg);
     if (r < 0)
         return r;
+    s->transcript->max_bytes = lim->transcript_bytes; /* as it is now */
     job->n_before = s->n_messages;
     r = zs_transcript_append(s->transcript, messages, dg);
     if (r < 0)

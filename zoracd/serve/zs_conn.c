@@ -40,14 +40,25 @@ static void refuse(int fd, const char *why)
     close(fd);
 }
 
-static void init_scan(struct zs_conn *c)
+static size_t max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The configuration's limits, which a reload may have changed, hold for the message that begins
+ * now. A buffer that is over a lower one already keeps what it has. */
+static void take_limits(struct zs_conn *c)
 {
     const struct zs_limits *lim = &c->front->config->limits;
     struct zc_scan_limits s = {.bytes = lim->message_bytes,
                                .items = lim->message_items,
                                .str = lim->message_bytes,
                                .depth = ZC_SCAN_MAX_DEPTH};
+
     zc_scan_init(&c->scan, &s);
+    c->in.max = max_size(lim->message_bytes + READ_BYTES, c->in.len);
+    /* What may wait unsent, and what was sent of it and not yet moved out. */
+    c->out.max = max_size(2 * lim->unsent_per_user_bytes, c->out.len);
 }
 
 void zs_conn_new(struct zs_front *f, int fd)
@@ -78,10 +89,9 @@ void zs_conn_new(struct zs_front *f, int fd)
                           .fd = fd,
                           .serial = ++f->n_accepted,
                           .sent_at = zs_now()};
-    zc_buf_init(&c->in, f->config->limits.message_bytes + READ_BYTES);
-    /* What may wait unsent, and what was sent of it and not yet moved out. */
-    zc_buf_init(&c->out, 2 * f->config->limits.unsent_per_user_bytes);
-    init_scan(c);
+    zc_buf_init(&c->in, 0);
+    zc_buf_init(&c->out, 0);
+    take_limits(c);
     c->read_ev = event_new(f->base, fd, EV_READ | EV_PERSIST, on_read, c);
     c->write_ev = event_new(f->base, fd, EV_WRITE, on_write, c);
     if (!c->read_ev || !c->write_ev || event_add(c->read_ev, NULL) < 0) {
@@ -343,6 +353,8 @@ static void take_messages(struct zs_conn *c)
 
     while (c->state == ZS_CONN_OPEN && c->scanned < c->in.len && n < TURN_MESSAGES &&
            unsent(c) <= c->front->config->limits.unsent_bytes) {
+        if (c->scanned == start)
+            take_limits(c);
         if (c->scanned == start && !begins_message(c->in.data[start])) {
             bad(c, ZC_EFORMAT,
                 (zc_diag(&dg, 0, "byte 0x%02x begins no message, which is a msgpack array",

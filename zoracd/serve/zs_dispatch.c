@@ -93,8 +93,7 @@ static void dispatch_request(struct zs_conn *c, const struct zc_rpc *rpc)
         respond_error(c, rpc->id, "unknown_method", dg.text, NULL);
         return;
     }
-    /* Those that are answered at once have no use for an id of their own. */
-    if (zc_wire_methods[m].when == ZC_WHEN_READY && zs_jobs_find(c, rpc->id)) {
+    if (zs_jobs_find(c, rpc->id)) {
         c->front->count.refused++;
         refuse_id(c, rpc->id);
         return;

@@ -442,6 +442,7 @@ static void shut_down(struct zs_front *f)
     free_event(f->tick);
     for (int i = 0; i < ZS_TEXT_THREADS; i++)
         free_event(f->text_ev[i]);
+    zs_front_hold_signals(true); /* freeing them restores what they do by themselves: to kill */
     for (size_t i = 0; i < sizeof f->signals / sizeof *f->signals; i++)
         free_event(f->signals[i]);
     if (f->base)

@@ -72,7 +72,7 @@ static int make_room(struct zs_user *u, const struct zs_limits *lim, const struc
 static void set_transcript(struct zs_session *s, struct zs_transcript *t)
 {
     s->transcript = t;
-    s->bytes = 0;
+    s->bytes = 0; /* of the old one, which its user is no longer charged for */
     zs_session_note(s);
 }
 
@@ -105,11 +105,14 @@ int zs_session_put(struct zs_user *u, const struct zs_limits *lim, const char *n
         if (r < 0)
             return r;
     }
+    if (s) { /* what it held is free for what it will hold */
+        u->transcript_bytes -= s->bytes;
+        s->bytes = 0;
+    }
     r = make_room(u, lim, s, s ? 0 : 1, t->bytes, dg);
-    if (r < 0)
+    if (r < 0) /* only if all sessions are busy and this would be another one */
         return r;
     if (s) {
-        u->transcript_bytes -= s->bytes;
         zs_transcript_free(s->transcript);
     } else {
         s = zc_xcalloc(1, sizeof *s);
