@@ -53,11 +53,15 @@ static enum zcli_exit call(const struct zcli_opts *o, const char *method, json_t
     return status;
 }
 
-static void print_json(const json_t *v, size_t flags)
+static int print_json(const json_t *v, struct zc_diag *dg)
 {
-    char *s = json_dumps(v, flags | JSON_ENCODE_ANY | ZCLI_JSON_REALS);
-    puts(s ? s : "null");
+    char *s = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | ZCLI_JSON_REALS);
+
+    if (!s)
+        return zc_diag(dg, ZC_EINTERNAL, "no JSON of the answer");
+    puts(s);
     zc_free(s);
+    return ZC_OK;
 }
 
 /* "model.name: text" for each leaf. */
@@ -83,12 +87,16 @@ static void print_leaves(json_t *v, const char *prefix)
     }
 }
 
-static void print_answer(const struct zcli_opts *o, json_t *body)
+static enum zcli_exit print_answer(const struct zcli_opts *o, json_t *body)
 {
+    struct zc_diag dg = {0};
+    int r = ZC_OK;
+
     if (o->json)
-        print_json(body, JSON_COMPACT);
+        r = print_json(body, &dg);
     else
         print_leaves(body, "");
+    return r < 0 ? failed(r, &dg) : ZCLI_DONE;
 }
 
 static enum zcli_exit ask_and_print(const struct zcli_opts *o, const char *method)
@@ -97,7 +105,7 @@ static enum zcli_exit ask_and_print(const struct zcli_opts *o, const char *metho
     enum zcli_exit status = call(o, method, NULL, &body);
 
     if (status == ZCLI_DONE)
-        print_answer(o, body);
+        status = print_answer(o, body);
     json_decref(body);
     return status;
 }
@@ -118,7 +126,7 @@ static enum zcli_exit cmd_model(const struct zcli_opts *o, int argc, char **argv
         if (json_object_get(body, parts[i]))
             json_object_set(shown, parts[i], json_object_get(body, parts[i]));
     if (status == ZCLI_DONE)
-        print_answer(o, shown);
+        status = print_answer(o, shown);
     json_decref(shown);
     json_decref(body);
     return status;
@@ -151,7 +159,7 @@ static enum zcli_exit cmd_tokens(const struct zcli_opts *o, int argc, char **arg
     enum zcli_exit status = call(o, "tokenize", params, &body);
     if (status == ZCLI_DONE) {
         if (o->json)
-            print_json(body, JSON_COMPACT);
+            status = print_answer(o, body);
         else
             printf("%lld\n", (long long)json_integer_value(json_object_get(body, "count")));
     }
@@ -175,7 +183,8 @@ static int list_sessions(struct zcli_store *s, const struct zcli_opts *o, char *
         return r;
     json_array_foreach (list, i, c) {
         if (o->json) {
-            print_json(c, JSON_COMPACT);
+            if ((r = print_json(c, dg)) < 0)
+                break;
             continue;
         }
         time_t t = (time_t)json_integer_value(json_object_get(c, "updated"));
@@ -191,7 +200,7 @@ static int list_sessions(struct zcli_store *s, const struct zcli_opts *o, char *
         puts(line.text);
     }
     json_decref(list);
-    return ZC_OK;
+    return r;
 }
 
 static int show_session(struct zcli_store *s, const struct zcli_opts *o, char **argv,
@@ -206,7 +215,8 @@ static int show_session(struct zcli_store *s, const struct zcli_opts *o, char **
         return r;
     json_array_foreach (messages, i, m) {
         if (o->json) {
-            print_json(m, JSON_COMPACT);
+            if ((r = print_json(m, dg)) < 0)
+                break;
             continue;
         }
         const char *note = json_string_value(json_object_get(m, "note"));
@@ -218,7 +228,7 @@ static int show_session(struct zcli_store *s, const struct zcli_opts *o, char **
         zcli_term_end_line();
     }
     json_decref(messages);
-    return ZC_OK;
+    return r;
 }
 
 static int rename_session(struct zcli_store *s, const struct zcli_opts *o, char **argv,

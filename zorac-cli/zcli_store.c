@@ -12,6 +12,7 @@
 
 #include <sqlite3.h>
 
+#include "common/zc_buf.h"
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
 #include "common/zc_utf8.h"
@@ -135,11 +136,34 @@ static int use_wal(struct zcli_store *s, struct zc_diag *dg)
     return rc == SQLITE_OK ? ZC_OK : db_error(s, dg, "database");
 }
 
+/* SQL's shown(name): the name as UTF-8 without control characters. Names are checked when they come
+ * in, but older versions let some pass: they are listed, and found, under what is shown of them. */
+static void shown(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const char *name = (const char *)sqlite3_value_text(argv[0]);
+    struct zc_buf b;
+
+    (void)argc;
+    zc_buf_init(&b, 4 * (size_t)sqlite3_value_bytes(argv[0]) + 1);
+    if (!name || zc_utf8_lossy(&b, name, (size_t)sqlite3_value_bytes(argv[0])) < 0) {
+        sqlite3_result_error_nomem(ctx);
+    } else {
+        char *text = zc_buf_take(&b, NULL);
+        zc_diag_clean(text);
+        sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
+        zc_free(text);
+    }
+    zc_buf_release(&b);
+}
+
 static int set_up(struct zcli_store *s, struct zc_diag *dg)
 {
     int version, r;
 
     sqlite3_busy_timeout(s->db, BUSY_MS);
+    if (sqlite3_create_function(s->db, "shown", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, shown,
+                                NULL, NULL) != SQLITE_OK)
+        return db_error(s, dg, "database");
     if ((r = get_version(s, &version, dg)) < 0)
         return r;
     if (version > SCHEMA_VERSION)
@@ -244,12 +268,14 @@ int zcli_store_find(struct zcli_store *s, const char *name, struct zcli_conv *re
                     struct zc_diag *dg)
 {
     sqlite3_stmt *st;
-    int r = name
-                ? prepare(s, &st, dg, "SELECT id, name FROM conversation WHERE name = ?", "s", name)
-                : prepare(s, &st, dg,
-                          "SELECT id, name FROM conversation ORDER BY updated DESC, id DESC "
-                          "LIMIT 1",
-                          "");
+    int r = name ? prepare(s, &st, dg,
+                           "SELECT id, shown(name) FROM conversation WHERE name = ?1 "
+                           "OR shown(name) = ?1 ORDER BY name <> ?1, id LIMIT 1",
+                           "s", name)
+                 : prepare(s, &st, dg,
+                           "SELECT id, shown(name) FROM conversation "
+                           "ORDER BY updated DESC, id DESC LIMIT 1",
+                           "");
     if (r < 0)
         return r;
     int rc = sqlite3_step(st);
@@ -306,24 +332,32 @@ static int free_name(struct zcli_store *s, char *name, size_t size, struct zc_di
     }
 }
 
+/* Every name that comes in goes through here. */
+static int check_name(const char *name, struct zc_diag *dg)
+{
+    char copy[sizeof((struct zcli_conv *)NULL)->name];
+    size_t n = strlen(name);
+
+    if (n == 0 || n >= sizeof copy)
+        return zc_diag(dg, ZC_EINVAL, "a conversation's name has 1 to %zu bytes", sizeof copy - 1);
+    memcpy(copy, name, n + 1);
+    if (!zc_utf8_is_valid(name, n) || zc_diag_clean(copy) > 0)
+        return zc_diag(dg, ZC_EINVAL, "a conversation's name is text without control characters");
+    return ZC_OK;
+}
+
 /* In a transaction. */
 static int insert(struct zcli_store *s, const char *name, const char *system,
                   struct zcli_conv *ret_c, struct zc_diag *dg)
 {
     struct zcli_conv c;
     sqlite3_stmt *st;
-    int r = ZC_OK;
+    int r;
 
-    if (name && (!*name || strlen(name) >= sizeof c.name))
-        return zc_diag(dg, ZC_EINVAL, "a conversation's name has 1 to %zu bytes",
-                       sizeof c.name - 1);
-    if (name) {
-        snprintf(c.name, sizeof c.name, "%s", name);
-        if (!zc_utf8_is_valid(name, strlen(name)) || zc_diag_clean(c.name) > 0)
-            r = zc_diag(dg, ZC_EINVAL, "a conversation's name is text without control characters");
-    } else {
+    if (!name)
         r = free_name(s, c.name, sizeof c.name, dg);
-    }
+    else if ((r = check_name(name, dg)) == ZC_OK)
+        snprintf(c.name, sizeof c.name, "%s", name);
     if (r < 0 ||
         (r = prepare(s, &st, dg, "INSERT INTO conversation(name, updated) VALUES(?, ?)", "si",
                      c.name, (int64_t)time(NULL))) < 0 ||
@@ -385,12 +419,9 @@ int zcli_store_rename(struct zcli_store *s, const char *from, const char *to, st
     sqlite3_stmt *st;
     int r;
 
-    if ((r = zcli_store_find(s, from, &c, dg)) < 0)
+    if ((r = zcli_store_find(s, from, &c, dg)) < 0 || (r = check_name(to, dg)) < 0)
         return r;
-    if (!*to || strlen(to) >= sizeof c.name)
-        return zc_diag(dg, ZC_EINVAL, "a conversation's name has 1 to %zu bytes",
-                       sizeof c.name - 1);
-    if (zcli_store_find(s, to, &other, NULL) == ZC_OK)
+    if (zcli_store_find(s, to, &other, NULL) == ZC_OK && other.id != c.id)
         return zc_diag(dg, ZC_EINVAL, "a conversation is called '%s' already", to);
     r = prepare(s, &st, dg, "UPDATE conversation SET name = ? WHERE id = ?", "si", to, c.id);
     return r < 0 ? r : finish(s, st, dg);
@@ -408,6 +439,23 @@ int zcli_store_delete(struct zcli_store *s, const char *name, struct zc_diag *dg
     return r < 0 ? r : finish(s, st, dg);
 }
 
+/* The text of a column; what an older version stored of bytes that are no UTF-8 is U+FFFD. */
+static json_t *text_of(sqlite3_stmt *st, int column)
+{
+    const char *p = (const char *)sqlite3_column_text(st, column);
+    size_t n = (size_t)sqlite3_column_bytes(st, column);
+    json_t *v = json_stringn(p, n);
+    struct zc_buf b;
+
+    if (v)
+        return v;
+    zc_buf_init(&b, 4 * n + 1);
+    if (zc_utf8_lossy(&b, p, n) == ZC_OK)
+        v = json_stringn_nocheck(b.data, b.len);
+    zc_buf_release(&b);
+    return v;
+}
+
 /* Runs st to its end, making one object of each row from the columns' names; NULL is left out. */
 static int collect(struct zcli_store *s, sqlite3_stmt *st, json_t **ret_rows, struct zc_diag *dg)
 {
@@ -421,8 +469,7 @@ static int collect(struct zcli_store *s, sqlite3_stmt *st, json_t **ret_rows, st
                 continue;
             json_t *v = sqlite3_column_type(st, i) == SQLITE_INTEGER
                             ? json_integer(sqlite3_column_int64(st, i))
-                            : json_stringn_nocheck((const char *)sqlite3_column_text(st, i),
-                                                   (size_t)sqlite3_column_bytes(st, i));
+                            : text_of(st, i);
             json_object_set_new_nocheck(row, sqlite3_column_name(st, i), v);
         }
         json_array_append_new(rows, row);
@@ -493,12 +540,13 @@ int zcli_store_trim(struct zcli_store *s, int64_t conv, int64_t turns, struct zc
 int zcli_store_list(struct zcli_store *s, json_t **ret_list, struct zc_diag *dg)
 {
     sqlite3_stmt *st;
-    int r = prepare(s, &st, dg,
-                    "SELECT name, (SELECT count(*) FROM said WHERE conversation = c.id "
-                    "AND answered) AS messages, updated, coalesce((SELECT content FROM message "
-                    "WHERE conversation = c.id AND role = 'user' ORDER BY id LIMIT 1), '') "
-                    "AS begins FROM conversation c ORDER BY updated DESC, id DESC",
-                    "");
+    int r =
+        prepare(s, &st, dg,
+                "SELECT shown(name) AS name, (SELECT count(*) FROM said WHERE conversation = c.id "
+                "AND answered) AS messages, updated, coalesce((SELECT content FROM message "
+                "WHERE conversation = c.id AND role = 'user' ORDER BY id LIMIT 1), '') "
+                "AS begins FROM conversation c ORDER BY updated DESC, id DESC",
+                "");
     return r < 0 ? r : collect(s, st, ret_list, dg);
 }
 

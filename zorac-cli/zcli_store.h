@@ -25,7 +25,8 @@ struct zcli_conv {
     char name[128];
 };
 
-/* The conversation of that name, or (name NULL) the one used last. ZC_ENOTFOUND. */
+/* The conversation of that name, or (name NULL) the one used last. ZC_ENOTFOUND. What is given out
+ * of a name is always text without control characters, and finds its conversation. */
 int zcli_store_find(struct zcli_store *s, const char *name, struct zcli_conv *ret_c,
                     struct zc_diag *dg);
 /* A new one; name NULL: the date and a number. system: the system message, or NULL. ZC_EINVAL: the

@@ -136,6 +136,10 @@ gives 0 "$zorac" -t 0 -s talk "and again"
 esc=$(printf '\302\23331m')
 gives 2 "$zorac" -s "name$esc" hi
 grep -q 'without control characters' "$dir/err" || fail "$(cat "$dir/err")"
+gives 2 "$zorac" sessions rename talk "$(printf 'x\377\033[31my')"
+grep -q 'without control characters' "$dir/err" || fail "$(cat "$dir/err")"
+gives 0 "$zorac" --json sessions list
+grep -q '"name":"talk"' "$dir/out" || fail "--json sessions list: $(cat "$dir/out")"
 gives 0 "$zorac" --json sessions show talk
 [ "$(wc -l <"$dir/out")" = 4 ] || fail "the conversation is not whole: $(cat "$dir/out")"
 gives 0 "$zorac" sessions

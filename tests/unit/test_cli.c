@@ -444,6 +444,64 @@ START_TEST(names_change_and_go)
 }
 END_TEST
 
+/* However a name comes in, it is text that a terminal shows as it is. */
+START_TEST(names_are_checked_wherever_they_come_in)
+{
+    static const char *const bad[] = {"x\xff", "\xc3",      "a\x1b[31m", "a\nb",
+                                      "a\x7f", "a\xc2\x9b", ""};
+    struct zcli_conv c;
+    char longest[sizeof c.name + 1];
+
+    t_assert_err(zcli_store_create(s, "one", NULL, &c, &dg), ZC_OK, &dg);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_int_eq(zcli_store_create(s, bad[i], NULL, &c, &dg), ZC_EINVAL);
+        ck_assert_int_eq(zcli_store_enter(s, bad[i], NULL, &c, &dg), ZC_EINVAL);
+        ck_assert_int_eq(zcli_store_rename(s, "one", bad[i], &dg), ZC_EINVAL);
+    }
+    memset(longest, 'n', sizeof longest);
+    longest[sizeof c.name] = '\0';
+    ck_assert_int_eq(zcli_store_rename(s, "one", longest, &dg), ZC_EINVAL);
+    longest[sizeof c.name - 1] = '\0';
+    t_assert_err(zcli_store_rename(s, "one", longest, &dg), ZC_OK, &dg);
+}
+END_TEST
+
+/* Older versions let names pass that are no text; they are shown clean, and found by that. */
+START_TEST(a_name_of_an_older_store_is_shown_clean)
+{
+    static const char clean[] = "x\xef\xbf\xbd?[31my?"
+                                "?";
+    struct zcli_conv c;
+    json_t *list;
+    sqlite3 *raw;
+
+    ck_assert_int_eq(sqlite3_open(db, &raw), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(raw,
+                                  "INSERT INTO conversation(id, name, updated) VALUES(7, "
+                                  "CAST(x'78ff1b5b33316d79c29b' AS TEXT), 0);"
+                                  "INSERT INTO message(conversation, role, content, created) "
+                                  "VALUES(7, 'user', CAST(x'68ff' AS TEXT), 0)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(raw);
+    t_assert_err(zcli_store_list(s, &list, &dg), ZC_OK, &dg);
+    json_t *row = json_array_get(list, 0);
+    ck_assert_str_eq(json_string_value(json_object_get(row, "name")), clean);
+    ck_assert_str_eq(json_string_value(json_object_get(row, "begins")), "h\xef\xbf\xbd");
+    char *text = json_dumps(list, 0);
+    ck_assert_ptr_nonnull(text);
+    zc_free(text);
+    json_decref(list);
+    t_assert_err(zcli_store_find(s, NULL, &c, &dg), ZC_OK, &dg);
+    ck_assert_str_eq(c.name, clean);
+    t_assert_err(zcli_store_find(s, "x\xff\x1b[31my\xc2\x9b", &c, &dg), ZC_OK, &dg);
+    ck_assert_str_eq(c.name, clean);
+    t_assert_err(zcli_store_rename(s, clean, "y", &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_find(s, "y", &c, &dg), ZC_OK, &dg);
+    ck_assert_int_eq(c.id, 7);
+}
+END_TEST
+
 START_TEST(newer_and_broken_files_are_refused)
 {
     sqlite3 *raw;
@@ -511,6 +569,8 @@ int main(void)
     tcase_add_test(tc, pieces_cost_the_same_however_long_the_reply_is);
     tcase_add_test(tc, an_older_store_is_taken_over);
     tcase_add_test(tc, names_change_and_go);
+    tcase_add_test(tc, names_are_checked_wherever_they_come_in);
+    tcase_add_test(tc, a_name_of_an_older_store_is_shown_clean);
     tcase_add_test(tc, newer_and_broken_files_are_refused);
     suite_add_tcase(suite, tc);
     tc = tcase_create("terminal");
