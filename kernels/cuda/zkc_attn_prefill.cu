@@ -153,8 +153,7 @@ ZKC_DEV void take_tile(const struct queries<D> *q, const struct zkc_geometry *g,
 
 /* Grid: blocks of queries x kv heads. */
 template <int D, int TYPE>
-__global__ void __launch_bounds__(WARPS * 32, D == 64 && TYPE == ZK_KV_F16 ? 2 : 1)
-    prefill_kernel(const prefill_args a)
+__global__ void __launch_bounds__(WARPS * 32, 1) prefill_kernel(const prefill_args a)
 {
     ZKC_SHARED_DYN(char, smem);
     constexpr int page = zkc_tile<D, TYPE>::bytes, tile_bytes = 2 * PAGES * page;
