@@ -3,11 +3,15 @@
  * stands between exec and the request but the connection. */
 #include <string.h>
 
+#include "common/zc_buf.h"
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
 #include "zorac-cli/zcli_reply.h"
 #include "zorac-cli/zcli_term.h"
 #include "zorac-cli/zcli_turn.h"
+
+/* Characters that no shell reads anything into. */
+#define SAFE "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@,+"
 
 static enum zcli_exit report(int r, const struct zcli_opts *o, const struct zcli_outcome *out,
                              const struct zc_diag *dg)
@@ -31,6 +35,31 @@ static enum zcli_exit report(int r, const struct zcli_opts *o, const struct zcli
     return strcmp(out->finish, "canceled") == 0 ? ZCLI_REFUSED : ZCLI_DONE;
 }
 
+/* A word for the shell: as it is where that is safe, else between single quotes. */
+static void quote(struct zc_buf *b, const char *word)
+{
+    if (*word && word[strspn(word, SAFE)] == '\0') {
+        zc_buf_adds(b, word);
+        return;
+    }
+    zc_buf_addc(b, '\'');
+    for (const char *p = word; *p; p++)
+        zc_buf_adds(b, *p == '\'' ? "'\\''" : (const char[]){*p, '\0'});
+    zc_buf_addc(b, '\'');
+}
+
+static void say_too_long(const char *session)
+{
+    struct zc_buf b;
+
+    zc_buf_init(&b, 4096);
+    quote(&b, session);
+    zcli_term_error("the conversation is too long: -s with another name begins a new one, and this "
+                    "leaves the oldest half of it out:");
+    zcli_term_error("  zorac sessions trim %s", zc_buf_str(&b));
+    zc_buf_release(&b);
+}
+
 static enum zcli_exit ask_in_session(const struct zcli_opts *o, const char *prompt)
 {
     struct zcli_turns *t = NULL;
@@ -43,9 +72,7 @@ static enum zcli_exit ask_in_session(const struct zcli_opts *o, const char *prom
     zcli_turns_close(t);
     enum zcli_exit status = report(r, o, &out, &dg);
     if (out.too_long && (r < 0 || out.code[0]) && !o->json)
-        zcli_term_error("the conversation is too long: 'zorac sessions trim %s' leaves the oldest "
-                        "half of it out, -s with another name begins a new one",
-                        o->session);
+        say_too_long(o->session);
     return status;
 }
 

@@ -30,8 +30,9 @@
 
 static bool editing; /* a person at a terminal */
 
-/* A line of standard input without its end, to be freed; NULL at the end of input. */
-static char *plain_line(void)
+/* A line of standard input without its end, to be freed, and its bytes; NULL at the end of input.
+ */
+static char *plain_line(size_t *ret_n)
 {
     char *line = NULL;
     size_t cap = 0;
@@ -42,7 +43,8 @@ static char *plain_line(void)
         return NULL;
     }
     if (n > 0 && line[n - 1] == '\n')
-        line[n - 1] = '\0';
+        line[--n] = '\0';
+    *ret_n = (size_t)n;
     return line;
 }
 
@@ -91,7 +93,7 @@ static int fresh_line(void)
 }
 #endif
 
-static char *edit_line(void)
+static char *edit_line(size_t *ret_n)
 {
     char prompt[64];
 
@@ -105,6 +107,7 @@ static char *edit_line(void)
     zcli_conn_catch_interrupt();
     if (line && *line)
         remember_line(line);
+    *ret_n = line ? strlen(line) : 0;
     return line;
 }
 #else
@@ -116,25 +119,25 @@ static void end_history(void)
 {
 }
 
-static char *edit_line(void)
+static char *edit_line(size_t *ret_n)
 {
     fputs("> ", stdout);
     fflush(stdout);
-    return plain_line();
+    return plain_line(ret_n);
 }
 #endif
 
-/* The next line, to be freed; NULL at the end of input. */
-static char *read_line(void)
+/* The next line, to be freed, and its bytes; NULL at the end of input. */
+static char *read_line(size_t *ret_n)
 {
     char *line;
 
     if (editing) {
-        line = edit_line();
+        line = edit_line(ret_n);
         zcli_conn_has_interrupt(); /* one at the prompt was for the line */
     } else {
         zcli_conn_default_interrupt();
-        line = plain_line();
+        line = plain_line(ret_n);
         zcli_conn_catch_interrupt();
     }
     return line;
@@ -300,6 +303,24 @@ static void greet(struct zcli_turns *t)
     json_decref(messages);
 }
 
+/* A command, a prompt or nothing. Positive: the chat ends. */
+static int take_line(struct zcli_turns *t, char *line, size_t n, enum zcli_exit *status)
+{
+    struct zc_diag dg = {0};
+    int r = ZC_OK;
+
+    if (memchr(line, '\0', n)) {
+        zcli_term_error("the line is not UTF-8 text");
+        *status = ZCLI_FAILED;
+    } else if (line[0] == '/' && line[1] != '/') {
+        if ((r = run_command(t, line, &dg)) < 0)
+            zcli_term_error("%s", dg.text);
+    } else if (line[strspn(line, " \t")] != '\0') {
+        *status = run_turn(t, line[0] == '/' ? line + 1 : line);
+    }
+    return r;
+}
+
 enum zcli_exit zcli_chat(const struct zcli_opts *o)
 {
     struct zcli_turns *t;
@@ -316,16 +337,11 @@ enum zcli_exit zcli_chat(const struct zcli_opts *o)
         load_history();
     greet(t);
     for (;;) {
-        char *line = read_line();
+        size_t n;
+        char *line = read_line(&n);
         if (!line)
             break;
-        r = ZC_OK;
-        if (line[0] == '/' && line[1] != '/') {
-            if ((r = run_command(t, line, &dg)) < 0)
-                zcli_term_error("%s", dg.text);
-        } else if (line[strspn(line, " \t")] != '\0') {
-            status = run_turn(t, line[0] == '/' ? line + 1 : line);
-        }
+        r = take_line(t, line, n, &status);
         free(line);
         fflush(stdout);
         if (r > 0 || (status == ZCLI_INTERRUPTED && !editing) || zcli_term_has_lost_reader())

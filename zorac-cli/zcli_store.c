@@ -60,10 +60,17 @@ struct zcli_store {
     sqlite3 *db;
 };
 
+/* With what the system said, where SQLite asked it: of a full disk SQLite itself may say no more
+ * than "disk I/O error". */
 static int db_error(struct zcli_store *s, struct zc_diag *dg, const char *what)
 {
-    return zc_diag(dg, ZC_ESYS, "conversations: %s: %s", what,
-                   s->db ? sqlite3_errmsg(s->db) : "no memory");
+    int rc = s->db ? sqlite3_errcode(s->db) : SQLITE_NOMEM;
+    bool asked = rc == SQLITE_IOERR || rc == SQLITE_CANTOPEN || rc == SQLITE_FULL;
+    int e = asked ? sqlite3_system_errno(s->db) : 0;
+
+    return zc_diag(dg, ZC_ESYS, "conversations: %s: %s%s%s%s", what,
+                   s->db ? sqlite3_errmsg(s->db) : "no memory", e ? " (" : "", e ? strerror(e) : "",
+                   e ? ")" : "");
 }
 
 /* Makes the directory and its parents, all private. */
@@ -253,15 +260,34 @@ static int prepare(struct zcli_store *s, sqlite3_stmt **ret_st, struct zc_diag *
     return ZC_OK;
 }
 
+/* Another client may delete a conversation that this one is in. */
+static int deleted(struct zc_diag *dg)
+{
+    return zc_diag(dg, ZC_ESYS,
+                   "this conversation has been deleted meanwhile: begin or open another one (in a "
+                   "chat: /new, /open)");
+}
+
 /* Runs a statement that returns no rows. */
 static int finish(struct zcli_store *s, sqlite3_stmt *st, struct zc_diag *dg)
 {
     int rc = sqlite3_step(st);
 
     sqlite3_finalize(st);
-    if (rc != SQLITE_DONE)
-        return db_error(s, dg, "cannot write");
-    return ZC_OK;
+    if (rc == SQLITE_DONE)
+        return ZC_OK;
+    /* A message of no conversation, or a piece of no message. */
+    if (sqlite3_extended_errcode(s->db) == SQLITE_CONSTRAINT_FOREIGNKEY)
+        return deleted(dg);
+    return db_error(s, dg, "cannot write");
+}
+
+/* As above, of an UPDATE of the conversation's own row. */
+static int finish_update(struct zcli_store *s, sqlite3_stmt *st, struct zc_diag *dg)
+{
+    int r = finish(s, st, dg);
+
+    return r == ZC_OK && sqlite3_changes(s->db) == 0 ? deleted(dg) : r;
 }
 
 int zcli_store_find(struct zcli_store *s, const char *name, struct zcli_conv *ret_c,
@@ -534,7 +560,7 @@ int zcli_store_trim(struct zcli_store *s, int64_t conv, int64_t turns, struct zc
                     "(SELECT max(id) + 1 FROM sent WHERE conversation = ?1 AND role <> 'system'), "
                     "first) END WHERE id = ?1",
                     "ii", conv, turns);
-    return r < 0 ? r : finish(s, st, dg);
+    return r < 0 ? r : finish_update(s, st, dg);
 }
 
 int zcli_store_list(struct zcli_store *s, json_t **ret_list, struct zc_diag *dg)

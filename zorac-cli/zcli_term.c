@@ -23,7 +23,8 @@ void zcli_term_init(bool plain)
     const char *no_color = getenv("NO_COLOR");
 
     tty = isatty(STDOUT_FILENO);
-    colours = tty && !plain && term && strcmp(term, "dumb") != 0 && !(no_color && *no_color);
+    colours =
+        tty && !plain && term && *term && strcmp(term, "dumb") != 0 && !(no_color && *no_color);
 }
 
 bool zcli_term_has_lost_reader(void)

@@ -150,6 +150,41 @@ gives 1 "$zorac" sessions show talk
 gives 0 "$zorac" sessions delete walk
 gives 1 "$zorac" sessions show walk
 
+# ---- a line from a pipe is whole or refused ----
+rc=0
+printf 'hello\0world\n' | "$zorac" -t 0 -s nul chat >"$dir/out" 2>"$dir/err" || rc=$?
+[ $rc = 1 ] || fail "status $rc for a line with a NUL"
+grep -q 'UTF-8' "$dir/err" || fail "it does not say why: $(cat "$dir/err")"
+gives 0 "$zorac" sessions show nul
+[ ! -s "$dir/out" ] || fail "a part of the line was sent: $(cat "$dir/out")"
+gives 0 "$zorac" sessions delete nul
+
+# ---- the store on a full disk: what the system says is told ----
+rc=0
+said=$(trap '' XFSZ && ulimit -f 0 && "$zorac" -s full hi 2>&1) || rc=$?
+[ $rc = 1 ] || fail "status $rc with a store that cannot be written"
+case $said in *"(File too large)"*) ;; *) fail "a store that cannot be written: $said" ;; esac
+
+# ---- a conversation that is deleted while a chat is in it ----
+mkfifo "$dir/deleted"
+"$zorac" -t 0 -n 8 -s brief chat <"$dir/deleted" >"$dir/chat" 2>"$dir/chat.err" &
+client=$!
+exec 5>"$dir/deleted"
+is_there() {
+    "$zorac" sessions show brief
+}
+until_true 40 is_there
+gives 0 "$zorac" sessions delete brief
+{ echo hello; echo /trim; echo /new brief; echo hello; } >&5
+exec 5>&-
+wait $client || fail "the chat ends with $?: $(cat "$dir/chat.err")"
+[ "$(grep -c 'has been deleted' "$dir/chat.err")" = 2 ] || fail "a deleted conversation: $(cat "$dir/chat.err")"
+grep -q 'in a chat: /new' "$dir/chat.err" || fail "it does not say what to do: $(cat "$dir/chat.err")"
+grep -q 'of 0 messages' "$dir/chat" && fail "it trims what is not there"
+gives 0 "$zorac" --json sessions show brief
+[ "$(wc -l <"$dir/out")" = 2 ] || fail "the chat does not go on: $(cat "$dir/out")"
+gives 0 "$zorac" sessions delete brief
+
 # ---- a prompt while the daemon is down: kept, shown as such, never sent ----
 mkfifo "$dir/lines"
 "$zorac" -t 0 -n 8 -s down chat <"$dir/lines" >"$dir/out" 2>"$dir/err" &
@@ -188,12 +223,17 @@ status=0
 while [ $status = 0 ]; do
     n=$((n + 1))
     [ $n -lt 20 ] || fail "a context of 256 tokens holds everything"
-    timeout 60 "$zorac" -t 0 -n 8 -s grow "$words" >"$dir/out" 2>"$dir/err" || status=$?
+    timeout 60 "$zorac" -t 0 -n 8 -s "my grow'n talk" "$words" >"$dir/out" 2>"$dir/err" || status=$?
 done
 [ $n -gt 1 ] || fail "not one turn has room: $(cat "$dir/err")"
 [ $status = 4 ] || fail "status $status for a conversation over the context"
 grep -q 'the context holds 256' "$dir/err" || fail "it does not say how much there is: $(cat "$dir/err")"
-grep -q 'zorac sessions trim grow' "$dir/err" || fail "it does not say what to do"
+# what is said can be typed
+hint=$(sed -n 's/.* zorac sessions trim /gives 0 "$zorac" sessions trim /p' "$dir/err")
+[ -n "$hint" ] || fail "it does not say what to do"
+eval "$hint"
+gives 0 "$zorac" sessions trim "my grow'n talk" 0
+gives 0 "$zorac" sessions rename "my grow'n talk" grow
 gives 0 "$zorac" sessions trim grow 100
 grep -q "^$((2 * n - 2)) of $((2 * n - 2)) messages are left out" "$dir/out" || fail "$(cat "$dir/out")"
 gives 0 "$zorac" -t 0 -n 8 -s grow "$words"

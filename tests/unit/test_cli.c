@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Unit tests of the client: the store of conversations, and what a terminal is allowed to see. */
+#include "config.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -502,6 +505,25 @@ START_TEST(a_name_of_an_older_store_is_shown_clean)
 }
 END_TEST
 
+/* Another client deletes the conversation that this one is in, also in the middle of a reply. */
+START_TEST(a_conversation_that_was_deleted_is_called_so)
+{
+    struct zcli_conv c;
+    int64_t reply, other;
+
+    t_assert_err(zcli_store_create(s, "c", NULL, &c, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_turn_begin(s, c.id, "hi", &reply, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_delete(s, "c", &dg), ZC_OK, &dg);
+    ck_assert_int_eq(zcli_store_turn_append(s, reply, "x", 1, &dg), ZC_ESYS);
+    ck_assert_int_eq(zcli_store_trim(s, c.id, -1, &dg), ZC_ESYS);
+    dg.text[0] = '\0';
+    ck_assert_int_eq(zcli_store_turn_begin(s, c.id, "hi", &other, &dg), ZC_ESYS);
+    ck_assert_ptr_nonnull(strstr(dg.text, "has been deleted"));
+    t_assert_err(zcli_store_create(s, "d", NULL, &c, &dg), ZC_OK, &dg);
+    t_assert_err(zcli_store_turn_begin(s, c.id, "hi", &reply, &dg), ZC_OK, &dg);
+}
+END_TEST
+
 START_TEST(newer_and_broken_files_are_refused)
 {
     sqlite3 *raw;
@@ -541,6 +563,47 @@ START_TEST(pipes_get_the_bytes_unchanged)
 }
 END_TEST
 
+/* On a pseudo-terminal of its own. */
+START_TEST(colours_are_for_a_terminal_that_has_a_name)
+{
+    static const struct {
+        const char *term, *no_color;
+        bool plain, colours;
+    } cases[] = {{"xterm", "", false, true},
+                 {"", "", false, false},
+                 {"dumb", "", false, false},
+                 {"xterm", "1", false, false},
+                 {"xterm", "", true, false}};
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+
+    if (master < 0) {
+        puts("no pseudo-terminals here: colours were not looked at");
+        return;
+    }
+    ck_assert_int_eq(grantpt(master), 0);
+    ck_assert_int_eq(unlockpt(master), 0);
+    int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+    ck_assert_int_ge(slave, 0);
+    int saved = dup(STDOUT_FILENO);
+    dup2(slave, STDOUT_FILENO);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        setenv("TERM", cases[i].term, 1);
+        setenv("NO_COLOR", cases[i].no_color, 1);
+        zcli_term_init(cases[i].plain);
+        ck_assert(zcli_term_is_tty());
+        ck_assert_int_eq(zcli_term_bold()[0] != '\0', cases[i].colours);
+    }
+    unsetenv("TERM");
+    unsetenv("NO_COLOR");
+    zcli_term_init(false);
+    ck_assert_str_eq(zcli_term_bold(), "");
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    close(slave);
+    close(master);
+}
+END_TEST
+
 START_TEST(exit_statuses_are_as_promised)
 {
     ck_assert_int_eq(zcli_exit_of_code("busy"), 4);
@@ -571,10 +634,12 @@ int main(void)
     tcase_add_test(tc, names_change_and_go);
     tcase_add_test(tc, names_are_checked_wherever_they_come_in);
     tcase_add_test(tc, a_name_of_an_older_store_is_shown_clean);
+    tcase_add_test(tc, a_conversation_that_was_deleted_is_called_so);
     tcase_add_test(tc, newer_and_broken_files_are_refused);
     suite_add_tcase(suite, tc);
     tc = tcase_create("terminal");
     tcase_add_test(tc, pipes_get_the_bytes_unchanged);
+    tcase_add_test(tc, colours_are_for_a_terminal_that_has_a_name);
     tcase_add_test(tc, exit_statuses_are_as_promised);
     suite_add_tcase(suite, tc);
     return t_run(suite);
