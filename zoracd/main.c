@@ -173,8 +173,11 @@ static int serve(struct zs_config *c, const struct zs_model_opts *model, struct 
                model->engine.dir);
     struct zs_front_opts opts = {
         .config = c, .model = model, .listen_fd = l.fd, .reread = read_config, .reread_arg = cmd};
-    int status = zs_front_run(&opts);
+    bool hangs;
+    int status = zs_front_run(&hangs, &opts);
     zs_listen_close(&l);
+    if (hangs)
+        _exit(status);
     return status;
 }
 

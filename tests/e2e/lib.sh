@@ -22,6 +22,7 @@ sock=${ZORAC_E2E_SOCKET:-$dir/s}
 log=$dir/log
 conf=$dir/zoracd.conf
 pid=
+slow=
 : >"$conf"
 : >"$log"
 
@@ -46,8 +47,19 @@ fail() {
 # launch [options]: starts a daemon and does not wait for it
 launch() {
     [ -z "${ZORAC_E2E_SOCKET-}" ] || return 0
-    "$zoracd" -c "$conf" -S "$sock" -b cpu --threads 2 "$@" 2>>"$log" &
+    # shellcheck disable=SC2086 # words
+    env $slow "$zoracd" -c "$conf" -S "$sock" -b cpu --threads 2 "$@" 2>>"$log" &
     pid=$!
+}
+
+# slow_disk FILE: what is launched from now on opens FILE only when somebody has opened the pipe
+# $dir/disk for writing and closed it (tests/e2e/slowdisk.c)
+slow_disk() {
+    ! grep -q __tsan_init "$zoracd" || skip "the thread sanitizer has the calls that the slow disk needs"
+    [ -f "$build/tests/e2e/slowdisk.so" ] || fail "no slowdisk.so"
+    [ -p "$dir/disk" ] || mkfifo "$dir/disk"
+    slow="SLOW_DISK=$dir/disk SLOW_FILE=$1 LD_PRELOAD=$build/tests/e2e/slowdisk.so"
+    slow="$slow ASAN_OPTIONS=verify_asan_link_order=0:${ASAN_OPTIONS-}"
 }
 
 # ask [options of rpc]: requests from standard input, answers to standard output

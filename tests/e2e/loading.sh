@@ -1,13 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # While the model loads: hello and status answer, a request waits and is told so, can be canceled, and
-# runs when the model is there. A pipe in the place of a file makes loading wait for us.
+# runs when the model is there. A disk that gives no byte of a file makes loading wait for us.
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
 [ -z "${ZORAC_E2E_SOCKET-}" ] || skip "it needs a daemon of its own"
 mkdir "$dir/model"
 cp "$ZORAC_DEMO_MODEL"/* "$dir/model"
-rm "$dir/model/tokenizer_config.json"
-mkfifo "$dir/model/tokenizer_config.json"
+slow_disk "$dir/model/tokenizer_config.json"
 
 launch -m "$dir/model"
 until_true 40 is_state loading
@@ -44,7 +43,7 @@ kill -9 $half
 wait $half || true
 [ "$(connections)" = "$others" ] || fail "a dead peer is still there"
 
-cat "$ZORAC_DEMO_MODEL/tokenizer_config.json" >"$dir/model/tokenizer_config.json"
+: >"$dir/disk"
 wait $client || fail "the waiting request was not answered"
 response 1 <"$dir/out" | grep -q '"finish_reason":"stop"' || fail "not answered after loading"
 response 2 <"$dir/out" | grep -q '"finish_reason":"canceled"' || fail "not canceled while loading"
@@ -52,14 +51,32 @@ response 3 <"$dir/out" | grep -q '"ids":\[' || fail "no ids"
 kill "$pid"
 stopped 0
 
-# stopped while loading
-: >"$log"
-launch -m "$dir/model"
-until_true 40 is_state loading
-kill "$pid"
-until_true 40 grep -q 'signal 15: stopping' "$log"
-: >"$dir/model/tokenizer_config.json" &
+# stopped while loading: at once when the disk wakes up; if it does not, at the deadline, or at the
+# second signal
+held() {
+    : >"$log"
+    echo "stop-timeout = $1" >"$conf"
+    launch -m "$dir/model"
+    exec 5>"$dir/disk"
+    is_state loading || fail "not loading"
+    kill "$pid"
+    until_true 40 grep -q 'signal 15: stopping' "$log"
+}
+held 3000
+exec 5>&-
 stopped 0
+! grep -q 'left behind' "$log" || fail "the load was left behind"
+held 1
+until_true 40 grep -q 'left behind' "$log"
+stopped 0
+[ ! -e "$sock" ] || fail "the socket is still there"
+held 3000
+kill "$pid"
+until_true 40 grep -q 'left behind' "$log"
+stopped 0
+exec 5>&-
+slow=
+: >"$conf"
 
 # a model that can't be served: said to the waiting client, in the log, by the status
 rm "$dir/model/tokenizer_config.json"

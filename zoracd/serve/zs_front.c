@@ -215,6 +215,7 @@ void zs_front_stop(struct zs_front *f, bool cancel_now)
         arm_tick(f);
         if (loading) {
             zs_loader_cancel(f->loader);
+            f->load_stop_at = f->stop_at;
             cancel_now = true;
         } else if (f->n_jobs) {
             zc_log(ZC_LOG_NOTICE, "stopping: %zu requests have %zu s to finish", f->n_jobs,
@@ -223,6 +224,8 @@ void zs_front_stop(struct zs_front *f, bool cancel_now)
     }
     if (cancel_now && !f->jobs_were_canceled)
         cancel_rest(f);
+    else if (cancel_now)
+        f->load_stop_at = zs_now();
 }
 
 /* Whether everybody has got everything. */
@@ -247,7 +250,8 @@ static void check_stopping(struct zs_front *f, zs_usec now)
     } else if (now >= f->stop_at && f->state == ZS_STOPPING && !f->jobs_were_canceled) {
         zc_log(ZC_LOG_NOTICE, "stopping: %zu requests are canceled", f->n_jobs);
         cancel_rest(f);
-    } else if (now >= f->stop_at && !f->loader) {
+    } else if (now >= f->stop_at && (!f->loader || now >= f->load_stop_at)) {
+        f->hangs = f->loader;
         f->done = true;
     }
 }
@@ -459,7 +463,7 @@ static void end_turn(struct zs_front *f)
     check_stopping(f, zs_now());
 }
 
-int zs_front_run(const struct zs_front_opts *opts)
+int zs_front_run(bool *ret_hangs, const struct zs_front_opts *opts)
 {
     struct zc_diag dg;
     struct zs_front *f = zc_xcalloc(1, sizeof *f);
@@ -491,6 +495,11 @@ int zs_front_run(const struct zs_front_opts *opts)
         end_turn(f);
     }
     int status = f->exit_status;
+    *ret_hangs = f->hangs;
+    if (f->hangs) {
+        zc_log(ZC_LOG_WARNING, "loading the model does not end: left behind");
+        return status;
+    }
     shut_down(f);
     zc_free(f);
     return status;

@@ -32,7 +32,9 @@ struct zs_front_opts {
     void *reread_arg;
 };
 
-/* Serves until it is told to stop; returns the process's exit status. What went wrong is logged. */
-int zs_front_run(const struct zs_front_opts *opts);
+/* Serves until it is told to stop; returns the process's exit status. What went wrong is logged.
+ * *ret_hangs: a load did not end when it should have. Its thread is still there and uses what opts
+ * points to: nothing of it may be freed, and the process must end by _exit. */
+int zs_front_run(bool *ret_hangs, const struct zs_front_opts *opts);
 
 #endif

@@ -83,10 +83,12 @@ struct zs_front {
     struct event *listen_ev, *accept_timer, *tick, *loader_ev, *sched_ev;
     struct event *text_ev[ZS_TEXT_THREADS];
     struct event *signals[4];
-    zs_usec stop_at; /* deadline while STOPPING */
+    zs_usec stop_at;      /* deadline while STOPPING */
+    zs_usec load_stop_at; /* and that of a load which was told to end */
     bool jobs_were_canceled;
     int exit_status;
     bool done;
+    bool hangs; /* the load did not end */
     struct zs_counters count;
     uint64_t beat_steps; /* watchdog: the engine's step counter when it was last fed */
     uint64_t told_done;  /* bytes of the load that systemd knows of */
