@@ -7,11 +7,16 @@
 
 struct zc_diag;
 
-/* All bytes of the file at path (or of the pipe, until its writer ends), and a terminating NUL that
- * is not counted; the caller frees with zc_free. ZC_ENOTFOUND: there is none; ZC_ELIMIT: it has
- * over max bytes; ZC_ENOMEM; ZC_ESYS. Every diag begins with path. */
+/* All bytes of the file at path, and a terminating NUL that is not counted; the caller frees with
+ * zc_free. Never waits for somebody else: a pipe or a folder is refused. ZC_ENOTFOUND: there is
+ * none; ZC_EFORMAT: it is no regular file (nor a device, as /dev/null is); ZC_ELIMIT: it has over
+ * max bytes; ZC_ENOMEM; ZC_ESYS. Every diag begins with path. */
 int zc_file_read(char **ret_bytes, size_t *ret_len, const char *path, size_t max,
                  struct zc_diag *dg);
+
+/* The same of what a user names on a command line: a pipe is read until its writer ends. */
+int zc_file_read_pipe(char **ret_bytes, size_t *ret_len, const char *path, size_t max,
+                      struct zc_diag *dg);
 
 /* Sends out what is buffered for standard output. ZC_ESYS and a sentence if that failed, or
  * anything before it. Last in main. */

@@ -78,6 +78,14 @@ exec 5>&-
 slow=
 : >"$conf"
 
+# what would make us wait for somebody is no file
+rm "$dir/model/tokenizer_config.json"
+mkfifo "$dir/model/tokenizer_config.json"
+: >"$log"
+launch -m "$dir/model"
+stopped 1
+grep -q 'tokenizer_config.json: not a regular file' "$log" || fail "a pipe: $(cat "$log")"
+
 # a model that can't be served: said to the waiting client, in the log, by the status
 rm "$dir/model/tokenizer_config.json"
 printf '%s' '{"chat_template": "{% for m in messages %}\n{{ m.content | frobnicate }}{% endfor %}"}' \

@@ -117,21 +117,25 @@ echo 'bogus = 1' >"$conf"
 kill -HUP "$pid"
 until_true 40 grep -q "configuration not reread: $conf:1: unknown key 'bogus'" "$log"
 is_state ready || fail "a broken file stopped the daemon"
+rm "$conf"
+mkfifo "$conf"
+kill -HUP "$pid"
+until_true 40 grep -q "configuration not reread: $conf: not a regular file" "$log"
+is_state ready || fail "a pipe stopped the daemon"
+rm "$conf"
 kill "$pid"
 stopped 0
 
 # signals that come before the daemon is ready for them wait: here it still reads its configuration
 early() {
-    rm -f "$conf"
-    mkfifo "$conf"
     : >"$log"
     launch
-    exec 5>"$conf"
+    exec 5>"$dir/disk"
     kill "-$1" "$pid"
-    rm "$conf"
-    : >"$conf"
     exec 5>&-
 }
+: >"$conf"
+slow_disk "$conf"
 early HUP
 until_true 40 grep -q 'configuration reread' "$log"
 kill "$pid"
@@ -139,6 +143,7 @@ stopped 0
 early TERM
 stopped 0
 grep -q 'signal 15: stopping' "$log" || fail "an early SIGTERM was lost"
+slow=
 
 # another protocol version is refused with a sentence
 : >"$conf"

@@ -209,12 +209,14 @@ START_TEST(a_file_is_read_whole_or_not_at_all)
     snprintf(path, sizeof path, "%s/f", dir);
     snprintf(pipe_path, sizeof pipe_path, "%s/p", dir);
     t_assert_err(zc_file_read(&bytes, &n, path, 10, &dg), ZC_ENOTFOUND, &dg);
-    t_assert_err(zc_file_read(&bytes, &n, dir, 10, &dg), ZC_ESYS, &dg);
+    t_assert_err(zc_file_read(&bytes, &n, dir, 10, &dg), ZC_EFORMAT, &dg);
     ck_assert_ptr_nonnull(strstr(dg.text, dir));
 
     FILE *f = fopen(path, "w");
     fputs("0123456789", f);
     fclose(f);
+    t_assert_err(zc_file_read(&bytes, &n, path, 9, &dg), ZC_ELIMIT, &dg);
+    zc_mem_fail_at(1); /* too large by its size: told before there is memory for it */
     t_assert_err(zc_file_read(&bytes, &n, path, 9, &dg), ZC_ELIMIT, &dg);
     zc_mem_fail_at(1);
     t_assert_err(zc_file_read(&bytes, &n, path, 10, &dg), ZC_ENOMEM, &dg);
@@ -230,7 +232,14 @@ START_TEST(a_file_is_read_whole_or_not_at_all)
     ck_assert_str_eq(bytes, "");
     zc_free(bytes);
 
-    ck_assert_int_eq(mkfifo(pipe_path, 0600), 0);
+    t_assert_err(zc_file_read(&bytes, &n, "/dev/null", 0, &dg), ZC_OK, &dg);
+    ck_assert_uint_eq(n, 0);
+    zc_free(bytes);
+
+    ck_assert_int_eq(mkfifo(pipe_path, 0600), 0); /* nobody writes: opening it must not wait */
+    bytes = NULL;
+    t_assert_err(zc_file_read(&bytes, &n, pipe_path, 10, &dg), ZC_EFORMAT, &dg);
+    ck_assert_ptr_nonnull(strstr(dg.text, pipe_path));
     if (fork() == 0) {
         f = fopen(pipe_path, "w");
         for (int i = 0; i < 20000; i++)
@@ -238,7 +247,7 @@ START_TEST(a_file_is_read_whole_or_not_at_all)
         fclose(f);
         _exit(0);
     }
-    t_assert_err(zc_file_read(&bytes, &n, pipe_path, 100000, &dg), ZC_OK, &dg);
+    t_assert_err(zc_file_read_pipe(&bytes, &n, pipe_path, 100000, &dg), ZC_OK, &dg);
     ck_assert_uint_eq(n, 100000);
     zc_free(bytes);
     unlink(path);

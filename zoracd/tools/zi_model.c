@@ -111,7 +111,7 @@ static int encode_file(const struct zi_options *o, struct zt_ids *ids, struct zc
     int r;
 
     if ((r = zt_tok_open(&tok, o->model, dg)) == ZC_OK &&
-        (r = zc_file_read(&text, &len, o->file, MAX_TEXT, dg)) == ZC_OK)
+        (r = zc_file_read_pipe(&text, &len, o->file, MAX_TEXT, dg)) == ZC_OK)
         r = zt_tok_encode_bytes(tok, text, len, ZT_TOK_ADD_SPECIAL, ids, dg);
     if (r == ZC_OK && ids->len < 2)
         r = zc_diag(dg, ZC_EINVAL, "%s has only %zu tokens", o->file, ids->len);

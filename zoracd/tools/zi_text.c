@@ -174,7 +174,7 @@ int zi_speed(const struct zi_options *o)
 
     int r = zt_tok_open(&tok, o->model, &dg);
     load_s = cpu_s() - start;
-    if (r == ZC_OK && (r = zc_file_read(&text, &len, o->file, MAX_TEXT, &dg)) == ZC_OK)
+    if (r == ZC_OK && (r = zc_file_read_pipe(&text, &len, o->file, MAX_TEXT, &dg)) == ZC_OK)
         r = time_encoding(tok, encode_flags(o), text, len, &encode_s, &tokens, &dg);
     if (r == ZC_OK)
         zi_print(json_pack("{s:I, s:I, s:f, s:f}", "bytes", (json_int_t)len, "tokens",
@@ -234,7 +234,7 @@ static int open_template(struct zt_chat *chat, const struct zi_options *o, struc
     size_t len;
     int r;
 
-    if ((r = zc_file_read(&src, &len, o->template_file, MAX_TEXT, dg)) == ZC_OK)
+    if ((r = zc_file_read_pipe(&src, &len, o->template_file, MAX_TEXT, dg)) == ZC_OK)
         r = zt_tmpl_new(&chat->tmpl, o->template_file, src, len, dg);
     zc_free(src);
     return r;
