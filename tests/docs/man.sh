@@ -62,7 +62,7 @@ while read -r key; do
     [ -z "$live" ] || [ -n "$says" ] || wrong "zoracd.conf.5: $key is reloadable"
     [ -n "$live" ] || [ -z "$says" ] || wrong "zoracd.conf.5: $key is not reloadable"
     range=$("$build/zoracd/zoracd" "--$key=x" --check 2>&1 </dev/null |
-        sed -n 's/.* is a number \(from [0-9]* to [0-9]*\), not .*/\1/p' || true)
+        sed -n 's/.* is a number \(from [0-9]* to [0-9]*\), not .*/\1/p; s/.* is \([0-9]* or [0-9]*\), not .*/\1/p' || true)
     case "$(item "$key" | tr 'F' 'f')" in
     *"$range"*) ;;
     *) wrong "zoracd.conf.5: $key is $range" ;;
@@ -72,6 +72,11 @@ while read -r key; do
     [ -z "$default" ] || item "$key" | grep -qE "Default: (\.Cm )?$default[ .]" ||
         item "$key" | grep -q "\.Cm .*$default" || wrong "zoracd.conf.5: the default of $key is $default"
 done <"$tmp/right"
+
+# the keys of which docs/admin.md names the family
+for family in $(grep -oE '`limit-[a-z_.-]*`' "$src/docs/admin.md" | tr -d '\140'); do
+    grep -q "^$(echo "$family" | sed 's/\.\.\./[a-z-]*/')$" "$tmp/right" || wrong "docs/admin.md: no key is $family"
+done
 
 # methods, events and limits come from the wire's table
 "$build/docs/mkprotocol" "$man/zorac-protocol.7" >"$tmp/page"

@@ -40,7 +40,12 @@ expect 2 "backend is auto, cuda or cpu, not 'tpu'" -b tpu
 expect 2 'contradicts backend cpu' --device 0 -b cpu
 expect 2 "kv-type is f16 or fp8, not 'x'" --kv-type x
 expect 2 'exact stores keys and values in full precision' --kv-type fp8 --exact
-expect 2 'lm-head is 8 or 16' --lm-head 12
+for bits in 7 9 12 17 x; do
+    expect 2 "lm-head is 8 or 16, not '$bits'" --lm-head $bits
+done
+printf 'lm-head = 9\n' >"$conf"
+expect 2 "$conf:1: lm-head is 8 or 16, not '9'" --check -c "$conf"
+: >"$conf"
 expect 2 "memory-limit is a size as 6GiB, not 'lots'" --memory-limit lots
 expect 2 'threads is a number from 0 to 1024' --threads -1
 expect 2 'log-level is one of' --log-level loud

@@ -20,7 +20,7 @@
 #include "common/zc_mem.h"
 #include "common/zc_size.h"
 
-enum key_type { KEY_STR, KEY_NUM, KEY_SIZE, KEY_MODE, KEY_BOOL, KEY_LEVEL };
+enum key_type { KEY_STR, KEY_NUM, KEY_EITHER, KEY_SIZE, KEY_MODE, KEY_BOOL, KEY_LEVEL };
 
 struct key {
     const char *name, *arg, *text;
@@ -44,8 +44,8 @@ static const struct key keys[] = {
      1u << 30, KEY_NUM, 0, false},
     {"kv-type", "f16|fp8", "how keys and values are stored (default f16)", FIELD(kv_type), 0, 0,
      KEY_STR, 0, false},
-    {"lm-head", "8|16", "bits of the head's weights (default 8)", FIELD(lm_head), 8, 16, KEY_NUM, 0,
-     false},
+    {"lm-head", "8|16", "bits of the head's weights (default 8)", FIELD(lm_head), 8, 16, KEY_EITHER,
+     0, false},
     {"memory-limit", "SIZE", "for weights, cache and scratch, as 6GiB (default: what there is)",
      FIELD(memory_limit), 0, UINT64_MAX, KEY_SIZE, 0, false},
     {"threads", "N", "of the CPU back-end (default: what the machine and control group give)",
@@ -128,7 +128,7 @@ static int parse_number(const struct key *k, const char *value, uint64_t *ret)
         if (!isdigit((unsigned char)value[0]) || errno || *end)
             return ZC_EINVAL;
     }
-    if (v < k->lo || v > k->hi)
+    if (v < k->lo || v > k->hi || (k->type == KEY_EITHER && v != k->lo && v != k->hi))
         return ZC_EINVAL;
     *ret = v;
     return ZC_OK;
@@ -153,8 +153,10 @@ static int wrong_number(const struct key *k, const char *value, struct zc_diag *
         return zc_diag(dg, ZC_EINVAL, "%s is an octal number up to 777, not '%s'", k->name, value);
     if (k->type == KEY_SIZE)
         return zc_diag(dg, ZC_EINVAL, "%s is a size as 6GiB, not '%s'", k->name, value);
-    return zc_diag(dg, ZC_EINVAL, "%s is a number from %llu to %llu, not '%s'", k->name,
-                   (unsigned long long)k->lo, (unsigned long long)k->hi, value);
+    return zc_diag(dg, ZC_EINVAL,
+                   k->type == KEY_EITHER ? "%s is %llu or %llu, not '%s'"
+                                         : "%s is a number from %llu to %llu, not '%s'",
+                   k->name, (unsigned long long)k->lo, (unsigned long long)k->hi, value);
 }
 
 /* Sets one key. The sentence has no file or option name: the caller knows that. */
@@ -441,8 +443,6 @@ int zs_config_check(const struct zs_config *c, struct zc_diag *dg)
                        "exact stores keys and values in full precision, which contradicts kv-type "
                        "%s: give one of the two",
                        c->kv_type);
-    if (c->lm_head != 8 && c->lm_head != 16)
-        return zc_diag(dg, ZC_EINVAL, "lm-head is 8 or 16, not %zu", c->lm_head);
     return ZC_OK;
 }
 
