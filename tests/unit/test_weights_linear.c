@@ -572,6 +572,24 @@ START_TEST(awq_products_that_are_no_zero_points)
 }
 END_TEST
 
+START_TEST(scales_that_are_no_numbers)
+{
+    static const uint16_t bad[] = {0x7f80, 0x7fff};
+    struct t_mat m;
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct t_st st;
+        t_mat_random(&m, 16, 64, 32, 4, ZK_BF16, true, 1);
+        ((uint16_t *)m.scale)[5] = bad[i];
+        t_st_init(&st);
+        t_mat_add_ct(&st, "x", &m);
+        refuse(&st, ct_config(4, 32, false, ""), 16, 64, ZC_EFORMAT,
+               "x.weight_scale, row 2, column 1");
+        t_mat_release(&m);
+    }
+}
+END_TEST
+
 /* Whatever the ignore list calls it. */
 START_TEST(a_plain_head_is_taken)
 {
@@ -721,6 +739,7 @@ int main(void)
     tcase_add_test(tc, awq_products_that_are_no_zero_points);
     tcase_add_test(tc, awq_product_beside_a_scale_of_0);
     tcase_add_test(tc, the_tail_of_a_packed_row_is_not_kept);
+    tcase_add_test(tc, scales_that_are_no_numbers);
     tcase_add_test(tc, a_plain_head_is_taken);
     tcase_add_test(tc, weights_under_a_plain_name_that_are_not);
     tcase_add_test(tc, decoding_survives_failing_memory);

@@ -540,6 +540,49 @@ START_TEST(vectors_become_floats)
 }
 END_TEST
 
+/* Infinity and NaN, of either sign, behind the first piece and block too; the largest number is
+ * one. */
+START_TEST(what_is_no_number_is_named)
+{
+    enum { N = ZW_READ_PIECE / 2 + 100 };
+    static const struct {
+        uint16_t h;
+        const char *dtype;
+        int error;
+    } cases[] = {{0x7f80, "BF16", ZC_EFORMAT}, {0xff80, "BF16", ZC_EFORMAT},
+                 {0x7fff, "BF16", ZC_EFORMAT}, {0x7f7f, "BF16", ZC_OK},
+                 {0x7c00, "F16", ZC_EFORMAT},  {0xfe01, "F16", ZC_EFORMAT},
+                 {0xfbff, "F16", ZC_OK},       {0x7fff, "I16", ZC_OK}};
+    static const uint32_t f32[3] = {0x7f7fffff, 0, 0xff800000};
+    uint16_t *v = zc_xcalloc(N, sizeof *v);
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct zc_diag dg = {""};
+        struct zw_store *s;
+        struct t_st st;
+        void *got = NULL;
+        float f[3];
+
+        v[N - 3] = cases[i].h;
+        t_st_init(&st);
+        t_st_add(&st, "t", cases[i].dtype, N / 4, 4, v, N * sizeof *v);
+        t_st_add(&st, "f", "F32", 3, 0, f32, sizeof f32);
+        t_st_write(&st, dir, "model.safetensors");
+        t_assert_err(zw_store_open(&s, dir, &dg), ZC_OK, &dg);
+        const struct zw_reader rd = {.store = s};
+        t_assert_err(zw_read_vector(f, s, "f", 3, &dg), ZC_EFORMAT, &dg);
+        ck_assert_str_eq(dg.text,
+                         "model.safetensors: tensor f, element 2: infinite or not a number");
+        t_assert_err(zw_read_all(&rd, zw_store_find(s, "t"), &got, &dg), cases[i].error, &dg);
+        if (cases[i].error < 0)
+            ck_assert_ptr_nonnull(strstr(dg.text, "tensor t, row 524312, column 1: infinite"));
+        zc_free(got);
+        zw_store_free(s);
+    }
+    zc_free(v);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("weights: store");
@@ -564,6 +607,7 @@ int main(void)
     tcase_add_test(store, store_file_cut_at_every_byte);
     tcase_add_test(store, store_survives_failing_memory);
     tcase_add_test(store, vectors_become_floats);
+    tcase_add_test(store, what_is_no_number_is_named);
     suite_add_tcase(s, store);
     return t_run(s);
 }

@@ -4,6 +4,7 @@
 
 #include "zoracd/weights/zw_read.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,6 +14,71 @@
 #include "kernels/zk.h"
 
 #define HUGE_FROM (4u << 20) /* bytes of an allocation that is worth huge pages */
+
+/* ---- only numbers -------------------------------------------------------------------------- */
+
+#define BLOCK 64 /* values whose largest magnitude is found without a branch */
+
+/* Whether 16-bit floats are all below the magnitude that is infinity's. Magnitudes order as
+ * integers, infinity and NaN above all numbers. */
+static bool is_below16(const char *p, int n, int16_t infinity)
+{
+    int16_t v[BLOCK] = {0}, max = 0;
+
+    memcpy(v, p, (size_t)n * sizeof *v);
+    for (int i = 0; i < BLOCK; i++) {
+        int16_t m = v[i] & 0x7fff;
+        max = m > max ? m : max;
+    }
+    return max < infinity;
+}
+
+static bool is_below32(const char *p, int n)
+{
+    int32_t v[BLOCK] = {0}, max = 0;
+
+    memcpy(v, p, (size_t)n * sizeof *v);
+    for (int i = 0; i < BLOCK; i++) {
+        int32_t m = v[i] & 0x7fffffff;
+        max = m > max ? m : max;
+    }
+    return max < 0x7f800000;
+}
+
+static bool is_finite_run(const char *p, int n, enum zw_dtype dtype)
+{
+    return dtype == ZW_F32 ? is_below32(p, n) : is_below16(p, n, dtype == ZW_F16 ? 0x7c00 : 0x7f80);
+}
+
+/* The len bytes at p, which are the tensor's from off on, hold no infinity and no NaN, where the
+ * tensor is of floats. A model with one answers rubbish, or nothing. */
+static int check_finite(const struct zw_tensor *t, uint64_t off, const char *p, size_t len,
+                        struct zc_diag *dg)
+{
+    const size_t size = t->dtype == ZW_F32 ? 4 : 2, n = len / size;
+
+    if (t->dtype != ZW_F32 && t->dtype != ZW_F16 && t->dtype != ZW_BF16)
+        return ZC_OK;
+    for (size_t i = 0; i < n; i += BLOCK) {
+        const int run = n - i < BLOCK ? (int)(n - i) : BLOCK;
+        int bad = 0;
+        if (is_finite_run(p + i * size, run, t->dtype))
+            continue;
+        while (is_finite_run(p + (i + (size_t)bad) * size, 1, t->dtype))
+            bad++;
+        const uint64_t at = off / size + i + (uint64_t)bad;
+        const uint64_t columns = t->rank > 1 ? t->shape[t->rank - 1] : 1;
+        if (t->rank > 1)
+            return zc_diag(dg, ZC_EFORMAT,
+                           "tensor %s, row %llu, column %llu: infinite or not a number", t->name,
+                           (unsigned long long)(at / columns), (unsigned long long)(at % columns));
+        return zc_diag(dg, ZC_EFORMAT, "tensor %s, element %llu: infinite or not a number", t->name,
+                       (unsigned long long)at);
+    }
+    return ZC_OK;
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
 
 int zw_read_range(const struct zw_reader *rd, const struct zw_tensor *t, uint64_t off, void *dst,
                   uint64_t len, struct zc_diag *dg)
@@ -26,6 +92,8 @@ int zw_read_range(const struct zw_reader *rd, const struct zw_tensor *t, uint64_
             zw_store_advise(rd->store, t, off + piece, ZW_READ_PIECE);
         if ((r = zw_store_read(rd->store, t, off, p, piece, dg)) < 0)
             return r;
+        if ((r = check_finite(t, off, p, piece, dg)) < 0)
+            return zc_diag_prefix(dg, r, "%s", zw_store_file_name(rd->store, t->file));
         if (rd->step && (r = rd->step(piece, rd->arg, dg)) < 0)
             return r;
         p += piece;

@@ -20,7 +20,9 @@ struct zw_reader {
     void *arg;
 };
 
-/* zw_store_read in pieces, the system being told of the piece behind. Errors name the tensor. */
+/* zw_store_read in pieces, the system being told of the piece behind. Of a tensor of
+ * floats, off and len are whole ones, and what is infinite or not a number is ZC_EFORMAT. Errors
+ * name the tensor. */
 int zw_read_range(const struct zw_reader *rd, const struct zw_tensor *t, uint64_t off, void *dst,
                   uint64_t len, struct zc_diag *dg);
 
