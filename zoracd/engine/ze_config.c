@@ -340,6 +340,8 @@ int ze_config_json(json_t **ret_json, const char *bytes, size_t len, const char 
         .bytes = MAX_FILE, .values = MAX_VALUES, .depth = MAX_DEPTH};
 
     int r = zw_json_parse(ret_json, bytes, len, &limits, dg);
+    if (r == ZC_ELIMIT) /* which of a model says that it does not fit into memory */
+        r = ZC_EFORMAT;
     return r < 0 ? zc_diag_prefix(dg, r, "%s", name) : r;
 }
 
