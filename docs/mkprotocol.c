@@ -172,9 +172,9 @@ static void print_limits(void)
 #define ZS_LIMIT(field, name, dflt, lo, hi, text) print_limit(#field, dflt, text);
     ZS_LIMITS(ZS_LIMIT)
 #undef ZS_LIMIT
-    print_limit("message_depth", 32, "arrays and maps inside each other");
-    print_limit("requests", ZS_MAX_JOBS,
-                "requests at once of all users; one user has no more of them than are free");
+#define ZS_FIXED(name, value, text) print_limit(#name, value, text);
+    ZS_FIXED_LIMITS(ZS_FIXED)
+#undef ZS_FIXED
     end_table();
     if (!is_man)
         putchar('\n');

@@ -74,7 +74,7 @@ while read -r key; do
 done <"$tmp/right"
 
 # the keys of which docs/admin.md names the family
-for family in $(grep -oE '`limit-[a-z_.-]*`' "$src/docs/admin.md" | tr -d '\140'); do
+for family in $(grep -oE 'limit-[a-z_-]*\.\.\.[a-z_-]*' "$src/docs/admin.md"); do
     grep -q "^$(echo "$family" | sed 's/\.\.\./[a-z-]*/')$" "$tmp/right" || wrong "docs/admin.md: no key is $family"
 done
 

@@ -27,10 +27,13 @@ static void pack_model(msgpack_packer *pk, const struct zs_front *f)
 static void pack_limits(msgpack_packer *pk, const struct zs_limits *lim)
 {
 #define ZS_LIMIT(field, name, dflt, lo, hi, text) +1
-    zc_rpc_kv_map(pk, "limits", 2 ZS_LIMITS(ZS_LIMIT));
+#define ZS_FIXED(name, value, text)               +1
+    zc_rpc_kv_map(pk, "limits", 0 ZS_LIMITS(ZS_LIMIT) ZS_FIXED_LIMITS(ZS_FIXED));
+#undef ZS_FIXED
 #undef ZS_LIMIT
-    zc_rpc_kv_int(pk, "message_depth", ZC_SCAN_MAX_DEPTH);
-    zc_rpc_kv_int(pk, "requests", ZS_MAX_JOBS);
+#define ZS_FIXED(name, value, text) zc_rpc_kv_int(pk, #name, value);
+    ZS_FIXED_LIMITS(ZS_FIXED)
+#undef ZS_FIXED
 #define ZS_LIMIT(field, name, dflt, lo, hi, text) zc_rpc_kv_int(pk, #field, (int64_t)lim->field);
     ZS_LIMITS(ZS_LIMIT)
 #undef ZS_LIMIT

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "common/zc_scan.h"
+
 /* ZS_LIMIT(field, name, default, lowest, highest, text). On the wire a limit has the field's name,
  * in the configuration it is limit- and the name. */
 #define ZS_LIMITS(ZS_LIMIT)                                                                        \
@@ -33,6 +35,19 @@ struct zs_limits {
 #undef ZS_LIMIT
 };
 
-#define ZS_MAX_JOBS 512 /* requests of all users that are being worked on */
+#define ZS_MAX_JOBS         512 /* requests of all users that are being worked on */
+#define ZS_STOP_MAX_BYTES   1024
+#define ZS_PROMPT_MAX_BYTES 67108864 /* of a rendered prompt */
+#define ZS_PROMPT_MAX_IDS   4194304
+
+/* Those that nobody can change: ZS_FIXED(name on the wire, value, text). */
+#define ZS_FIXED_LIMITS(ZS_FIXED)                                                         \
+    ZS_FIXED(message_depth, ZC_SCAN_MAX_DEPTH, "arrays and maps inside each other")       \
+    ZS_FIXED(requests, ZS_MAX_JOBS,                                                       \
+             "requests at once of all users; one user has no more of them than are free") \
+    ZS_FIXED(stop_bytes, ZS_STOP_MAX_BYTES, "bytes of one stop text")                     \
+    ZS_FIXED(text_tokens, ZS_PROMPT_MAX_IDS,                                              \
+             "tokens of one text or prompt, whatever the model's context")                \
+    ZS_FIXED(text_bytes, ZS_PROMPT_MAX_BYTES, "bytes of a rendered prompt or of a detokenized text")
 
 #endif

@@ -8,14 +8,12 @@
 
 #include <jansson.h>
 
+#include "zoracd/serve/zs_limits.h"
 #include "zoracd/serve/zs_model.h"
 #include "zoracd/serve/zs_transcript.h"
 #include "zoracd/text/zt_text.h"
 
 struct zc_diag;
-
-#define ZS_PROMPT_MAX_BYTES (64u << 20) /* of a rendered prompt */
-#define ZS_PROMPT_MAX_IDS   (4u << 20)
 
 /* Renders messages (array of objects) with tools and vars (NULL: none) into out. now: seconds since
  * the epoch. */

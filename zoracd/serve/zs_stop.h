@@ -8,8 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "zoracd/serve/zs_limits.h"
+
 #define ZS_STOP_MAX_TEXTS 32
-#define ZS_STOP_MAX_BYTES 1024
 
 struct zs_stop {
     char *text; /* UTF-8, not empty */
