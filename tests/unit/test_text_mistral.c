@@ -244,8 +244,10 @@ static void put(const char *dir, const char *name, const char *p, size_t n)
     ck_assert_int_eq(fclose(f), 0);
 }
 
-/* What a directory with this file, and config.json of a type or none, says to "x". */
-static const char *says(const char *format, const char *file, const char *type)
+/* What a directory with this file, config.json of a type or none, and tokenizer_config.json if
+ * there is one, says to "x". */
+static const char *says_with(const char *format, const char *file, const char *type,
+                             const char *tok_config)
 {
     static char out[400];
     char dir[T_DIR], path[300], config[100];
@@ -260,6 +262,8 @@ static const char *says(const char *format, const char *file, const char *type)
     put(dir, file, bytes, n);
     snprintf(config, sizeof config, "{\"model_type\":\"%s\"}", type);
     put(dir, "config.json", config, strlen(config));
+    if (tok_config)
+        put(dir, "tokenizer_config.json", tok_config, strlen(tok_config));
     zt_text_init(&text, 1000);
     int r = zt_chat_open(&chat, dir, &dg);
     if (r >= 0)
@@ -273,8 +277,15 @@ static const char *says(const char *format, const char *file, const char *type)
     remove(path);
     snprintf(path, sizeof path, "%s/config.json", dir);
     remove(path);
+    snprintf(path, sizeof path, "%s/tokenizer_config.json", dir);
+    remove(path);
     rmdir(dir);
     return out;
+}
+
+static const char *says(const char *format, const char *file, const char *type)
+{
+    return says_with(format, file, type, NULL);
 }
 
 START_TEST(the_format_of_a_directory_is_found)
@@ -285,6 +296,37 @@ START_TEST(the_format_of_a_directory_is_found)
     ck_assert_str_eq(says("spm_v7", "tokenizer.model", "llama"), "<s>[INST]x[/INST]");
     ck_assert_str_eq(says("spm_v1", "tokenizer.model", "mistral"), "<s>[INST] x [/INST]");
     ck_assert_ptr_nonnull(strstr(says("spm_v1", "tokenizer.model", "llama"), "no chat template"));
+}
+END_TEST
+
+/* A template that is there and can't be used is not replaced by Mistral's own format. */
+START_TEST(a_chat_template_of_another_shape_is_refused)
+{
+    static const char *const rows[][2] = {
+        {"{\"chat_template\": \"T\"}", "T"},
+        {"{\"chat_template\": null}", "<s>[INST]x[/INST]"},
+        {"{\"chat_template\": [{\"name\": \"t\", \"template\": \"A\"},"
+         "{\"name\": \"default\", \"template\": \"B\"}]}",
+         "B"},
+        {"{\"chat_template\": [{\"name\": \"tool_use\", \"template\": \"TOOLS\"}]}",
+         "tokenizer_config.json: chat_template is a list without a template named default"},
+        {"{\"chat_template\": []}",
+         "tokenizer_config.json: chat_template is a list without a template named default"},
+        {"{\"chat_template\": [{\"name\": \"default\", \"template\": 5}]}",
+         "tokenizer_config.json: chat_template (the default one) is neither a string"},
+        {"{\"chat_template\": {\"default\": \"X\"}}",
+         "tokenizer_config.json: chat_template is neither a string nor a list"},
+        {"{\"chat_template\": 5}",
+         "tokenizer_config.json: chat_template is neither a string nor a list"},
+        {"{\"chat_template\": \"{{ x | frobnicate }}\"}", "chat_template:1: "},
+        {"[]", "tokenizer_config.json: not an object"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *got = says_with("tekken_v13", "tekken.json", "mistral", rows[i][0]);
+        ck_assert_msg(strncmp(got, rows[i][1], strlen(rows[i][1])) == 0, "%s: got %s, want %s",
+                      rows[i][0], got, rows[i][1]);
+    }
 }
 END_TEST
 
@@ -320,6 +362,7 @@ int main(void)
     tcase_add_test(tc, what_has_no_place_is_named);
     tcase_add_test(tc, a_version_that_is_not_done_and_a_token_that_is_missing_are_named);
     tcase_add_test(tc, the_format_of_a_directory_is_found);
+    tcase_add_test(tc, a_chat_template_of_another_shape_is_refused);
     tcase_add_test(tc, a_variable_that_the_format_has_not_is_refused);
     suite_add_tcase(s, tc);
     return t_run(s);

@@ -40,37 +40,53 @@ static json_t *trusted_tokens(const json_t *config)
 
 /* ---- template ----------------------------------------------------------------------------- */
 
-/* A string, or a list of {name, template} of which "default" is meant. */
-static const json_t *default_template(const json_t *v)
+/* chat_template of the configuration: a string, or a list of {name, template} of which "default" is
+ * meant. ZC_ENOTFOUND: there is none; what is neither was meant to be one, and is ZC_EFORMAT. */
+static int default_template(const char **ret_src, size_t *ret_len, const json_t *config,
+                            struct zc_diag *dg)
 {
-    const json_t *entry;
+    const json_t *v = json_object_get(config, "chat_template"), *entry, *text = v;
     size_t i;
 
+    if (!v || json_is_null(v))
+        return zc_diag(dg, ZC_ENOTFOUND,
+                       "no chat template: there is no chat_template.jinja and no chat_template in "
+                       "tokenizer_config.json");
+    if (json_is_array(v))
+        text = NULL;
     json_array_foreach (v, i, entry) {
         const char *name = json_string_value(json_object_get(entry, "name"));
-        if (name && strcmp(name, "default") == 0)
-            return json_object_get(entry, "template");
+        if (!text && name && strcmp(name, "default") == 0)
+            text = json_object_get(entry, "template");
     }
-    return v;
+    if (!text)
+        return zc_diag(dg, ZC_EFORMAT,
+                       "tokenizer_config.json: chat_template is a list without a template named "
+                       "default");
+    if (!json_is_string(text))
+        return zc_diag(dg, ZC_EFORMAT,
+                       "tokenizer_config.json: chat_template%s is neither a string nor a list of "
+                       "templates with names",
+                       text == v ? "" : " (the default one)");
+    *ret_src = json_string_value(text);
+    *ret_len = json_string_length(text);
+    return ZC_OK;
 }
 
+/* ZC_ENOTFOUND: the model has no template. */
 static int compile(struct zt_tmpl **ret_tmpl, const char *dir, const json_t *config,
                    struct zc_diag *dg)
 {
-    const json_t *v = default_template(json_object_get(config, "chat_template"));
     char *path = zc_xasprintf("%s/chat_template.jinja", dir);
     char *src = NULL;
+    const char *own;
     size_t len;
 
     int r = zc_file_read(&src, &len, path, MAX_FILE, dg);
     if (r == ZC_OK)
         r = zt_tmpl_new(ret_tmpl, "chat_template.jinja", src, len, dg);
-    else if (r == ZC_ENOTFOUND && json_is_string(v))
-        r = zt_tmpl_new(ret_tmpl, "chat_template", json_string_value(v), json_string_length(v), dg);
-    else if (r == ZC_ENOTFOUND)
-        r = zc_diag(dg, ZC_EUNSUPPORTED,
-                    "no chat template: there is no chat_template.jinja and no chat_template in "
-                    "tokenizer_config.json");
+    else if (r == ZC_ENOTFOUND && (r = default_template(&own, &len, config, dg)) == ZC_OK)
+        r = zt_tmpl_new(ret_tmpl, "chat_template", own, len, dg);
     zc_free(src);
     zc_free(path);
     return r;
@@ -92,6 +108,8 @@ static int read_config(json_t **ret_config, const char *dir, struct zc_diag *dg)
         if (!*ret_config)
             r = zc_diag(dg, ZC_EFORMAT, "tokenizer_config.json:%d:%d: %s", e.line, e.column,
                         e.text);
+        else if (!json_is_object(*ret_config))
+            r = zc_diag(dg, ZC_EFORMAT, "tokenizer_config.json: not an object");
     }
     zc_free(text);
     zc_free(path);
@@ -138,7 +156,7 @@ int zt_chat_open(struct zt_chat *ret_c, const char *dir, struct zc_diag *dg)
         goto out;
     c.trusted = trusted_tokens(config);
     r = compile(&c.tmpl, dir, config, dg);
-    if (r == ZC_EUNSUPPORTED && !c.tmpl)
+    if (r == ZC_ENOTFOUND)
         r = open_mistral(&c, dir, dg);
     if (r == ZC_OK)
         *ret_c = c;

@@ -21,7 +21,8 @@ struct zt_chat {
 
 /* The template is chat_template.jinja, else chat_template in tokenizer_config.json (of several the
  * one named "default"), else Mistral's own format if the tokenizer's file is of one.
- * ZC_EUNSUPPORTED if there is none of these: nothing stands in for it. */
+ * ZC_EUNSUPPORTED if there is none of these, ZC_EFORMAT for a chat_template that can't be one:
+ * nothing stands in for it. */
 int zt_chat_open(struct zt_chat *ret_c, const char *dir, struct zc_diag *dg);
 /* Appends the prompt. in->trusted_vars is set here. Mistral's own format has no variables but
  * messages, tools and add_generation_prompt: another one is ZC_EINVAL. */
