@@ -59,9 +59,9 @@ static int print_json(const json_t *v, struct zc_diag *dg)
 
     if (!s)
         return zc_diag(dg, ZC_EINTERNAL, "no JSON of the answer");
-    puts(s);
+    int r = zcli_term_line(s, dg);
     zc_free(s);
-    return ZC_OK;
+    return r;
 }
 
 /* "model.name: text" for each leaf. */

@@ -70,33 +70,37 @@ static bool is_control(const unsigned char *p, size_t n, size_t *ret_len)
     return (p[0] < 0x20 && p[0] != '\n' && p[0] != '\t') || p[0] == 0x7f;
 }
 
-int zcli_term_text(const char *p, size_t n, struct zc_diag *dg)
+/* On a terminal without what it would obey. */
+static int write_clean(const char *p, size_t n, struct zc_diag *dg)
 {
     struct zc_buf b;
-    int r;
 
+    if (!tty)
+        return write_all(p, n, dg);
+    zc_buf_init(&b, 4 * n);
+    for (size_t i = 0, len; i < n; i += len) {
+        if (is_control((const unsigned char *)p + i, n - i, &len))
+            zc_buf_adds(&b, "\xef\xbf\xbd");
+        else
+            zc_buf_add(&b, p + i, len);
+    }
+    int r = write_all(zc_buf_str(&b), b.len, dg);
+    zc_buf_release(&b);
+    return r;
+}
+
+int zcli_term_text(const char *p, size_t n, struct zc_diag *dg)
+{
     if (n == 0)
         return ZC_OK;
-    if (tty) {
-        zc_buf_init(&b, 4 * n);
-        for (size_t i = 0, len; i < n; i += len) {
-            if (is_control((const unsigned char *)p + i, n - i, &len))
-                zc_buf_adds(&b, "\xef\xbf\xbd");
-            else
-                zc_buf_add(&b, p + i, len);
-        }
-        r = write_all(zc_buf_str(&b), b.len, dg);
-        zc_buf_release(&b);
-    } else {
-        r = write_all(p, n, dg);
-    }
+    int r = write_clean(p, n, dg);
     line_open = r == ZC_OK && p[n - 1] != '\n';
     return r;
 }
 
 int zcli_term_line(const char *s, struct zc_diag *dg)
 {
-    int r = write_all(s, strlen(s), dg);
+    int r = write_clean(s, strlen(s), dg);
 
     return r < 0 ? r : write_all("\n", 1, dg);
 }

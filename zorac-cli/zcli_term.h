@@ -16,7 +16,7 @@ bool zcli_term_is_tty(void);
 /* Writes a piece of a reply: whole UTF-8 characters. Unbuffered. ZC_ECANCELED: a caught Ctrl-C came
  * while nobody read; ZC_ESYS: it cannot be written. */
 int zcli_term_text(const char *p, size_t n, struct zc_diag *dg);
-/* Writes a line as it is, and its end. As above. */
+/* Writes a line and its end. As above. */
 int zcli_term_line(const char *s, struct zc_diag *dg);
 /* Ends the line if the last text did not. */
 void zcli_term_end_line(void);

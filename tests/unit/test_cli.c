@@ -543,8 +543,7 @@ START_TEST(newer_and_broken_files_are_refused)
 }
 END_TEST
 
-/* On a terminal a model's text can't command it. The pseudo-terminal is script(1)'s business; here
- * the output is a pipe, which must get the bytes unchanged. */
+/* What a terminal may not see goes into a pipe unchanged. */
 START_TEST(pipes_get_the_bytes_unchanged)
 {
     static const char text[] = "a\x1b[31mb\xc2\x9b\n";
@@ -563,7 +562,34 @@ START_TEST(pipes_get_the_bytes_unchanged)
 }
 END_TEST
 
-/* On a pseudo-terminal of its own. */
+static int master = -1, slave = -1, saved_out;
+
+/* Standard output is a pseudo-terminal of its own; 0 where the system has none. */
+static int begin_terminal(void)
+{
+    master = posix_openpt(O_RDWR | O_NOCTTY);
+    if (master < 0) {
+        puts("no pseudo-terminals here: terminals were not looked at");
+        return 0;
+    }
+    ck_assert_int_eq(grantpt(master), 0);
+    ck_assert_int_eq(unlockpt(master), 0);
+    slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+    ck_assert_int_ge(slave, 0);
+    fflush(stdout);
+    saved_out = dup(STDOUT_FILENO);
+    dup2(slave, STDOUT_FILENO);
+    return 1;
+}
+
+static void end_terminal(void)
+{
+    dup2(saved_out, STDOUT_FILENO);
+    close(saved_out);
+    close(slave);
+    close(master);
+}
+
 START_TEST(colours_are_for_a_terminal_that_has_a_name)
 {
     static const struct {
@@ -574,18 +600,9 @@ START_TEST(colours_are_for_a_terminal_that_has_a_name)
                  {"dumb", "", false, false},
                  {"xterm", "1", false, false},
                  {"xterm", "", true, false}};
-    int master = posix_openpt(O_RDWR | O_NOCTTY);
 
-    if (master < 0) {
-        puts("no pseudo-terminals here: colours were not looked at");
+    if (!begin_terminal())
         return;
-    }
-    ck_assert_int_eq(grantpt(master), 0);
-    ck_assert_int_eq(unlockpt(master), 0);
-    int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
-    ck_assert_int_ge(slave, 0);
-    int saved = dup(STDOUT_FILENO);
-    dup2(slave, STDOUT_FILENO);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         setenv("TERM", cases[i].term, 1);
         setenv("NO_COLOR", cases[i].no_color, 1);
@@ -597,10 +614,37 @@ START_TEST(colours_are_for_a_terminal_that_has_a_name)
     unsetenv("NO_COLOR");
     zcli_term_init(false);
     ck_assert_str_eq(zcli_term_bold(), "");
-    dup2(saved, STDOUT_FILENO);
-    close(saved);
-    close(slave);
-    close(master);
+    end_terminal();
+}
+END_TEST
+
+/* Text and lines, which may be JSON: its writer leaves DEL and C1 as they are. */
+START_TEST(a_terminal_is_not_commanded)
+{
+    static const char bad[] = "a\x1b[31m\x7f"
+                              "b\xc2\x9b"
+                              "c\xc3\xa9";
+    static const char good[] = "a\xef\xbf\xbd[31m\xef\xbf\xbd"
+                               "b\xef\xbf\xbd"
+                               "c\xc3\xa9\r\n";
+    char got[2 * sizeof good] = {0};
+
+    if (!begin_terminal())
+        return;
+    zcli_term_init(true);
+    int r = zcli_term_text(bad, sizeof bad - 1, &dg);
+    zcli_term_end_line();
+    if (r == ZC_OK)
+        r = zcli_term_line(bad, &dg);
+    for (size_t n = 0; r == ZC_OK && n < 2 * (sizeof good - 1);) {
+        ssize_t k = read(master, got + n, sizeof got - 1 - n);
+        ck_assert_int_gt(k, 0);
+        n += (size_t)k;
+    }
+    end_terminal();
+    t_assert_err(r, ZC_OK, &dg);
+    ck_assert_mem_eq(got, good, sizeof good - 1);
+    ck_assert_str_eq(got + sizeof good - 1, good);
 }
 END_TEST
 
@@ -640,6 +684,7 @@ int main(void)
     tc = tcase_create("terminal");
     tcase_add_test(tc, pipes_get_the_bytes_unchanged);
     tcase_add_test(tc, colours_are_for_a_terminal_that_has_a_name);
+    tcase_add_test(tc, a_terminal_is_not_commanded);
     tcase_add_test(tc, exit_statuses_are_as_promised);
     suite_add_tcase(suite, tc);
     return t_run(suite);
