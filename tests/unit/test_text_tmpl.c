@@ -78,6 +78,9 @@ START_TEST(every_byte_remembers_who_wrote_it)
         {"{{ '<image_' ~ n ~ '>' }}{{ n + 1 }}", "<image_[7]>[8]"},
         {"{% for x in l %}{{ loop.index }}{% endfor %}", "12"},
         {"{{ strftime_now('%Y') }}", "1970"},
+        {"{{ strftime_now('') }}{{ strftime_now('%Y' * 100000)|length }}", "400000"},
+        {"{{ strftime_now('a' * 254) == 'a' * 254 }}", "[True]"},
+        {"{{ 1.5|round(-400) }}{{ 1e400|round(-400) }}", "0.0inf"},
         /* punctuation of tojson and of lists is nobody's: untrusted */
         {"{{ d|tojson }}", "[{\"k\": \"v\"}]"},
         {"{{ ['t', u] }}", "[[']t[', 'Ab cd']]"},
@@ -135,6 +138,14 @@ START_TEST(errors_name_line_and_construct)
         {"{% set l = range(500) %}{% for i in range(9000) %}{% for j in l %}{% endfor %}{% endfor "
          "%}",
          ZC_ELIMIT, "t:1: the template takes too many steps"},
+        {"{{ 1.5|round(-400, 'ceil') }}", ZC_EINVAL,
+         "t:1: round with a number or a precision that is out of range"},
+        {"{{ 1.7e308|round(-308) }}", ZC_EINVAL,
+         "t:1: round with a number or a precision that is out of range"},
+        {"{{ '%*d' % (-9223372036854775807 - 1, 5) }}", ZC_EINVAL,
+         "t:1: a format that is too wide"},
+        {"{{ strftime_now('%Y' * 300000) }}", ZC_EINVAL,
+         "t:1: a time of more than 1048576 characters"},
         {"{{ range(100001) }}", ZC_EINVAL, "t:1: a range of more than 100000 numbers"},
         {"{% set n = namespace(s='x' * 1000) %}{% for i in range(40) %}{% set n.s = n.s ~ n.s %}"
          "{% endfor %}",

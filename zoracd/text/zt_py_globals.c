@@ -150,6 +150,27 @@ static struct zt_val g_raise_exception(struct zt_env *e, const struct zt_py_args
     zt_fail(e, "%s", zt_utf8(e, a->v[0]));
 }
 
+/* strftime, in as much room as it takes: 0 says that there was too little, or that the text is
+ * empty, which one space before it tells apart. */
+static struct zt_val format_time(struct zt_env *e, struct zt_val format, const struct tm *tm,
+                                 bool trusted)
+{
+    enum { WIDEST = 1 << 20 };
+    struct zt_sb b = {.e = e};
+
+    zt_add_ascii(&b, " ", true);
+    zt_add(&b, format);
+    const char *f = zt_utf8(e, zt_take(&b));
+    for (size_t cap = 256; cap <= WIDEST; cap *= 4) {
+        char *text = zt_alloc(e, cap, 1);
+        size_t n = strftime(text, cap, f, tm);
+        zt_step(e, cap);
+        if (n > 0)
+            return zt_decode(e, text + 1, n - 1, trusted);
+    }
+    zt_fail(e, "a time of more than %d characters", WIDEST);
+}
+
 /* format: without what only Python has: microseconds (there are none) and the zone of a time that
  * has none. */
 static struct zt_val g_strftime_now(struct zt_env *e, const struct zt_py_args *a)
@@ -157,7 +178,6 @@ static struct zt_val g_strftime_now(struct zt_env *e, const struct zt_py_args *a
     struct zt_val s = a->v[0];
     struct zt_sb b = {.e = e};
     time_t now = (time_t)e->now;
-    char text[512];
     struct tm tm;
     bool trusted = true;
 
@@ -173,8 +193,7 @@ static struct zt_val g_strftime_now(struct zt_env *e, const struct zt_py_args *a
     }
     if (!localtime_r(&now, &tm))
         zt_fail(e, "a time that is out of range");
-    size_t n = strftime(text, sizeof text, zt_utf8(e, zt_take(&b)), &tm);
-    return zt_decode(e, text, n, trusted);
+    return format_time(e, zt_take(&b), &tm, trusted);
 }
 
 static struct zt_val g_lipsum(struct zt_env *e, const struct zt_py_args *a)

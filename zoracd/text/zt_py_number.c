@@ -106,14 +106,18 @@ static struct zt_val f_round(struct zt_env *e, const struct zt_py_args *a)
     if (a->self.kind == ZT_STR || !parse_float(e, a->self, &f))
         zt_fail(e, "round needs a number, got %s", zt_py_type_name(a->self));
     if (is_ceil || zt_is(a->v[1], "floor")) {
+        if (scale == 0 || isinf(scale) || isinf(f * scale) || isnan(f))
+            zt_fail(e, "round with a number or a precision that is out of range");
         f = is_ceil ? ceil(f * scale) : floor(f * scale);
         return zt_float(f / scale, a->self.trusted);
     }
     if (!zt_is(a->v[1], "common"))
         zt_fail(e, "round by \"common\", \"ceil\" or \"floor\"");
-    if (precision < 0) {
+    if (precision < 0 && isfinite(f)) {
         scale = pow(10, -(double)precision);
         f = isinf(scale) ? copysign(0, f) : nearbyint(f / scale) * scale;
+        if (isinf(f))
+            zt_fail(e, "round with a number or a precision that is out of range");
     } else if (!is_int && precision < 20 && !isinf(f) && !isnan(f)) {
         /* the decimal that is nearest to the exact value, as printf finds it */
         snprintf(text, sizeof text, "%.*f", (int)precision, f);
