@@ -75,6 +75,25 @@ kill "$pid"
 until_true 40 grep -q 'left behind' "$log"
 stopped 0
 exec 5>&-
+
+# a file that is too large, which is seen without reading it: no fault of who waits for the model
+echo 'stop-timeout = 10' >"$conf"
+mv "$dir/model/tokenizer.json" "$dir/tokenizer.json"
+truncate -s 6G "$dir/model/tokenizer.json" 2>/dev/null || : >"$dir/model/tokenizer.json"
+: >"$log"
+launch -m "$dir/model"
+until_true 40 is_state loading
+echo '{"id":1,"method":"generate","params":{"prompt":"x"}}' | ask >"$dir/out" &
+client=$!
+is_waiting() {
+    [ "$(running)" = 1 ]
+}
+until_true 40 is_waiting
+: >"$dir/disk"
+stopped 1
+wait $client || fail "no answer about a model that can't be loaded"
+response 1 <"$dir/out" | grep -q '"code":"system"' || fail "the wrong code: $(cat "$dir/out")"
+mv "$dir/tokenizer.json" "$dir/model/tokenizer.json"
 slow=
 : >"$conf"
 

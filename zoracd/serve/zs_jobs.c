@@ -341,6 +341,22 @@ static void leave_waiting(struct zs_front *f, struct zs_job *job)
         f->waiting_end = at;
 }
 
+/* What a model that can't be loaded is to those who wait for it: the daemon's own trouble. Its file
+ * may be over a limit or malformed; their requests are not. */
+static int trouble_of_load(int err)
+{
+    switch (err) {
+    case ZC_ENOMEM:
+    case ZC_EDEVMEM:
+    case ZC_EDEVICE:
+    case ZC_EUNSUPPORTED:
+    case ZC_EINTERNAL:
+        return err;
+    default:
+        return ZC_ESYS;
+    }
+}
+
 void zs_jobs_release_waiting(struct zs_front *f, int err, const struct zc_diag *dg)
 {
     struct zs_job *job;
@@ -348,7 +364,7 @@ void zs_jobs_release_waiting(struct zs_front *f, int err, const struct zc_diag *
     while ((job = f->waiting)) {
         leave_waiting(f, job);
         if (err < 0)
-            fail(f, job, err, dg);
+            fail(f, job, trouble_of_load(err), dg);
         else
             send_to_text(f, job);
     }
