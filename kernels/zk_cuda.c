@@ -17,11 +17,17 @@
 static int check(const struct zk_plugin *p, const char *path, struct zc_diag *dg)
 {
     static const unsigned sizes[] = ZK_PLUGIN_SIZES;
+    static const char *const structs[] = ZK_PLUGIN_STRUCTS;
 
-    if (strncmp(p->version, PACKAGE_VERSION, sizeof p->version) != 0 ||
-        memcmp(p->sizes, sizes, sizeof sizes) != 0)
-        return zc_diag(dg, ZC_EVERSION, "%s is of another build (version %.31s, not %s)", path,
+    if (strncmp(p->version, PACKAGE_VERSION, sizeof p->version) != 0)
+        return zc_diag(dg, ZC_EVERSION, "%s is of version %.31s, this program of %s", path,
                        p->version, PACKAGE_VERSION);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        if (p->sizes[i] != sizes[i])
+            return zc_diag(dg, ZC_EVERSION,
+                           "%s is of version %s too, but of a build with other structures (%s has "
+                           "%u bytes there, %u here): build and install both from one tree",
+                           path, PACKAGE_VERSION, structs[i], p->sizes[i], sizes[i]);
     return ZC_OK;
 }
 

@@ -11,10 +11,15 @@
 
 struct zk_plugin {
     char version[32];  /* PACKAGE_VERSION */
-    unsigned sizes[4]; /* of zk_dev, zk_ops, zk_mat, zk_attn: structs that cross */
+    unsigned sizes[4]; /* ZK_PLUGIN_SIZES: of structs that cross */
     int (*open)(struct zk_dev **ret_dev, const struct zk_cuda_opts *opts, struct zc_diag *dg);
 };
 
+/* The structs whose sizes these are, in order, for a sentence. */
+#define ZK_PLUGIN_STRUCTS                       \
+    {                                           \
+        "zk_dev", "zk_ops", "zk_mat", "zk_attn" \
+    }
 #define ZK_PLUGIN_SIZES                                                      \
     {                                                                        \
         sizeof(struct zk_dev), sizeof(struct zk_ops), sizeof(struct zk_mat), \
