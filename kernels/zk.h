@@ -121,10 +121,13 @@ struct zk_act {
  * an F8 page is exactly one of fp16. */
 enum zk_kv_type { ZK_KV_F16, ZK_KV_F32, ZK_KV_F8, ZK_N_KV_TYPES };
 
-/* What the rows of a pass are. On a device with `prefill_alone` a prefill pass may be computed in
- * another way, faster for many rows, which depends on their number: it holds one sequence's rows
- * alone, so that nothing depends on company. */
-enum zk_phase { ZK_DECODE, ZK_PREFILL };
+/* What the rows of a pass are. Of DECODE and of PREFILL the bits of a row do not depend on how many
+ * rows there are. On a device with `prefill_alone` each phase may be computed in another way, and
+ * PREFILL and UNIT passes hold one sequence's rows alone.
+ * UNIT: a whole unit of a prompt, as long as the engine's others, at a multiple of that in the own
+ * positions. So the fastest way for that many rows may be chosen, and nothing depends on company.
+ * PREFILL: other rows of a prompt, also one alone: its end, or what a cached prefix left. */
+enum zk_phase { ZK_DECODE, ZK_PREFILL, ZK_UNIT };
 
 /* A run of rows of one sequence, at consecutive positions.
  *

@@ -11,7 +11,7 @@
  * Pages: keys [K][16][D], then values [K][16][D], in fp16, fp32 or e4m3; behind e4m3 the scales,
  * fp16 [2][K][16].
  *
- * Batch invariance: unless d->is_prefill, the bits of a row do not depend on the number of rows:
+ * Batch invariance: unless d->is_unit, the bits of a row do not depend on the number of rows:
  * one partition of k, one order of summation. */
 #ifndef KERNELS_CUDA_ZKC_CUH
 #define KERNELS_CUDA_ZKC_CUH
@@ -47,7 +47,8 @@ struct zkc_dev {
     int sms;         /* multiprocessors */
     size_t smem_max; /* dynamic shared memory that a block may ask for */
     cudaStream_t stream;
-    bool is_prefill;
+    bool is_prefill; /* attention for runs of rows; */
+    bool is_unit;    /* products for many rows, too */
     struct zkc_blas *blas;   /* NULL: there is none */
     struct zkc_meter *meter; /* NULL: nobody has measured yet */
     uint32_t *status;        /* [ZKC_N_STATUS], device */

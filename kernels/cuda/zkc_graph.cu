@@ -15,7 +15,8 @@ int zkc_begin(struct zk_dev *dev, enum zk_phase phase, int record, bool *ret_don
         return ZC_EINVAL;
     zkc_enter(d);
     zkc_ring_close(d); /* of loading, which is over */
-    d->is_prefill = phase == ZK_PREFILL && dev->prefill_alone;
+    d->is_prefill = phase != ZK_DECODE && dev->prefill_alone;
+    d->is_unit = phase == ZK_UNIT && dev->prefill_alone;
     *ret_done = record > 0 && d->graph[record] != NULL;
     if (*ret_done) {
         d->replaying = record;
@@ -52,7 +53,7 @@ int zkc_end(struct zk_dev *dev, int r, struct zc_diag *dg)
 {
     struct zkc_dev *d = zkc_of(dev);
     const int record = d->recording ? d->recording : d->replaying;
-    d->is_prefill = false;
+    d->is_prefill = d->is_unit = false;
     d->replaying = 0;
     if (d->recording)
         r = finish_recording(d, r, dg);

@@ -8,8 +8,9 @@ extern "C" {
 #include "common/zc_mem.h"
 }
 
-/* From so many rows on, a prefill's product goes to the kernel for many, and to cuBLAS (see there
- * for where the crossover should be). */
+/* From so many rows on, a unit's product goes to the kernel for many, and to cuBLAS (see there for
+ * where the crossover should be): units are all of one length. Everything else takes the way of
+ * decode, in turns if it is many, so that a row's bits do not depend on how many there are. */
 #define TILE_FROM 33
 #define BLAS_FROM 192
 
@@ -203,9 +204,9 @@ static int multiply(struct zkc_dev *d, struct zkc_mm_call *c, const struct zk_ac
     c->type = x->kind == ZK_ACT_F16 ? ZK_F16 : ZK_BF16;
     c->x = (const uint16_t *)x->data;
     c->rows = x->rows;
-    if (d->is_prefill && c->rows >= BLAS_FROM && (r = zkc_mm_blas(d, c)) != ZC_EUNSUPPORTED)
+    if (d->is_unit && c->rows >= BLAS_FROM && (r = zkc_mm_blas(d, c)) != ZC_EUNSUPPORTED)
         return r;
-    if (d->is_prefill && c->rows >= TILE_FROM)
+    if (d->is_unit && c->rows >= TILE_FROM)
         return zkc_mm_tile(d, c);
     return zkc_mm_decode(d, c);
 }

@@ -275,7 +275,7 @@ static bool mm_check(void *arg)
     float *y = kc_mem(total * 4), *again = kc_mem(total * 4);
     struct zk_dev *dev = c->lv->dev[c->exact];
 
-    for (int phase = dev->prefill_alone ? ZK_PREFILL : ZK_DECODE; phase >= ZK_DECODE; phase--) {
+    for (int phase = dev->prefill_alone ? ZK_UNIT : ZK_DECODE; phase >= ZK_DECODE; phase--) {
         if (multiply(dev, y, c, (enum zk_phase)phase) < 0 ||
             multiply(dev, again, c, (enum zk_phase)phase) < 0)
             return kc_fail("refused");

@@ -205,6 +205,104 @@ START_TEST(what_cannot_be_recorded_is_said_and_computed)
 }
 END_TEST
 
+/* ---- a prompt's bits, whatever the cuts ---------------------------------------------------- */
+
+#define UNIT    64
+#define LONGEST (3 * UNIT)
+
+static int32_t text[LONGEST], company[LONGEST];
+
+/* Computes n tokens of text in steps of `units` whole units (0: all in one go), beside a sequence
+ * that decodes if `beside`. The logits of the last token. */
+static void prefill(struct ze_engine *e, int n, int units, bool beside, uint64_t root, float *ret)
+{
+    struct ze_seq *s = t_engine_seq(e, root, text, n);
+    struct ze_seq *other = t_engine_seq(e, 7000 + root, company, 20);
+    struct ze_work w[2] = {{.seq = s, .is_prompt = true}, {.seq = other, .n_rows = 1}};
+
+    while (ze_seq_computed(s) < (size_t)n) {
+        int at = (int)ze_seq_computed(s), to = units ? (at / UNIT + units) * UNIT : n;
+        w[0].n_rows = (to < n ? to : n) - at;
+        w[0].want_logits = to >= n;
+        t_engine_run(e, w, beside ? 2 : 1);
+        if (w[0].logits)
+            memcpy(ret, w[0].logits, V * sizeof *ret);
+    }
+    ze_seq_free(s);
+    ze_seq_free(other);
+}
+
+static void check_prompt(struct ze_engine *e, int n, uint64_t root)
+{
+    float first[V], got[V];
+
+    prefill(e, n, 0, false, root, first);
+    for (int units = 0; units <= 2; units++)
+        for (int beside = 0; beside <= 1; beside++) {
+            prefill(e, n, units, beside, ++root, got);
+            ck_assert_msg(memcmp(got, first, sizeof got) == 0,
+                          "%d tokens, %d units a step, %d beside: other bits", n, units, beside);
+            prefill(e, n, units, beside, root, got);
+            ck_assert_msg(memcmp(got, first, sizeof got) == 0, "%d tokens again: other bits", n);
+        }
+    /* after one that shares less than a unit of its end */
+    if (n % UNIT > ZK_PAGE + 1) {
+        prefill(e, n / UNIT * UNIT + ZK_PAGE + 1, 0, false, ++root, got);
+        prefill(e, n, 0, true, root, got);
+        ck_assert_msg(memcmp(got, first, sizeof got) == 0, "%d tokens, begun before: other bits",
+                      n);
+    }
+}
+
+/* With --strict every cut is free: one row, many, none at a multiple of anything. */
+static void check_strict(struct ze_engine *e, int n)
+{
+    const int cuts[] = {1, 7, 32, 33, 100, LONGEST};
+    float first[V];
+
+    ck_assert_int_eq(ze_engine_plan(e)->prefill_unit, 0);
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        struct ze_work w = {.seq = t_engine_seq(e, 50 + i, text, n), .is_prompt = true};
+        while (!w.want_logits) {
+            const int left = n - (int)ze_seq_computed(w.seq);
+            w.n_rows = left < cuts[i] ? left : cuts[i];
+            w.want_logits = w.n_rows == left;
+            t_engine_run(e, &w, 1);
+        }
+        if (i == 0)
+            memcpy(first, w.logits, sizeof first);
+        ck_assert_msg(memcmp(w.logits, first, sizeof first) == 0, "strict, cut at %d: other bits",
+                      cuts[i]);
+        ze_seq_free(w.seq);
+    }
+}
+
+START_TEST(a_prompt_has_the_same_bits_whatever_the_cuts)
+{
+    const int lengths[] = {20, 40, 50, 60, UNIT, UNIT + 1, 2 * UNIT + 40};
+    struct t_tiny tiny;
+
+    t_tiny_init(&tiny);
+    tiny.D = 64;
+    tiny.C = tiny.F =
+        256; /* two blocks of columns: each way of multiplying adds in its own order */
+    t_engine_ids(text, LONGEST, V, 1);
+    t_engine_ids(company, LONGEST, V, 2);
+    char *dir = t_tiny_write(&tiny);
+    struct ze_opts o = options(dir);
+    o.prefill_chunk = UNIT;
+    o.strict = _i;
+    struct ze_engine *e = t_engine_open(&o);
+    ck_assert_int_eq(ze_engine_plan(e)->prefill_unit, _i ? 0 : UNIT);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        check_prompt(e, lengths[i], 1000 * (i + 1));
+    if (_i)
+        check_strict(e, 2 * UNIT + 41);
+    ze_engine_free(e);
+    t_dir_remove(dir);
+}
+END_TEST
+
 static Suite *engine_cuda_suite(void)
 {
     Suite *s = suite_create("engine-cuda");
@@ -212,6 +310,7 @@ static Suite *engine_cuda_suite(void)
     tcase_set_timeout(t, 300);
     tcase_add_test(t, recorded_steps_give_the_same_bits);
     tcase_add_test(t, the_device_draws_in_its_steps);
+    tcase_add_loop_test(t, a_prompt_has_the_same_bits_whatever_the_cuts, 0, 2);
     if (!getenv("CUDA_PLUGINS"))
         tcase_add_test(t, what_cannot_be_recorded_is_said_and_computed);
     suite_add_tcase(s, t);

@@ -41,6 +41,7 @@ static struct {
     sem_t gate;
     atomic_bool in_step;
     atomic_int steps, max_works;
+    atomic_int cuts;          /* pieces of prompts that another follows, where there is a unit */
     atomic_int shared, alone; /* steps with pieces of prompts: beside decoding, without it */
 } fake;
 
@@ -141,8 +142,13 @@ int ze_step(struct ze_engine *e, struct ze_work *works, int n, struct zc_diag *d
     for (int i = 0; i < n; i++) {
         struct ze_seq *s = works[i].seq;
         rows += works[i].n_rows;
-        *(works[i].n_rows > 1 ? &n_prefill : &n_decode) += 1;
+        *(works[i].is_prompt ? &n_prefill : &n_decode) += 1;
+        ck_assert(works[i].is_prompt || works[i].n_rows == 1);
         s->computed += (size_t)works[i].n_rows;
+        if (works[i].is_prompt && e->plan.prefill_unit > 0 && s->computed < s->n) {
+            ck_assert_uint_eq(s->computed % (size_t)e->plan.prefill_unit, 0);
+            fake.cuts++;
+        }
         ck_assert_uint_le(s->computed, s->n);
         ck_assert_uint_le(s->computed, s->pages * PAGE);
         logits[i] = (float)((s->ids[s->computed - 1] * 7 + 11) % 200 + 50);
@@ -336,28 +342,44 @@ START_TEST(the_thread_ends_while_it_sleeps_and_while_it_works)
 }
 END_TEST
 
-START_TEST(jobs_share_steps_and_do_not_change_each_other)
+/* n jobs to their ends, in any order. */
+static void finish_any(int n, size_t max_tokens)
 {
-    struct zs_job *jobs[8];
-
-    fake.gated = true;
-    start();
-    for (int i = 0; i < 8; i++)
-        jobs[i] = new_job((uint64_t)i % 3 + 1, 50 + i, 5 + (size_t)i * 20, 40);
-    for (int i = 0; i < 1000; i++)
-        sem_post(&fake.gate);
-    for (int i = 0; i < 8; i++) {
-        /* they end in any order: finish() takes events of all */
+    for (int i = 0; i < n; i++) {
         struct zs_event ev;
         do
             ck_assert(next_event(&ev, 20000));
         while (ev.kind != ZS_EV_FINISHED &&
                (ev.kind == ZS_EV_STARTED || !zs_job_give_credit(ev.job, 1) ||
                 (zs_sched_ring(sched), true)));
-        check_reply(ev.job, 40);
+        check_reply(ev.job, max_tokens);
         zs_job_free(ev.job);
     }
-    (void)jobs;
+}
+
+/* What is in the way and how long steps take decides when units come, never where one ends. */
+START_TEST(prompts_are_cut_at_whole_units)
+{
+    fake.e.plan.prefill_unit = fake.e.plan.prefill_chunk;
+    start();
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 4; i++)
+            new_job(1, 50 + i, (size_t)(64 * i + (round == 1 ? 1 : 40 * i + 7)), 30);
+        finish_any(4, 30);
+    }
+    ck_assert_int_eq(fake.cuts, (1 + 3 + 4) + (1 + 2 + 3) + (1 + 3 + 4));
+}
+END_TEST
+
+START_TEST(jobs_share_steps_and_do_not_change_each_other)
+{
+    fake.gated = true;
+    start();
+    for (int i = 0; i < 8; i++)
+        new_job((uint64_t)i % 3 + 1, 50 + i, 5 + (size_t)i * 20, 40);
+    for (int i = 0; i < 1000; i++)
+        sem_post(&fake.gate);
+    finish_any(8, 40);
     ck_assert_int_eq(fake.max_works, 8);
     ck_assert_int_lt(fake.steps, 8 * 40);
 }
@@ -684,6 +706,7 @@ int main(void)
     tcase_add_test(tc, a_job_comes_home_with_its_reply);
     tcase_add_test(tc, the_thread_ends_while_it_sleeps_and_while_it_works);
     tcase_add_test(tc, jobs_share_steps_and_do_not_change_each_other);
+    tcase_add_test(tc, prompts_are_cut_at_whole_units);
     tcase_add_test(tc, a_thread_in_its_first_step_is_not_idle);
     tcase_add_test(tc, a_long_prompt_stalls_nobody);
     tcase_add_test(tc, pages_run_out_and_everybody_still_finishes);

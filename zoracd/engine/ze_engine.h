@@ -104,7 +104,9 @@ const int32_t *ze_seq_ids(const struct ze_seq *s);
  * computed; 1 for decode). want_logits: after the last of them. */
 struct ze_work {
     struct ze_seq *seq;
-    int n_rows; /* prefill is best cut at multiples of plan.prefill_chunk in the own positions */
+    int n_rows; /* of a prompt: to a multiple of plan.prefill_unit in the own positions, if it is
+                   not 0, or to the end: else the bits depend on the cuts */
+    bool is_prompt; /* also if it is one row: which is of a reply otherwise */
     bool want_logits;
     bool want_all; /* logits after each row: teacher forcing in tools and tests */
     /* With want_logits, or NULL: on a device that draws, it draws token number `index` of this

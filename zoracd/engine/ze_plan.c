@@ -130,6 +130,7 @@ static int set_limits(struct ze_plan *p, const struct ze_opts *o, const struct z
         return zc_diag(dg, ZC_EINVAL, "the head has 8 or 16 bits, not %d", o->head_bits);
     p->max_seqs = o->max_seqs ? o->max_seqs : DEFAULT_SEQS;
     p->prefill_chunk = o->prefill_chunk ? o->prefill_chunk : DEFAULT_CHUNK;
+    p->prefill_unit = m->dev->prefill_alone ? p->prefill_chunk : 0;
     p->logit_rows = o->logit_rows ? o->logit_rows : p->max_seqs;
     p->head_bits = o->head_bits;
     p->max_seen = m->dev->ops->draw ? MAX_SEEN : 0;

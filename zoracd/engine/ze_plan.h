@@ -25,6 +25,7 @@ struct ze_plan {
     enum zk_kv_type kv_type;
     int head_bits; /* as asked: 8 quantizes a plain head */
     int max_seqs, prefill_chunk, logit_rows;
+    int prefill_unit; /* prompts are cut at multiples of it; 0: anywhere, with the same bits */
     int max_seen; /* tokens to penalize in a step that the device draws; 0: the host draws */
 };
 

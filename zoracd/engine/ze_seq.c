@@ -30,6 +30,14 @@ static size_t most_tokens(const struct ze_engine *e)
     return pages < context ? pages : context;
 }
 
+/* How many of n ids may come from the cache: the last one is computed for its logits, and with it
+ * its unit where that is whole, since a row alone would have other bits. */
+static size_t most_cached(const struct ze_engine *e, size_t n)
+{
+    const size_t unit = (size_t)e->plan.prefill_unit;
+    return unit > 0 && n % unit == 0 ? n - unit : n - 1;
+}
+
 static int start(struct ze_seq *s, uint64_t root, const int32_t *ids, size_t n, size_t total,
                  struct zc_diag *dg)
 {
@@ -44,7 +52,7 @@ static int start(struct ze_seq *s, uint64_t root, const int32_t *ids, size_t n, 
     memcpy(s->ids, ids, n * sizeof *ids);
     s->n = n;
     s->cap = total;
-    r = ze_kv_admit(e->kv, &s->chain, s->ids, (int)n - 1, pages_of(total));
+    r = ze_kv_admit(e->kv, &s->chain, s->ids, (int)most_cached(e, n), pages_of(total));
     if (r < 0)
         return zc_diag(dg, r, "%d pages of %d are free or can be freed, %d are needed",
                        ze_kv_n_free(e->kv) + ze_kv_n_idle(e->kv) - ze_kv_n_promised(e->kv),

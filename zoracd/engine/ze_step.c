@@ -182,6 +182,13 @@ static int add_rows(struct ze_engine *e, const struct ze_work *w, int first, int
     return ZC_OK;
 }
 
+/* Whether these positions of a prompt are a unit. */
+static bool is_unit(const struct ze_engine *e, int from, int to)
+{
+    const int unit = e->plan.prefill_unit;
+    return unit > 0 && from % unit == 0 && to - from == unit;
+}
+
 /* Cut at multiples of the chunk in the sequence's own positions: what a pass computes of a sequence
  * does not depend on its company. */
 static int add_prefill(struct ze_engine *e, const struct ze_work *w, struct zc_diag *dg)
@@ -191,15 +198,22 @@ static int add_prefill(struct ze_engine *e, const struct ze_work *w, struct zc_d
     while (at < end) {
         int stop = (at / chunk + 1) * chunk;
         stop = stop < end ? stop : end;
-        int r = add_rows(e, w, at, stop - at, ZK_PREFILL, dg);
+        enum zk_phase phase = is_unit(e, at, stop) ? ZK_UNIT : ZK_PREFILL;
+        int r = add_rows(e, w, at, stop - at, phase, dg);
         if (r < 0)
             return r;
         at = stop;
         /* two pieces of one sequence can't be in one pass: the second reads what the first wrote */
-        if ((at < end || e->dev->prefill_alone) && (r = flush(e, ZK_PREFILL, dg)) < 0)
+        if ((at < end || e->dev->prefill_alone) && (r = flush(e, phase, dg)) < 0)
             return r;
     }
     return ZC_OK;
+}
+
+/* One row takes the way of decode, with others, except where that is not a prompt's. */
+static bool is_decoded(const struct ze_engine *e, const struct ze_work *w)
+{
+    return w->n_rows == 1 && !(w->is_prompt && e->dev->prefill_alone);
 }
 
 /* All works of one kind; logits come out in the order of works. */
@@ -210,7 +224,7 @@ static int run_kind(struct ze_engine *e, struct ze_work *works, int n, bool is_d
 
     for (int i = 0; i < n && r == ZC_OK; i++) {
         struct ze_work *w = &works[i];
-        if ((w->n_rows == 1) != is_decode)
+        if (is_decoded(e, w) != is_decode)
             continue;
         if (n_out(w) > 0)
             w->logits = e->logits + (size_t)row * (size_t)e->m->c.V;

@@ -5,7 +5,8 @@
  * first come first served, and no request waits for another one to finish unless memory does.
  *
  * What is computed for one sequence never depends on its company: the engine promises it for any
- * cut of a prompt, and random numbers are counted by (seed, token). */
+ * cut of a prompt, or for cuts at the plan's units, which are then the only ones made here; random
+ * numbers are counted by (seed, token). */
 #include "config.h"
 
 #include "zoracd/serve/zs_sched_internal.h"
@@ -16,7 +17,7 @@
 #include "common/zc_mem.h"
 #include "zoracd/serve/zs_limits.h"
 
-#define PREFILL_GRAIN   32     /* rows: a prompt is cut at multiples of it */
+#define PREFILL_GRAIN   32     /* rows: a prompt is cut at multiples of it, or of the plan's unit */
 #define PREFILL_US      100000 /* what a prompt may take of a step that others wait for, */
 #define ALONE_US        500000 /* and of one that only newcomers, cancel and stop wait for */
 #define PROGRESS_US     200000 /* between two progress events of one prompt */
@@ -176,6 +177,7 @@ static void add_work(struct zs_sched *s, int *n, struct zs_choice *c, int rows, 
     s->works[*n] = (struct ze_work){
         .seq = c->seq,
         .n_rows = rows,
+        .is_prompt = c->state == ZS_CH_PREFILL,
         .want_logits = last,
         .sampler = c->sampler,
         .index = c->n_sampled,
@@ -211,16 +213,16 @@ static int add_decode(struct zs_sched *s)
 }
 
 /* Rows of prompts in this step: what takes about as long as those who wait for it can bear, at
- * most a chunk. */
+ * most a chunk, in whole grains: time decides how many of them, never where one ends. */
 static int prefill_budget(const struct zs_sched *s, int n_decode)
 {
     if (s->us_per_row <= 0)
-        return PREFILL_GRAIN;
+        return s->grain;
     double rows = (n_decode > 0 ? PREFILL_US : ALONE_US) / s->us_per_row;
     if (rows >= s->chunk)
         return s->chunk;
-    int grains = (int)rows / PREFILL_GRAIN;
-    return (grains > 0 ? grains : 1) * PREFILL_GRAIN;
+    int grains = (int)rows / s->grain;
+    return (grains > 0 ? grains : 1) * s->grain;
 }
 
 static struct zs_choice *next_prefill(const struct zs_sched *s)
@@ -248,7 +250,7 @@ static int add_prefill(struct zs_sched *s, int n)
         size_t done = ze_seq_computed(c->seq), left = ze_seq_len(c->seq) - done;
         int rows = left < (size_t)budget ? (int)left : budget;
         if ((size_t)rows < left) /* cut at a multiple of the grain, counted from the start */
-            rows -= (int)((done + (size_t)rows) % PREFILL_GRAIN);
+            rows -= (int)((done + (size_t)rows) % (size_t)s->grain);
         if (rows <= 0)
             break;
         add_work(s, &n, c, rows, (size_t)rows == left);
@@ -451,6 +453,7 @@ int zs_sched_start(struct zs_sched **ret_s, const struct zs_model *m, struct zc_
     s->m = m;
     s->max_running = plan->max_seqs;
     s->chunk = plan->prefill_chunk;
+    s->grain = plan->prefill_unit > 0 ? plan->prefill_unit : PREFILL_GRAIN;
     s->context = (size_t)plan->context;
     s->env.tok = m->tok;
     s->env.config = ze_engine_config(m->engine);

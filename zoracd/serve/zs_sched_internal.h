@@ -32,7 +32,7 @@ struct zs_sched {
     struct zs_mailbox *in;  /* struct zs_job *; NULL ends the thread */
     struct zs_mailbox *out; /* struct zs_event */
     struct zs_choice_env env;
-    int max_running, chunk;
+    int max_running, chunk, grain;
     size_t context;
     struct zs_sched_job *jobs;
     struct zs_choice_queue queue;

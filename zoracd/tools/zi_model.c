@@ -40,6 +40,7 @@ static int logits(void *state, const json_t *line, json_t **ret_answer, struct z
         return r;
     struct ze_work w = {
         .seq = s,
+        .is_prompt = true,
         .n_rows = (int)(n - ze_seq_computed(s)),
         .want_logits = true,
     };
@@ -93,7 +94,7 @@ static int add_window(struct ze_engine *e, const int32_t *ids, int n, double *nl
         return r;
     for (int at = 0; at < n - 1 && r == ZC_OK; at += LOGIT_ROWS) {
         int rows = n - 1 - at < LOGIT_ROWS ? n - 1 - at : LOGIT_ROWS;
-        struct ze_work w = {.seq = s, .n_rows = rows, .want_all = true};
+        struct ze_work w = {.seq = s, .n_rows = rows, .is_prompt = true, .want_all = true};
         if ((r = ze_step(e, &w, 1, dg)) < 0)
             break;
         for (int i = 0; i < rows; i++)
