@@ -79,7 +79,7 @@ static int compile(struct zt_tmpl **ret_tmpl, const char *dir, const json_t *con
 {
     char *path = zc_xasprintf("%s/chat_template.jinja", dir);
     char *src = NULL;
-    const char *own;
+    const char *own = NULL;
     size_t len;
 
     int r = zc_file_read(&src, &len, path, MAX_FILE, dg);
