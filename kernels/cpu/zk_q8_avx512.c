@@ -10,7 +10,7 @@
  * over the group's blocks and S that of d_b * sum_b; T changes nothing of it.
  *
  * Limit: one vpdpbusd a cycle; memory, one row. Measured (EPYC 9004 at 3.4 GHz, one core, its
- * neighbour busy, 2026-11): 172 Gmac/s with 192 rows, 79 % of probe_peak; one row takes 51 GB/s
+ * neighbour busy, 2026-11): 172 Gmac/s with 192 rows, 79 % of probe_peak; one row takes 60 GB/s
  * of 4-bit codes from the second-level cache. */
 #include "kernels/cpu/zk_isa.h"
 
