@@ -106,19 +106,25 @@ int zc_sock_connect(const char *path, int *ret_fd, struct zc_diag *dg)
 int zc_sock_find(const char *given, int *ret_fd, char ret_path[ZC_SOCK_MAX], struct zc_diag *dg)
 {
     const char *path = explicit_path(given);
+    char user[ZC_SOCK_MAX] = "";
     int r;
 
-    if (path) {
-        r = set_path(ret_path, path, "", dg);
-        return r < 0 ? r : zc_sock_connect(ret_path, ret_fd, dg);
+    if (!path) {
+        r = zc_sock_user_path(user, dg);
+        if (r == ZC_OK)
+            r = zc_sock_connect(user, ret_fd, dg);
+        if (r == ZC_OK) {
+            memcpy(ret_path, user, sizeof user);
+            return r;
+        }
+        path = ZC_SOCK_SYSTEM;
     }
-    r = zc_sock_user_path(ret_path, dg);
+    r = set_path(ret_path, path, "", dg);
     if (r == ZC_OK)
         r = zc_sock_connect(ret_path, ret_fd, dg);
-    if (r == ZC_OK)
-        return r;
-    set_path(ret_path, ZC_SOCK_SYSTEM, "", NULL);
-    return zc_sock_connect(ret_path, ret_fd, dg);
+    if (r == ZC_ENOTFOUND)
+        zc_diag(dg, r, "no daemon listens at %s%s%s", user, *user ? " or " : "", ret_path);
+    return r;
 }
 
 int zc_sock_listen(const char *path, mode_t mode, int *ret_fd, struct zc_diag *dg)

@@ -124,8 +124,10 @@ int zcli_conn_open(struct zcli_conn **ret_c, const char *path, struct zc_diag *d
     while ((r = zc_sock_find(path, &fd, found, dg)) == ZC_EAGAIN)
         if ((r = zcli_conn_wait(-1, 0, dg)) < 0)
             return r;
-    if (r == ZC_ENOTFOUND)
-        return zc_diag(dg, r, "no daemon listens at %s; start one with: zoracd", found);
+    if (r == ZC_ENOTFOUND) {
+        struct zc_diag why = *dg;
+        return zc_diag(dg, r, "%s; start one with: zoracd", why.text);
+    }
     if (r < 0)
         return r;
     struct zcli_conn *c = zc_xcalloc(1, sizeof *c);

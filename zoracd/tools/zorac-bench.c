@@ -226,6 +226,8 @@ static void parse_one(struct options *o, int c)
         break;
     case OPT_HEAD:
         e->head_bits = parse_number("--lm-head", optarg, 8, 16);
+        if (e->head_bits != 8 && e->head_bits != 16)
+            wrong_usage("--lm-head is 8 or 16, not '%s'", optarg);
         break;
     case OPT_EXACT:
         e->exact = true;

@@ -172,6 +172,8 @@ static void parse_engine(struct ze_opts *e, int c)
         break;
     case OPT_HEAD:
         e->head_bits = (int)parse_number("--lm-head", optarg, 16);
+        if (e->head_bits != 8 && e->head_bits != 16)
+            wrong_usage("--lm-head is 8 or 16, not '%s'", optarg);
         break;
     case OPT_EXACT:
         e->exact = true;
