@@ -1,5 +1,15 @@
 # SPDX-License-Identifier: MIT
 # bash completion of zorac and zorac-cli.
+
+# Names are text that others may have chosen: compgen -W would run what stands in them.
+_zorac_conversations() {
+    local name
+    while IFS= read -r name; do
+        [[ $name != "$cur"* ]] || COMPREPLY+=("$(printf %q "$name")")
+    done < <("${COMP_WORDS[0]}" sessions 2>/dev/null |
+        sed 's/  *[0-9]\{4\}-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]  *[0-9][0-9]*  .*//')
+}
+
 _zorac() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i word= verb=
     COMPREPLY=()
@@ -19,8 +29,7 @@ _zorac() {
     case $word,$verb,$prev in
     ,,-S) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     ,,-s | sessions,show,show | sessions,delete,delete | sessions,rename,rename | sessions,trim,trim)
-        mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" sessions 2>/dev/null |
-            sed -n 's/ *[0-9]\{4\}-.*//p')" -- "$cur")
+        _zorac_conversations
         ;;
     ,,-t | ,,-n | ,,--system | ,,--seed) ;;
     sessions,,*) mapfile -t COMPREPLY < <(compgen -W 'list show rename trim delete' -- "$cur") ;;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # fish completion of zorac and zorac-cli.
 function __zorac_conversations
-    zorac sessions 2>/dev/null | string replace -r ' *\d{4}-\d\d-\d\d .*' ''
+    zorac sessions 2>/dev/null | string replace -r ' +\d{4}-\d\d-\d\d \d\d:\d\d +\d+  .*' ''
 end
 
 for c in zorac zorac-cli

@@ -47,6 +47,17 @@ same "bash: the verbs" "$tmp/bash" "$tmp/verbs"
 ask_bash zorac -S "$src/zorac-c" >"$tmp/bash"
 grep -q zorac-cli "$tmp/bash" || wrong "bash: no files after -S"
 
+# Names of conversations are text: nothing in them is run, and each is one word.
+zorac() {
+    printf '%-24s 2026-11-23 23:28    4  hello\n' '2026-11-23' '$(touch ${PWNED})' 'two words' "it's"
+}
+export PWNED="$tmp/pwned"
+ask_bash zorac -s '' >"$tmp/bash"
+printf '%q\n' '2026-11-23' '$(touch ${PWNED})' 'two words' "it's" | sort -u >"$tmp/right"
+same "bash: the conversations" "$tmp/bash" "$tmp/right"
+[ ! -e "$PWNED" ] || wrong "bash: a conversation's name was run"
+unset -f zorac
+
 if command -v fish >/dev/null; then
     export HOME="$tmp" XDG_CONFIG_HOME="$tmp" XDG_DATA_HOME="$tmp"
     fish_says() {

@@ -185,9 +185,11 @@ static void on_loaded(evutil_socket_t fd, short what, void *arg)
 /* The next look at the clock. */
 static void arm_tick(struct zs_front *f)
 {
-    bool soon = f->state != ZS_SERVING;
-    const struct timeval tv = {.tv_sec = soon ? 0 : IDLE_TICK_US / 1000000,
-                               .tv_usec = soon ? TICK_US : 0};
+    zs_usec wait = f->state == ZS_SERVING ? IDLE_TICK_US : TICK_US;
+
+    if (f->watchdog > 0 && wait > f->watchdog / 2) /* a beat is late after the whole of it */
+        wait = f->watchdog / 2;
+    const struct timeval tv = {.tv_sec = wait / 1000000, .tv_usec = wait % 1000000};
     event_add(f->tick, &tv);
 }
 
@@ -473,6 +475,7 @@ int zs_front_run(bool *ret_hangs, const struct zs_front_opts *opts)
     f->listen_fd = opts->listen_fd;
     f->half_closed_fd = -1;
     f->started_at = zs_now();
+    f->watchdog = zs_sd_watchdog_us();
     f->waiting_end = &f->waiting;
     TAILQ_INIT(&f->conns);
     TAILQ_INIT(&f->closed);

@@ -77,6 +77,7 @@ struct zs_front {
     struct zs_sched *sched;
     bool ring_sched; /* at the end of the turn */
     bool was_large;  /* a message was, since the allocator last gave memory back */
+    zs_usec watchdog; /* how long systemd waits for a beat; 0: for ever */
     int listen_fd;
     int half_closed_fd; /* an epoll instance: peers that only read, and may go */
     struct event *gone_ev;

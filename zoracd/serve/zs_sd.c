@@ -61,6 +61,12 @@ void zs_sd_notify(const char *fmt, ...)
     sd_notify(0, text);
 }
 
+uint64_t zs_sd_watchdog_us(void)
+{
+    uint64_t us;
+    return sd_watchdog_enabled(0, &us) > 0 ? us : 0;
+}
+
 bool zs_sd_is_journal(void)
 {
     unsigned long long dev, ino;

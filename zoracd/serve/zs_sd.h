@@ -5,6 +5,7 @@
 #define ZORACD_SERVE_ZS_SD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct zc_diag;
 
@@ -17,6 +18,9 @@ int zs_sd_listen_fd(int *ret_fd, struct zc_diag *dg);
 
 /* Sends a state ("READY=1"); does nothing where nobody listens. */
 void zs_sd_notify(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* How long systemd's watchdog waits for a beat, in microseconds; 0 if there is none. */
+uint64_t zs_sd_watchdog_us(void);
 
 /* Whether standard error is the journal (JOURNAL_STREAM names its device and inode). */
 bool zs_sd_is_journal(void);

@@ -11,6 +11,11 @@ void zs_sd_notify(const char *fmt, ...)
 {
 }
 
+uint64_t zs_sd_watchdog_us(void)
+{
+    return 0;
+}
+
 bool zs_sd_is_journal(void)
 {
     return false;
