@@ -113,6 +113,11 @@ START_TEST(appending_in_place_changes_no_other_string)
 }
 END_TEST
 
+/* Work on texts of a million characters, ninety thousand times. */
+#define LONG_TEXTS                                                               \
+    "{% set l = 'a' * 1000000 %}{% set k = 'a' * 1000000 %}{% set d = {k: 1} %}" \
+    "{% for i in range(90000) %}"
+
 START_TEST(errors_name_line_and_construct)
 {
     static const struct {
@@ -138,6 +143,16 @@ START_TEST(errors_name_line_and_construct)
         {"{% set l = range(500) %}{% for i in range(9000) %}{% for j in l %}{% endfor %}{% endfor "
          "%}",
          ZC_ELIMIT, "t:1: the template takes too many steps"},
+        {LONG_TEXTS "{% set y = l == k %}{% endfor %}", ZC_ELIMIT,
+         "t:1: the template takes too many steps"},
+        {LONG_TEXTS "{% set y = l < k %}{% endfor %}", ZC_ELIMIT,
+         "t:1: the template takes too many steps"},
+        {LONG_TEXTS "{% set y = d[l] %}{% endfor %}", ZC_ELIMIT,
+         "t:1: the template takes too many steps"},
+        {LONG_TEXTS "{% set y = l in [k] %}{% endfor %}", ZC_ELIMIT,
+         "t:1: the template takes too many steps"},
+        {LONG_TEXTS "{% set y = l.isalpha() %}{% endfor %}", ZC_ELIMIT,
+         "t:1: the template takes too many steps"},
         {"{{ 1.5|round(-400, 'ceil') }}", ZC_EINVAL,
          "t:1: round with a number or a precision that is out of range"},
         {"{{ 1.7e308|round(-308) }}", ZC_EINVAL,

@@ -116,8 +116,10 @@ bool zt_py_is_equal(struct zt_env *e, struct zt_val a, struct zt_val b)
         return as_float(a) == as_float(b);
     if (a.kind != b.kind)
         return false;
-    if (a.kind == ZT_STR || a.kind == ZT_BIG)
+    if (a.kind == ZT_STR || a.kind == ZT_BIG) {
+        zt_step(e, a.n == b.n ? a.n / 16 : 0);
         return a.bytes == b.bytes && zt_is_same(a, b);
+    }
     if (a.kind <= ZT_NONE)
         return true;
     zt_enter(e);
@@ -138,8 +140,10 @@ static bool is_less(struct zt_env *e, struct zt_val a, struct zt_val b)
     zt_step(e, 1);
     if (is_number(a) && is_number(b))
         return as_float(a) < as_float(b);
-    if (a.kind == ZT_STR && b.kind == ZT_STR)
+    if (a.kind == ZT_STR && b.kind == ZT_STR) {
+        zt_step(e, (a.n < b.n ? a.n : b.n) / 16);
         return zt_compare(a, b) < 0;
+    }
     if (a.kind == b.kind && (a.kind == ZT_LIST || a.kind == ZT_TUPLE)) {
         const struct zt_list *x = a.u.l, *y = b.u.l;
         size_t i = 0;

@@ -64,7 +64,12 @@ struct zt_val zt_py_strip(struct zt_val s, struct zt_val set, enum zt_py_side si
 
 ZT_FN(zt_py_m_strip, zt_py_strip(zt_py_self(e, a), a->v[0], (enum zt_py_side)a->x));
 ZT_FN(zt_py_case, zt_py_in_case(e, zt_py_self(e, a), (enum zt_py_letters)a->x));
-static ZT_FN(m_is, zt_bool(zt_py_is_all(zt_py_self(e, a), (enum zt_py_class)a->x)));
+static struct zt_val m_is(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_val s = zt_py_self(e, a);
+    zt_step(e, s.n / 16);
+    return zt_bool(zt_py_is_all(s, (enum zt_py_class)a->x));
+}
 
 /* The next separator of s, first or last (right): an empty sep means a run of white space. */
 static bool next_sep(struct zt_env *e, struct zt_val s, struct zt_val sep, bool right,

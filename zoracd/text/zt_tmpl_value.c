@@ -342,6 +342,8 @@ static uint64_t hash(struct zt_env *e, struct zt_val k)
 
     if (k.kind == ZT_LIST || k.kind == ZT_DICT)
         zt_fail(e, "%s cannot be a key", zt_py_type_name(k));
+    if (k.kind == ZT_STR)
+        zt_step(e, k.n / 16);
     for (size_t i = 0; k.kind == ZT_STR && i < k.n; i++)
         h = (h ^ zt_char(k, i)) * 0x100000001b3;
     for (size_t i = 0; k.kind == ZT_TUPLE && i < k.u.l->n; i++)
@@ -379,6 +381,7 @@ static struct zt_pair *find(struct zt_env *e, const struct zt_dict *d, struct zt
     for (size_t i = 0; i < d->n; i++) {
         struct zt_val x = d->e[i].k;
         bool strings = x.kind == ZT_STR && k.kind == ZT_STR; /* nearly always */
+        zt_step(e, strings && x.n == k.n ? k.n / 16 : 0);
         if (strings ? zt_is_same(x, k) : zt_py_is_equal(e, x, k))
             return &d->e[i];
     }
