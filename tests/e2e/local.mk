@@ -11,6 +11,7 @@ e2e_scripts = \
   %D%/cancel.sh \
   %D%/client.sh \
   %D%/clients.sh \
+  %D%/doctor.sh \
   %D%/generate.sh \
   %D%/loading.sh \
   %D%/malformed.sh \

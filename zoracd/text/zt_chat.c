@@ -137,8 +137,10 @@ static bool is_mistral(const char *dir)
 static int open_mistral(struct zt_chat *c, const char *dir, struct zc_diag *dg)
 {
     char *file = NULL;
-    int r = zt_tok_find_file(&file, dir, dg);
 
+    if (!c->tok)
+        return ZC_EUNSUPPORTED;
+    int r = zt_tok_find_file(&file, dir, dg);
     int version = r < 0 ? 0 : zt_mistral_version(c->tok, file, is_mistral(dir));
     zc_free(file);
     if (version == 0)
@@ -146,23 +148,29 @@ static int open_mistral(struct zt_chat *c, const char *dir, struct zc_diag *dg)
     return zt_mistral_new(&c->mistral, c->tok, version, dg);
 }
 
+int zt_chat_open_template(struct zt_chat *c, const char *dir, struct zc_diag *dg)
+{
+    json_t *config = NULL;
+    int r = read_config(&config, dir, dg);
+
+    if (r < 0)
+        return r;
+    c->trusted = trusted_tokens(config);
+    r = compile(&c->tmpl, dir, config, dg);
+    json_decref(config);
+    return r == ZC_ENOTFOUND ? open_mistral(c, dir, dg) : r;
+}
+
 int zt_chat_open(struct zt_chat *ret_c, const char *dir, struct zc_diag *dg)
 {
     struct zt_chat c = {0};
-    json_t *config = NULL;
-    int r;
+    int r = zt_tok_open(&c.tok, dir, dg);
 
-    if ((r = read_config(&config, dir, dg)) < 0 || (r = zt_tok_open(&c.tok, dir, dg)) < 0)
-        goto out;
-    c.trusted = trusted_tokens(config);
-    r = compile(&c.tmpl, dir, config, dg);
-    if (r == ZC_ENOTFOUND)
-        r = open_mistral(&c, dir, dg);
+    if (r == ZC_OK)
+        r = zt_chat_open_template(&c, dir, dg);
     if (r == ZC_OK)
         *ret_c = c;
-out:
-    json_decref(config);
-    if (r < 0)
+    else
         zt_chat_release(&c);
     return r;
 }

@@ -24,6 +24,9 @@ struct zt_chat {
  * ZC_EUNSUPPORTED if there is none of these, ZC_EFORMAT for a chat_template that can't be one:
  * nothing stands in for it. */
 int zt_chat_open(struct zt_chat *ret_c, const char *dir, struct zc_diag *dg);
+/* The second half of that, for who says of each by itself whether it is there: all but c->tok,
+ * without which (NULL) there is no format of Mistral's. c is released even after an error. */
+int zt_chat_open_template(struct zt_chat *c, const char *dir, struct zc_diag *dg);
 /* Appends the prompt. in->trusted_vars is set here. Mistral's own format has no variables but
  * messages, tools and add_generation_prompt: another one is ZC_EINVAL. */
 int zt_chat_render(const struct zt_chat *c, struct zt_tmpl_in in, struct zt_text *out,

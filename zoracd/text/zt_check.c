@@ -54,12 +54,14 @@ static void check_size(struct check *c)
     else if (n > V)
         tell(c, ZT_NOTE,
              "%d added tokens of the tokenizer have no row in the model (%d): prompts with one of "
-             "them will be refused",
+             "them will be refused; nothing to do unless the template needs them",
              n - V, V);
     else if (n < V / 2)
-        tell(c, ZT_NOTE,
-             "the tokenizer has %d tokens and the model %d: perhaps they are not of the same model",
-             n, V);
+        tell(
+            c, ZT_NOTE,
+            "the tokenizer has %d tokens and the model %d: perhaps they are not of the same model; "
+            "take both from one repository if answers make no sense",
+            n, V);
     else
         tell(c, ZT_GOOD, "%d tokens for %d rows of the model", n, V);
 }
@@ -84,12 +86,14 @@ static void check_end(struct check *c, int32_t id)
     if (!p)
         tell(c, ZT_BAD,
              "eos_token_id %d is no token of the tokenizer: config.json or generation_config.json "
-             "is of another model",
+             "is of another model; fetch both again from the model's repository",
              id);
     else if (!zt_tok_is_special(tok, id))
-        tell(c, ZT_NOTE,
-             "eos_token_id %d is the ordinary token '%.*s': a reply ends wherever it has that text",
-             id, (int)(n < 60 ? n : 60), p);
+        tell(
+            c, ZT_NOTE,
+            "eos_token_id %d is the ordinary token '%.*s': a reply ends wherever it has that text; "
+            "correct it in generation_config.json if replies end too early",
+            id, (int)(n < 60 ? n : 60), p);
     else
         tell(c, ZT_GOOD, "replies end at %.*s (%d)", (int)(n < 60 ? n : 60), p, id);
 }
@@ -138,7 +142,8 @@ static void check_variables(struct check *c, const struct zt_text *text)
         if (p && *p && strstr(zc_buf_str(&text->buf), p) && is_missing(c, p, json_string_length(v)))
             tell(c, ZT_BAD,
                  "the template writes the %s %.60s, which is no token of the tokenizer: "
-                 "tokenizer_config.json is of another model",
+                 "tokenizer_config.json is of another model; fetch it again from the model's "
+                 "repository",
                  keys[i], p);
     }
 }
@@ -157,7 +162,8 @@ static void check_markup(struct check *c, const char *p, size_t n)
         if (len < 60 && !memchr(from, ' ', len) && is_missing(c, from, len))
             tell(c, ZT_NOTE,
                  "the template writes %.*s, which is no token: the model reads it letter by "
-                 "letter. A few were trained so; else template and tokenizer are of two models",
+                 "letter. A few were trained so; else template and tokenizer are of two models: "
+                 "fetch both again from one repository",
                  (int)len, from);
         p = to + 2;
     }
@@ -217,42 +223,74 @@ static void check_names(struct check *c, const struct zt_text *text)
 /* What it means when a probe's own word is not in the text, or the template refuses. */
 static void judge(struct check *c, int i, const struct zt_text *text, int r, const char *why)
 {
-    static const char *const words[N_PROBES] = {USER, SYSTEM, REPLY, TOOL};
-    bool is_said = r == ZC_OK && says(text, words[i]) && says(text, USER);
+    static const char again[] = "fetch chat_template.jinja or tokenizer_config.json again from the "
+                                "model's repository";
+    static const struct {
+        const char *word, *left_out, *advice;
+    } on[N_PROBES] = {
+        {USER, "the question", again},
+        {SYSTEM, "system messages", "give instructions in the question"},
+        {REPLY, "earlier replies", "begin a new conversation for each question"},
+        {TOOL, "tools", "take a model that was trained for tools where requests have some"},
+    };
+    enum zt_grade grade = i == QUESTION ? ZT_BAD : ZT_NOTE;
+    bool is_said = r == ZC_OK && says(text, on[i].word) && says(text, USER);
 
-    if (is_said && i != QUESTION)
-        tell(c, ZT_GOOD, "the template takes %s", probes[i].what);
-    else if (r < 0)
-        tell(c, i == QUESTION ? ZT_BAD : ZT_NOTE, "the template refuses %s: %s", probes[i].what,
-             why);
-    else if (!is_said && i == TOOLS)
-        tell(c, ZT_NOTE, "the template knows no tools: what a request says of them has no effect");
+    if (r < 0)
+        tell(c, grade, "the template refuses %s: %s; %s", probes[i].what, why, on[i].advice);
     else if (!is_said)
-        tell(c, i == QUESTION ? ZT_BAD : ZT_NOTE,
-             "the template leaves out %s, which the model then never sees",
-             i == QUESTION         ? "the question"
-             : i == SYSTEM_MESSAGE ? "system messages"
-                                   : "earlier replies");
+        tell(c, grade, "the template leaves out %s, which the model then never sees; %s",
+             on[i].left_out, on[i].advice);
+    else if (i != QUESTION)
+        tell(c, ZT_GOOD, "the template takes %s", probes[i].what);
 }
 
 /* BOS comes from the template alone when messages are encoded. */
-static void check_bos(struct check *c, const struct zt_text *text)
+static void check_bos(struct check *c, const struct zt_ids *ids)
 {
-    struct zt_ids bare, around;
+    struct zt_ids around;
     size_t n;
 
-    zt_ids_init(&bare, MAX_TEXT);
     zt_ids_init(&around, 16);
-    if (zt_tok_encode(c->chat->tok, text, 0, &bare, NULL) == ZC_OK &&
-        zt_tok_encode_bytes(c->chat->tok, "", 0, ZT_TOK_ADD_SPECIAL, &around, NULL) == ZC_OK &&
-        around.len > 0 && bare.len > 0 && bare.data[0] != around.data[0]) {
+    if (zt_tok_encode_bytes(c->chat->tok, "", 0, ZT_TOK_ADD_SPECIAL, &around, NULL) == ZC_OK &&
+        around.len > 0 && ids->len > 0 && ids->data[0] != around.data[0]) {
         const char *p = zt_tok_content(c->chat->tok, around.data[0], &n);
         tell(c, ZT_NOTE,
-             "the template does not begin with %.*s, which the tokenizer puts before plain text",
+             "the template does not begin with %.*s, which the tokenizer puts before plain text; "
+             "if answers are poor, compare the template with that of the model's repository",
              p ? (int)n : 0, p);
     }
-    zt_ids_release(&bare);
     zt_ids_release(&around);
+}
+
+/* A token without a row in the model, in a question that has nothing but what the template writes
+ * around it. */
+static void check_rows(struct check *c, const struct zt_ids *ids)
+{
+    size_t i = 0, n = 0;
+
+    while (i < ids->len && ids->data[i] < c->model->vocab)
+        i++;
+    if (i == ids->len)
+        return;
+    const char *p = zt_tok_content(c->chat->tok, ids->data[i], &n);
+    tell(c, ZT_BAD,
+         "the template writes %.*s (%d), and the model has only %d rows: every conversation would "
+         "be refused; fetch the model's files again from one repository",
+         p ? (int)(n < 60 ? n : 60) : 0, p, ids->data[i], c->model->vocab);
+}
+
+static void check_ids(struct check *c, const struct zt_text *text)
+{
+    struct zt_ids ids;
+
+    zt_ids_init(&ids, MAX_TEXT);
+    if (zt_tok_encode(c->chat->tok, text, 0, &ids, NULL) == ZC_OK) {
+        check_bos(c, &ids);
+        if (c->model)
+            check_rows(c, &ids);
+    }
+    zt_ids_release(&ids);
 }
 
 static void check_probes(struct check *c)
@@ -263,10 +301,10 @@ static void check_probes(struct check *c)
         zt_text_init(&text, MAX_TEXT);
         int r = render(c, i, &text, &dg);
         judge(c, i, &text, r, dg.text);
-        if (r == ZC_OK)
+        if (r == ZC_OK && c->chat->tok)
             check_names(c, &text);
-        if (r == ZC_OK && i == QUESTION)
-            check_bos(c, &text);
+        if (r == ZC_OK && c->chat->tok && i == QUESTION)
+            check_ids(c, &text);
         zt_text_release(&text);
         if (r < 0 && i == QUESTION)
             break; /* it would refuse the others for the same reason */
@@ -278,9 +316,12 @@ int zt_check(const struct zt_chat *chat, const struct zt_check_model *model, zt_
 {
     struct check c = {.chat = chat, .model = model, .cb = cb, .arg = arg, .told = json_object()};
 
-    check_size(&c);
-    check_ends(&c);
-    check_probes(&c);
+    if (chat->tok && model) {
+        check_size(&c);
+        check_ends(&c);
+    }
+    if (chat->tmpl || chat->mistral)
+        check_probes(&c);
     json_decref(c.told);
     return c.n_bad;
 }

@@ -26,7 +26,8 @@ struct zt_check_model {
 /* One sentence or two without a line break, borrowed for the call. */
 typedef void zt_check_cb(void *arg, enum zt_grade grade, const char *text);
 
-/* Tells all findings; how many are ZT_BAD. */
+/* Tells all findings; how many are ZT_BAD. What needs the tokenizer, the template (either may be
+ * missing in chat) or the model (NULL: unknown) is left out where it is not there. */
 int zt_check(const struct zt_chat *chat, const struct zt_check_model *model, zt_check_cb *cb,
              void *arg);
 

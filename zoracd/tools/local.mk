@@ -4,7 +4,7 @@ bin_PROGRAMS += %D%/zorac-bench %D%/zorac-inspect
 %C%_zorac_bench_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_zorac_bench_LDADD = $(engine_libs)
 %C%_zorac_inspect_SOURCES = %D%/zorac-inspect.c %D%/zi.h \
-  %D%/zi_check.c %D%/zi_lines.c %D%/zi_model.c %D%/zi_text.c
+  %D%/zi_check.c %D%/zi_doctor.c %D%/zi_lines.c %D%/zi_model.c %D%/zi_text.c
 %C%_zorac_inspect_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_zorac_inspect_LDADD = $(engine_libs) $(text_libs)
 EXTRA_DIST += tests/bench/daemon.sh tests/bench/shape-1b.json tests/bench/shape-24b.json \
