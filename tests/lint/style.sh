@@ -21,7 +21,7 @@ grep -nP '(^|[^:"'"'"'])//(?!/)(?![^"]*"[^"]*$)' $(echo "$sources" | grep '\.[ch
     fail "a // comment is private: it is not committed"
 for f in $(echo "$sources" | grep -E '^(common|kernels|zoracd|zorac-cli)/.*\.c$'); do
     case $f in
-    */main.c | zoracd/tools/zorac-*.c | common/zc_err.c | common/zc_mem.c) continue ;;
+    */main.c | zoracd/tools/zorac-*.c | zoracd/tools/zo.c | common/zc_err.c | common/zc_mem.c) continue ;;
     esac
     grep -nE '(^|[^_[:alnum:].>])(exit|abort|_exit)[[:space:]]*\(' "$f" /dev/null &&
         fail "$f: only a main file may end the process"

@@ -10,6 +10,7 @@
 
 #include "common/zc_err.h"
 #include "zoracd/engine/ze_engine.h"
+#include "zoracd/tools/zo.h"
 
 /* What the command line said. A verb takes only some of it; zorac-inspect.c knows which. */
 struct zi_options {
@@ -21,10 +22,7 @@ struct zi_options {
     bool add_special, parse_special, skip_special, json;
 };
 
-/* Exit statuses. */
-enum { ZI_OK = 0, ZI_FAILED = 1, ZI_USAGE = 2, ZI_REFUSED = 4 };
-
-/* The verbs. Each returns an exit status, and has said on standard error why it is not 0. */
+/* The verbs. Each returns an exit status (zo.h), and has said on standard error why it is not 0. */
 int zi_plan(const struct zi_options *o);
 int zi_tensors(const struct zi_options *o);
 int zi_doctor(const struct zi_options *o);
@@ -35,13 +33,11 @@ int zi_speed(const struct zi_options *o);
 int zi_logits(const struct zi_options *o);
 int zi_perplexity(const struct zi_options *o);
 
-/* Says what failed; the exit status for r. */
-int zi_fail(int r, const char *what, const struct zc_diag *dg);
 /* One value on one line of standard output; takes o. */
 void zi_print(json_t *o);
 
 /* Calls answer with each line of standard input, a JSON object; what it gives (or, if it returns an
- * error, {"error": ...}) goes out as a line. Status ZI_FAILED if there was an error. */
+ * error, {"error": ...}) goes out as a line. Status ZO_FAILED if there was an error. */
 typedef int zi_answer(void *state, const json_t *line, json_t **ret_answer, struct zc_diag *dg);
 int zi_each_line(zi_answer *answer, void *state);
 /* The same with the line as it stands, for who reads JSON that a json_t cannot hold. */

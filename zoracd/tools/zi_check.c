@@ -48,7 +48,7 @@ int zi_plan(const struct zi_options *o)
     int r = ze_engine_check(&opts, &plan, &dg);
     if (r == ZC_OK || r == ZC_ELIMIT)
         print_plan(&plan, o->json);
-    return r < 0 ? zi_fail(r, o->model, &dg) : ZI_OK;
+    return r < 0 ? zo_fail(r, o->model, &dg) : ZO_OK;
 }
 
 /* ---- tensors ------------------------------------------------------------------------------- */
@@ -60,7 +60,7 @@ int zi_tensors(const struct zi_options *o)
     int r = zw_store_open(&s, o->model, &dg);
 
     if (r < 0)
-        return zi_fail(r, o->model, &dg);
+        return zo_fail(r, o->model, &dg);
     for (size_t i = 0; i < zw_store_n_tensors(s); i++) {
         const struct zw_tensor *t = zw_store_tensor(s, i);
         json_t *shape = json_array();
@@ -71,5 +71,5 @@ int zi_tensors(const struct zi_options *o)
                            zw_store_file_name(s, t->file)));
     }
     zw_store_free(s);
-    return ZI_OK;
+    return ZO_OK;
 }

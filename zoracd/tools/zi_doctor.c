@@ -24,7 +24,7 @@ __attribute__((format(printf, 3, 4))) static void finding(int *status, const cha
     va_end(ap);
     putchar('\n');
     if (strcmp(grade, "FAIL") == 0)
-        *status = ZI_FAILED;
+        *status = ZO_FAILED;
 }
 
 /* ---- the machine --------------------------------------------------------------------------- */
@@ -225,7 +225,7 @@ static void check_model(const struct zi_options *o, int *status)
 
 int zi_doctor(const struct zi_options *o)
 {
-    int status = ZI_OK;
+    int status = ZO_OK;
 
     check_processor(&status);
     check_bandwidth(o, &status);

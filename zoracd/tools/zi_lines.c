@@ -16,12 +16,6 @@ void zi_print(json_t *o)
     json_decref(o);
 }
 
-int zi_fail(int r, const char *what, const struct zc_diag *dg)
-{
-    fprintf(stderr, "zorac-inspect: %s: %s\n", what, dg->text[0] ? dg->text : zc_err_name(r));
-    return r == ZC_ELIMIT ? ZI_REFUSED : ZI_FAILED;
-}
-
 struct line_answer {
     zi_answer *answer;
     void *state;
@@ -54,7 +48,7 @@ int zi_each_text(zi_text_answer *answer, void *state)
     char *text = NULL;
     size_t cap = 0;
     ssize_t len;
-    int status = ZI_OK;
+    int status = ZO_OK;
 
     while ((len = getline(&text, &cap, stdin)) > 0) {
         struct zc_diag dg = {""};
@@ -63,7 +57,7 @@ int zi_each_text(zi_text_answer *answer, void *state)
                                : answer(state, text, (size_t)len, &out, &dg);
         if (r < 0) {
             out = json_pack("{s:s}", "error", dg.text[0] ? dg.text : zc_err_name(r));
-            status = ZI_FAILED;
+            status = ZO_FAILED;
         }
         zi_print(out);
     }

@@ -61,7 +61,7 @@ int zi_logits(const struct zi_options *o)
     int r = open_engine(&e, o, &dg);
 
     if (r < 0)
-        return zi_fail(r, o->model, &dg);
+        return zo_fail(r, o->model, &dg);
     int status = zi_each_line(logits, e);
     ze_engine_free(e);
     return status;
@@ -152,7 +152,7 @@ int zi_perplexity(const struct zi_options *o)
     zt_ids_init(&ids, MAX_IDS);
     if ((r = encode_file(o, &ids, &dg)) == ZC_OK && (r = open_engine(&e, o, &dg)) == ZC_OK)
         r = measure(e, o, &ids, &dg);
-    int status = r < 0 ? zi_fail(r, o->model, &dg) : ZI_OK;
+    int status = r < 0 ? zo_fail(r, o->model, &dg) : ZO_OK;
     ze_engine_free(e);
     zt_ids_release(&ids);
     return status;

@@ -114,7 +114,7 @@ static int run(const struct zi_options *o, zi_answer *answer)
     int r = zt_tok_open(&t.tok, o->model, &dg);
 
     if (r < 0)
-        return zi_fail(r, o->model, &dg);
+        return zo_fail(r, o->model, &dg);
     int status = zi_each_line(answer, &t);
     zt_tok_free(t.tok);
     return status;
@@ -179,7 +179,7 @@ int zi_speed(const struct zi_options *o)
     if (r == ZC_OK)
         zi_print(json_pack("{s:I, s:I, s:f, s:f}", "bytes", (json_int_t)len, "tokens",
                            (json_int_t)tokens, "load_s", load_s, "encode_s", encode_s));
-    int status = r < 0 ? zi_fail(r, o->model, &dg) : ZI_OK;
+    int status = r < 0 ? zo_fail(r, o->model, &dg) : ZO_OK;
     zt_tok_free(tok);
     zc_free(text);
     return status;
@@ -248,7 +248,7 @@ int zi_render(const struct zi_options *o)
 
     int r = o->template_file ? open_template(&chat, o, &dg) : zt_chat_open(&chat, o->model, &dg);
     if (r < 0)
-        return zi_fail(r, o->template_file ? "--template" : o->model, &dg);
+        return zo_fail(r, o->template_file ? "--template" : o->model, &dg);
     int status = zi_each_text(render, &s);
     zt_chat_release(&chat);
     return status;

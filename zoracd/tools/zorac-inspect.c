@@ -2,17 +2,15 @@
 /* A model's insides without a daemon: the command line, and the table of verbs. */
 #include "config.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "common/zc_file.h"
 #include "common/zc_size.h"
 #include "zoracd/tools/zi.h"
+
+const char zo_program[] = "zorac-inspect";
 
 static const char usage[] =
     "Usage: zorac-inspect VERB [options] MODEL ...\n"
@@ -49,6 +47,7 @@ static const struct {
     int (*run)(const struct zi_options *o);
     int min_operands, max_operands;
 } verbs[] = {
+    /* clang-format off */
     {"plan", zi_plan, 1, 1},
     {"tensors", zi_tensors, 1, 1},
     {"tokenize", zi_tokenize, 1, 1},
@@ -58,43 +57,9 @@ static const struct {
     {"logits", zi_logits, 1, 1},
     {"perplexity", zi_perplexity, 2, 2},
     {"doctor", zi_doctor, 0, 1},
+    /* clang-format on */
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
-
-__attribute__((format(printf, 1, 2))) _Noreturn static void wrong_usage(const char *fmt, ...)
-{
-    va_list ap;
-
-    fputs("zorac-inspect: ", stderr);
-    va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    fputs("\nTry 'zorac-inspect --help'.\n", stderr);
-    exit(ZI_USAGE);
-}
-
-/* Ends the program; what was printed must have gone out for its status to be true. */
-_Noreturn static void finish(int status)
-{
-    struct zc_diag dg;
-
-    if (zc_file_flush_out(&dg) < 0) {
-        fprintf(stderr, "zorac-inspect: %s\n", dg.text);
-        status = ZI_FAILED;
-    }
-    exit(status);
-}
-
-static long long parse_number(const char *option, const char *text, long long max)
-{
-    char *end;
-
-    errno = 0;
-    long long n = strtoll(text, &end, 10);
-    if (end == text || *end || errno || n < 1 || n > max)
-        wrong_usage("%s takes a number from 1 to %lld, not '%s'", option, max, text);
-    return n;
-}
 
 static int64_t parse_time(const char *text)
 {
@@ -102,7 +67,7 @@ static int64_t parse_time(const char *text)
     const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 
     if (!end || *end)
-        wrong_usage("--now takes a time like 2026-01-15T12:34:56, not '%s'", text);
+        zo_wrong_usage("--now takes a time like 2026-01-15T12:34:56, not '%s'", text);
     return mktime(&tm);
 }
 
@@ -117,11 +82,6 @@ enum {
     OPT_CONTEXT,
     OPT_MEMORY,
     OPT_SEQS,
-    OPT_KV,
-    OPT_HEAD,
-    OPT_EXACT,
-    OPT_THREADS,
-    OPT_CAPS,
     OPT_HELP,
     OPT_VERSION,
 };
@@ -137,59 +97,11 @@ static const struct option long_options[] = {
     {"context", required_argument, NULL, OPT_CONTEXT},
     {"memory-limit", required_argument, NULL, OPT_MEMORY},
     {"max-sequences", required_argument, NULL, OPT_SEQS},
-    {"kv-type", required_argument, NULL, OPT_KV},
-    {"lm-head", required_argument, NULL, OPT_HEAD},
-    {"exact", no_argument, NULL, OPT_EXACT},
-    {"threads", required_argument, NULL, OPT_THREADS},
-    {"caps", required_argument, NULL, OPT_CAPS},
+    ZO_ENGINE_OPTIONS,
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
 };
-
-/* Options of how the model is run. */
-static void parse_engine(struct ze_opts *e, int c)
-{
-    struct zc_diag dg;
-    uint64_t bytes;
-
-    switch (c) {
-    case OPT_CONTEXT:
-        e->context = (int)parse_number("--context", optarg, 1 << 24);
-        break;
-    case OPT_MEMORY:
-        if (zc_size_parse(optarg, &bytes) < 0 || bytes == 0)
-            wrong_usage("--memory-limit is a size as 6GiB, not '%s'", optarg);
-        e->memory_limit = bytes;
-        break;
-    case OPT_SEQS:
-        e->max_seqs = (int)parse_number("--max-sequences", optarg, 4096);
-        break;
-    case OPT_KV:
-        e->kv_f8 = strcmp(optarg, "fp8") == 0;
-        if (!e->kv_f8 && strcmp(optarg, "f16") != 0)
-            wrong_usage("--kv-type is f16 or fp8, not '%s'", optarg);
-        break;
-    case OPT_HEAD:
-        e->head_bits = (int)parse_number("--lm-head", optarg, 16);
-        if (e->head_bits != 8 && e->head_bits != 16)
-            wrong_usage("--lm-head is 8 or 16, not '%s'", optarg);
-        break;
-    case OPT_EXACT:
-        e->exact = true;
-        break;
-    case OPT_THREADS:
-        e->threads = (int)parse_number("--threads", optarg, 1024);
-        break;
-    case OPT_CAPS:
-        if (zk_caps_parse(optarg, &e->caps, &dg) < 0)
-            wrong_usage("--caps: %s", dg.text);
-        break;
-    default: /* getopt has said what is wrong */
-        fputs("Try 'zorac-inspect --help'.\n", stderr);
-        exit(ZI_USAGE);
-    }
-}
 
 static void parse_one(struct zi_options *o, int c)
 {
@@ -210,19 +122,29 @@ static void parse_one(struct zi_options *o, int c)
         o->now = parse_time(optarg);
         break;
     case OPT_WINDOW:
-        o->window = (int)parse_number("--window", optarg, 1 << 24);
+        o->window = (int)zo_number("--window", optarg, 1, 1 << 24, NULL);
         break;
     case OPT_JSON:
         o->json = true;
         break;
     case OPT_HELP:
         fputs(usage, stdout);
-        finish(ZI_OK);
+        zo_finish(ZO_OK);
     case OPT_VERSION:
         puts("zorac-inspect " PACKAGE_VERSION);
-        finish(ZI_OK);
+        zo_finish(ZO_OK);
+    case OPT_CONTEXT:
+        o->engine.context = (int)zo_number("--context", optarg, 1, 1 << 24, NULL);
+        break;
+    case OPT_MEMORY:
+        if (zc_size_parse(optarg, &o->engine.memory_limit) < 0 || o->engine.memory_limit == 0)
+            zo_wrong_usage("--memory-limit is a size as 6GiB, not '%s'", optarg);
+        break;
+    case OPT_SEQS:
+        o->engine.max_seqs = (int)zo_number("--max-sequences", optarg, 1, 4096, NULL);
+        break;
     default:
-        parse_engine(&o->engine, c);
+        zo_engine_option(&o->engine, c);
     }
 }
 
@@ -230,19 +152,19 @@ static void parse_one(struct zi_options *o, int c)
 static size_t find_verb(const struct zi_options *o, int argc, char **argv)
 {
     if (optind == argc)
-        wrong_usage("a verb is needed");
+        zo_wrong_usage("a verb is needed");
     int n = argc - optind - 1;
     for (size_t i = 0; i < N_VERBS; i++) {
         if (strcmp(argv[optind], verbs[i].name) != 0)
             continue;
         if (n < verbs[i].min_operands || n > verbs[i].max_operands)
-            wrong_usage("%s takes %d operand%s, not %d", verbs[i].name, verbs[i].max_operands,
-                        verbs[i].max_operands > 1 ? "s" : "", n);
+            zo_wrong_usage("%s takes %d operand%s, not %d", verbs[i].name, verbs[i].max_operands,
+                           verbs[i].max_operands > 1 ? "s" : "", n);
         if (verbs[i].run == zi_render && (n == 1) == (o->template_file != NULL))
-            wrong_usage("render takes a model or a --template");
+            zo_wrong_usage("render takes a model or a --template");
         return i;
     }
-    wrong_usage("there is no verb '%s'", argv[optind]);
+    zo_wrong_usage("there is no verb '%s'", argv[optind]);
 }
 
 int main(int argc, char **argv)
@@ -255,8 +177,9 @@ int main(int argc, char **argv)
 
     while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
         parse_one(&o, c);
+    zo_engine_options_end(&o.engine);
     size_t verb = find_verb(&o, argc, argv);
     o.model = optind + 1 < argc ? argv[optind + 1] : NULL;
     o.file = optind + 2 < argc ? argv[optind + 2] : NULL;
-    finish(verbs[verb].run(&o));
+    zo_finish(verbs[verb].run(&o));
 }

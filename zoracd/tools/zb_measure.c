@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* The measuring of zorac-bench: steps of the engine by the clock, readings of memory between them,
+ * energy, and the same steps again operation by operation. */
+#include <stdio.h>
+#include <time.h>
+
+#include "common/zc_err.h"
+#include "common/zc_mem.h"
+#include "kernels/zk.h"
+#include "zoracd/tools/zb.h"
+#include "zoracd/tools/zo.h"
+
+#define SLICE_MIN (32ull << 20) /* bytes of one reading between two steps */
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+_Noreturn static void fail(int r, const char *what, const struct zc_diag *dg)
+{
+    zo_finish(zo_fail(r, what, dg));
+}
+
+void zb_reader_init(struct zb_reader *r, struct ze_engine *e, int mib)
+{
+    struct zc_diag dg = {0};
+    void *p;
+
+    *r = (struct zb_reader){.dev = ze_engine_zk_dev(e), .size = (size_t)mib << 20};
+    int status = r->dev->ops->alloc(r->dev, &p, r->size, &dg);
+    if (status == ZC_OK)
+        status = r->dev->ops->fill(r->dev, p, 0x11, r->size);
+    if (status < 0)
+        fail(status, "no memory to measure the bandwidth with", &dg);
+    r->p = p;
+}
+
+void zb_reader_release(struct zb_reader *r)
+{
+    r->dev->ops->free(r->dev, r->p, r->size);
+}
+
+static void reader_start(struct zb_reader *r)
+{
+    r->bytes = r->seconds = 0;
+}
+
+/* Reads so many bytes; returns its rate. */
+static double reader_turn(struct zb_reader *r, size_t bytes)
+{
+    if (r->at + bytes > r->size)
+        r->at = 0;
+    double rate = r->dev->ops->probe_read(r->dev, r->p + r->at, bytes);
+    r->at += bytes;
+    if (rate > 0) {
+        r->bytes += (double)bytes;
+        r->seconds += (double)bytes / rate;
+    }
+    return rate;
+}
+
+static double reader_rate(const struct zb_reader *r)
+{
+    return r->seconds > 0 ? r->bytes / r->seconds : 0;
+}
+
+void zb_measure_rates(struct zb_reader *reader, struct zb_rates *ret)
+{
+    struct zk_dev *dev = reader->dev;
+    /* 16-bit types are equally fast where they are multiplied as such */
+    const struct zk_mat_desc weights = {
+        .form = ZK_W4A, .n = 64, .k = 128, .group = 128, .type = ZK_BF16};
+
+    ret->bytes = 0;
+    for (int i = 0; i < 5; i++) {
+        double rate = reader_turn(reader, reader->size);
+        ret->bytes = rate > ret->bytes ? rate : ret->bytes;
+    }
+    ret->flops = 2 * dev->ops->probe_peak(dev, dev->ops->act_kind(dev, &weights), 200);
+}
+
+/* Each has a root of its own, so that nothing is found in the cache. */
+static struct ze_seq *new_sequence(struct ze_engine *e, int n, int reserve)
+{
+    static uint32_t root;
+    const int V = ze_engine_config(e)->V;
+    int32_t *ids = zc_xcalloc((size_t)n, sizeof *ids);
+    struct zc_diag dg = {0};
+    struct ze_seq *s;
+
+    for (int i = 0; i < n; i++)
+        ids[i] = (int32_t)(((uint32_t)i * 2654435761u + root * 40503u) % (uint32_t)V);
+    int r = ze_seq_new(&s, e, root++, ids, (size_t)n, (size_t)reserve, &dg);
+    zc_free(ids);
+    if (r < 0)
+        fail(r, "no room for that many sequences of that depth", &dg);
+    return s;
+}
+
+static void step(struct ze_engine *e, struct ze_work *works, int n)
+{
+    struct zc_diag dg = {0};
+    int r = ze_step(e, works, n, &dg);
+    if (r < 0)
+        fail(r, "a step failed", &dg);
+}
+
+/* The best of two: the first also touches memory for the first time. */
+void zb_measure_prefill(struct ze_engine *e, int tokens, struct zb_result *ret)
+{
+    double best = 1e30;
+
+    for (int run = 0; run < 2; run++) {
+        struct ze_seq *s = new_sequence(e, tokens, 0);
+        struct ze_work w = {.seq = s, .n_rows = tokens, .want_logits = true};
+        double t = now();
+        step(e, &w, 1);
+        t = now() - t;
+        best = t < best ? t : best;
+        ze_seq_free(s);
+    }
+    *ret = (struct zb_result){
+        .is_prefill = true,
+        .batch = 1,
+        .tokens = tokens,
+        .tokens_per_s = tokens / best,
+        .cost = ze_engine_cost(e, 1, tokens, 0),
+    };
+}
+
+/* Sequences of one row each, with so many tokens behind them. */
+static struct ze_work *new_batch(struct ze_engine *e, int batch, int depth, int reserve)
+{
+    struct ze_work *works = zc_xcalloc((size_t)batch, sizeof *works);
+
+    for (int i = 0; i < batch; i++) {
+        struct ze_seq *s = new_sequence(e, depth + 1, reserve);
+        if (depth > 0 && ze_seq_pretend(s, (size_t)depth) < 0)
+            fail(ZC_EINTERNAL, "pages could not be filled", &(struct zc_diag){0});
+        works[i] = (struct ze_work){.seq = s, .n_rows = 1, .want_logits = true};
+    }
+    return works;
+}
+
+static void free_batch(struct ze_work *works, int batch)
+{
+    for (int i = 0; i < batch; i++)
+        ze_seq_free(works[i].seq);
+    zc_free(works);
+}
+
+/* Half of what a step reads: a third of a line's time goes to readings, so that what disturbs the
+ * machine for a moment falls on both. */
+static size_t slice_of(const struct zb_reader *r, const struct ze_cost *cost)
+{
+    double bytes = cost->bytes / 2;
+    bytes = bytes < (double)SLICE_MIN ? (double)SLICE_MIN : bytes;
+    return bytes > (double)r->size ? r->size : (size_t)bytes / 4096 * 4096;
+}
+
+void zb_measure_decode(struct ze_engine *e, int batch, int depth, int tokens,
+                       struct zb_reader *reader, struct zb_result *ret)
+{
+    const int warm = 2, V = ze_engine_config(e)->V;
+    struct ze_work *works = new_batch(e, batch, depth, warm + tokens);
+    double seconds = 0;
+
+    *ret = (struct zb_result){
+        .batch = batch,
+        .depth = depth,
+        .tokens = tokens,
+        .cost = ze_engine_cost(e, batch, 1, depth + warm + tokens / 2),
+    };
+    reader_start(reader);
+    for (int t = 0; t < warm + tokens; t++) {
+        double begin = now();
+        step(e, works, batch);
+        for (int i = 0; i < batch; i++)
+            ze_seq_append(works[i].seq, (t * 7 + i) % V);
+        if (t < warm)
+            continue;
+        seconds += now() - begin;
+        double rate = reader_turn(reader, slice_of(reader, &ret->cost));
+        ret->best = rate > ret->best ? rate : ret->best;
+    }
+    free_batch(works, batch);
+    ret->tokens_per_s = (double)batch * tokens / seconds;
+    ret->rates.bytes = reader_rate(reader);
+}
+
+bool zb_has_joules(struct ze_engine *e)
+{
+    struct zk_dev *dev = ze_engine_zk_dev(e);
+    return dev->ops->joules && dev->ops->joules(dev) >= 0;
+}
+
+double zb_measure_joules(struct ze_engine *e, int batch, int depth, int tokens)
+{
+    struct zk_dev *dev = ze_engine_zk_dev(e);
+    double seconds = 0, joules = 0;
+    long steps = 0;
+
+    if (!zb_has_joules(e))
+        return 0;
+    while (seconds < 1) {
+        struct ze_work *works = new_batch(e, batch, depth, tokens);
+        double begin = now(), before = dev->ops->joules(dev);
+        for (int t = 0; t < tokens; t++, steps++) {
+            step(e, works, batch);
+            for (int i = 0; i < batch; i++)
+                ze_seq_append(works[i].seq, t % ze_engine_config(e)->V);
+        }
+        joules += dev->ops->joules(dev) - before;
+        seconds += now() - begin;
+        free_batch(works, batch);
+    }
+    return joules / ((double)steps * batch);
+}
+
+/* The steps of a profile: a whole prefill, or some of decode. */
+static void profile_steps(struct ze_engine *e, const struct zb_result *r)
+{
+    const int n = r->is_prefill ? 1 : r->tokens < 5 ? r->tokens : 5;
+    const int V = ze_engine_config(e)->V, rest = r->is_prefill ? r->tokens - 1 : 0;
+    struct ze_work *works = new_batch(e, r->batch, r->depth, rest + n - 1);
+
+    for (int i = 0; i < rest; i++)
+        ze_seq_append(works[0].seq, i * 31 % V);
+    works[0].n_rows += rest;
+    for (int t = 0; t < n; t++) {
+        double begin = now();
+        step(e, works, r->batch);
+        zb_profile_step(ze_engine_zk_dev(e), now() - begin);
+        for (int i = 0; i < r->batch; i++)
+            ze_seq_append(works[i].seq, (t * 7 + i) % V);
+    }
+    free_batch(works, r->batch);
+}
+
+/* Once for nothing, since the first time also makes what the device marks with. */
+void zb_measure_profile(struct ze_engine *e, const struct zb_result *r, bool json)
+{
+    struct zk_dev *dev = ze_engine_zk_dev(e);
+    const struct zb_rates rates = {r->rates.bytes, r->rates.flops};
+    char what[80];
+
+    snprintf(what, sizeof what, "%s batch %d depth %d tokens %d",
+             r->is_prefill ? "prefill" : "decode", r->batch, r->depth, r->tokens);
+    for (int warm = 1; warm >= 0; warm--) {
+        zb_profile_start(dev);
+        profile_steps(e, r);
+        zb_profile_stop(dev, warm ? NULL : what, &rates, json);
+    }
+}
