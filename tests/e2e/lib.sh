@@ -141,6 +141,21 @@ release() {
     : >"$dir/$1.go"
 }
 
+# freeze THREAD [WHAT]: the daemon's thread of that name stands still until descriptor 9 is closed in
+# every process that has it; $freeze is who holds it. Where that is denied the test is skipped, WHAT
+# before the reason saying how much of it ran.
+freeze() {
+    mkfifo "$dir/hold"
+    "$build/tests/e2e/freeze" "$pid" "$1" <"$dir/hold" >"$dir/frozen" &
+    freeze=$!
+    exec 9>"$dir/hold"
+    until_true 20 is_frozen
+    [ -s "$dir/frozen" ] || skip "${2-}threads of another process can't be held here"
+}
+is_frozen() {
+    [ -s "$dir/frozen" ] || ! kill -0 "$freeze"
+}
+
 user() {
     printf '[{"role":"user","content":"%s"}]' "$1"
 }

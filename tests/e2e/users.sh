@@ -40,15 +40,7 @@ echo '{"id":1,"method":"session.list"}' | ask | grep -q '"session":"mine"' || fa
 
 # long texts, each too long in the end: nobody waits for all of another user. The thread that takes
 # them is held until all of them are there.
-mkfifo "$dir/hold"
-"$build/tests/e2e/freeze" "$pid" zoracd-long <"$dir/hold" >"$dir/frozen" &
-freeze=$!
-exec 9>"$dir/hold"
-frozen() {
-    [ -s "$dir/frozen" ] || ! kill -0 $freeze
-}
-until_true 20 frozen
-[ -s "$dir/frozen" ] || skip "all but turns with texts: threads of another process can't be held here"
+freeze zoracd-long "all but turns with texts: "
 text=$(head -c 100000 /dev/zero | tr '\0' 'a')
 for i in 1 2 3 4 5 6 7 8 9; do
     echo "{\"id\":$i,\"method\":\"generate\",\"params\":{\"prompt\":\"$text\"}}"
@@ -66,7 +58,7 @@ until_true 40 are_there 10
 exec 9>&-
 wait $one || fail "$(head -c 300 "$dir/one")"
 wait $client || fail "$(cat "$dir/err")"
-wait $freeze || true
+wait "$freeze" || true
 [ "$(wc -l <"$dir/out")" = 9 ] || fail "$(wc -l <"$dir/out") answers of 9"
 place=$(grep -o 'request [0-9]* of uid [0-9]*:.*' "$log" | tail -n 10 | grep -n '^request 77 ' | cut -d : -f 1)
 [ "$place" -le 2 ] || fail "it waited for $((place - 1)) texts of another user"
