@@ -112,7 +112,7 @@ def diff(inspect, n, models):
             got = ask(inspect, ["tokenize"], f.name, [{k: r[k] for k in r if k in ("text", "hex")}
                                                      for r in given])
             back = [r for r in want if "dec" in r]
-            texts_got = ask(inspect, ["detokenize", "--skip-special"], f.name,
+            texts_got = ask(inspect, ["detokenize"], f.name,
                             [{"ids": r["ids"]} for r in back])
         wrong = [(w, g) for w, g in zip(given, got) if not isinstance(g, dict) or g.get("ids") != w["ids"]]
         wrong += [(w, g) for w, g in zip(back, texts_got)

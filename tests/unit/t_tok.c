@@ -238,7 +238,7 @@ static void stream(const struct zt_tok *tok, const struct zt_ids *ids)
     struct zc_buf out;
 
     zc_buf_init(&out, 1 << 20);
-    zt_detok_new(&d, tok, false);
+    zt_detok_new(&d, tok, ZT_SPECIAL_KEEP);
     for (size_t i = 0; i < ids->len && i < 1000; i++) {
         if (zt_detok_push(d, ids->data[i], &out) == ZC_EINVAL ||
             zc_utf8_valid(zc_buf_str(&out), out.len) != out.len)
@@ -304,7 +304,7 @@ void t_tok_check_file(const uint8_t *p, size_t n, t_tok_load load)
     zc_buf_init(&out, 1 << 20);
     int r = zt_tok_encode_bytes(tok, text, sizeof text - 1,
                                 ZT_TOK_PARSE_SPECIAL | ZT_TOK_ADD_SPECIAL, &ids, &dg);
-    if (r >= 0 && zt_tok_decode(tok, ids.data, ids.len, false, &out, &dg) == ZC_EINVAL)
+    if (r >= 0 && zt_tok_decode(tok, ids.data, ids.len, ZT_SPECIAL_KEEP, &out, &dg) == ZC_EINVAL)
         abort();
     if (zc_utf8_valid(zc_buf_str(&out), out.len) != out.len)
         abort();
@@ -336,7 +336,7 @@ void t_tok_check_text(const struct zt_tok *tok, bool is_meta, const char *p, siz
     for (size_t i = 0; i < n; i += step)
         zt_text_add(&text, p + i, n - i < step ? n - i : step, step < 64 && (i / step) % 2);
     if (zt_tok_encode(tok, &text, 0, &ids, NULL) < 0 ||
-        zt_tok_decode(tok, ids.data, ids.len, false, &got, NULL) < 0)
+        zt_tok_decode(tok, ids.data, ids.len, ZT_SPECIAL_KEEP, &got, NULL) < 0)
         abort();
     bool special = has_special(tok, &ids);
     zc_utf8_lossy(&want, p, n);

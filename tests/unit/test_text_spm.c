@@ -79,10 +79,11 @@ static void check_text(const struct zt_tok *tok, const json_t *row, const char *
         ids[i] = (int32_t)json_integer_value(json_array_get(list, i));
     for (int streamed = 0; streamed < 2; streamed++) {
         zc_buf_init(&out, 100000);
-        zt_detok_new(&d, tok, true);
+        zt_detok_new(&d, tok, ZT_SPECIAL_KEEP);
         for (size_t i = 0; i < n && streamed; i++)
             t_assert_err(zt_detok_push(d, ids[i], &out), ZC_OK, &dg);
-        int r = streamed ? zt_detok_flush(d, &out) : zt_tok_decode(tok, ids, n, true, &out, &dg);
+        int r = streamed ? zt_detok_flush(d, &out)
+                         : zt_tok_decode(tok, ids, n, ZT_SPECIAL_KEEP, &out, &dg);
         t_assert_err(r, ZC_OK, &dg);
         ck_assert_msg(out.len == json_string_length(want) &&
                           memcmp(zc_buf_str(&out), json_string_value(want), out.len) == 0,
@@ -248,6 +249,37 @@ START_TEST(what_is_not_done_is_refused_by_name)
 }
 END_TEST
 
+/* Control pieces are no text in the reference; who has to tell lists of ids apart sees them. */
+START_TEST(control_pieces_are_no_text)
+{
+    static const struct {
+        enum zt_special special;
+        const char *want;
+    } rows[] = {
+        {ZT_SPECIAL_KEEP, "the<mark> the"},
+        {ZT_SPECIAL_SKIP, "the<mark> the"},
+        {ZT_SPECIAL_SHOW, "<s> the<mark> the</s>"},
+    };
+    size_t n;
+    char *model = t_tok_spm_model("", 0, &n);
+    struct zt_tok *tok;
+    struct zc_buf out;
+
+    t_assert_err(zt_tok_new_spm(&tok, model, n, &dg), ZC_OK, &dg);
+    int32_t the = zt_tok_find(tok, "\u2581the", 6);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        zc_buf_init(&out, 1000);
+        t_assert_err(
+            zt_tok_decode(tok, (int32_t[]){1, the, 3, the, 2}, 5, rows[i].special, &out, &dg),
+            ZC_OK, &dg);
+        ck_assert_str_eq(zc_buf_str(&out), rows[i].want);
+        zc_buf_release(&out);
+    }
+    zt_tok_free(tok);
+    free(model);
+}
+END_TEST
+
 START_TEST(a_file_cut_anywhere_is_no_other_model)
 {
     size_t n, loaded = 0;
@@ -391,6 +423,7 @@ int main(void)
     tcase_add_test(tc, control_pieces_come_out_of_trusted_text_only);
     tcase_add_test(tc, other_files_add_tokens);
     tcase_add_test(tc, what_is_not_done_is_refused_by_name);
+    tcase_add_test(tc, control_pieces_are_no_text);
     tcase_add_test(tc, a_file_cut_anywhere_is_no_other_model);
     tcase_add_test(tc, a_file_with_a_bit_turned_is_read_or_refused);
     tcase_add_test(tc, failing_memory_is_an_error_everywhere);

@@ -107,7 +107,7 @@ static void check_chunks(const struct zt_tok *tok, const int32_t *ids, const jso
     json_t *want;
 
     zc_buf_init(&out, 1 << 20);
-    zt_detok_new(&d, tok, false);
+    zt_detok_new(&d, tok, ZT_SPECIAL_KEEP);
     json_array_foreach (chunks, i, want) {
         zc_buf_clear(&out);
         ck_assert_int_eq(zt_detok_push(d, ids[i], &out), ZC_OK);
@@ -141,7 +141,9 @@ static void check_row(const struct zt_tok *tok, const json_t *one, size_t row)
     const int32_t *plain = ids.len ? ids.data + front : NULL;
     for (size_t skip = 0; skip < 2; skip++) {
         zc_buf_clear(&out);
-        t_assert_err(zt_tok_decode(tok, plain, ids.len - front, skip, &out, &dg), ZC_OK, &dg);
+        t_assert_err(zt_tok_decode(tok, plain, ids.len - front,
+                                   skip ? ZT_SPECIAL_SKIP : ZT_SPECIAL_KEEP, &out, &dg),
+                     ZC_OK, &dg);
         assert_text(&out, json_array_get(one, 3 + skip), "decoded", row);
     }
     if (json_is_array(json_array_get(one, 5)))
@@ -462,8 +464,8 @@ START_TEST(decoding_names_an_id_out_of_range)
 
     zc_buf_init(&out, 100);
     zc_buf_adds(&out, "kept");
-    t_assert_err(zt_tok_decode(tok, (int32_t[]){104, 105, 264}, 3, false, &out, &dg), ZC_EINVAL,
-                 &dg);
+    t_assert_err(zt_tok_decode(tok, (int32_t[]){104, 105, 264}, 3, ZT_SPECIAL_KEEP, &out, &dg),
+                 ZC_EINVAL, &dg);
     ck_assert_str_eq(dg.text, "id 264 at 2: the vocabulary has 264 ids");
     ck_assert_str_eq(zc_buf_str(&out), "kept");
     zc_buf_release(&out);
@@ -486,7 +488,8 @@ START_TEST(tekken_joins_what_is_a_token)
     ck_assert_str_eq(ids_of_spans(tok, 0, SPANS("u:\u00e9<s>")), "267 65 120 67");
     ck_assert_str_eq(ids_of_spans(tok, ZT_TOK_ADD_SPECIAL, SPANS("t:</s><SPECIAL_4>")), "1 2 4");
     zc_buf_init(&out, 100);
-    t_assert_err(zt_tok_decode(tok, (int32_t[]){1, 263, 264, 3}, 4, false, &out, &dg), ZC_OK, &dg);
+    t_assert_err(zt_tok_decode(tok, (int32_t[]){1, 263, 264, 3}, 4, ZT_SPECIAL_KEEP, &out, &dg),
+                 ZC_OK, &dg);
     ck_assert_str_eq(zc_buf_str(&out), "<s>the the<SPECIAL_3>");
     zc_buf_release(&out);
     zt_tok_free(tok);
@@ -553,7 +556,7 @@ START_TEST(a_stream_gives_whole_characters)
     struct zt_tok *tok = make(t_tok_bytes_json(T_TOK_ADDED("<y>", "true")));
     struct zt_detok *d;
 
-    zt_detok_new(&d, tok, true);
+    zt_detok_new(&d, tok, ZT_SPECIAL_SKIP);
     ck_assert_str_eq(CHUNKS(d, 97, 0xe4, 0xb8, 0xad, 98), "a|||\u4e2d|b|");
     ck_assert_str_eq(CHUNKS(d, 0xe4, 264, 0xb8, 0xad), "|||\u4e2d|"); /* across a special token */
     ck_assert_str_eq(CHUNKS(d, 0xe4, 97), "|\ufffda|");
@@ -573,7 +576,7 @@ START_TEST(a_stream_decides_about_the_leading_space)
     struct zt_detok *d;
     int32_t the = zt_tok_find(tok, "\u2581the", 6), space = zt_tok_find(tok, "\u2581", 3);
 
-    zt_detok_new(&d, tok, true);
+    zt_detok_new(&d, tok, ZT_SPECIAL_SKIP);
     ck_assert_str_eq(CHUNKS(d, the, the), "the| the|");
     ck_assert_str_eq(CHUNKS(d, 1, space, the), "|| the|"); /* a special one does not count */
     ck_assert_int_eq(zt_detok_prime(d, (int32_t[]){1, the}, 2), ZC_OK);
@@ -597,7 +600,7 @@ START_TEST(a_stream_of_halves_holds_back_little)
     struct zt_detok *d;
     struct zc_buf out;
 
-    zt_detok_new(&d, tok, true);
+    zt_detok_new(&d, tok, ZT_SPECIAL_SKIP);
     zc_buf_init(&out, 1 << 20);
     for (int i = 0; i < 1000; i++)
         ck_assert_int_eq(zt_detok_push(d, 264, &out), ZC_OK);
@@ -894,7 +897,7 @@ START_TEST(failing_memory_is_an_error_everywhere)
     do {
         zc_buf_init(&out, 1000);
         zc_mem_fail_at(++n);
-        r = zt_tok_decode(tok, ids.data, ids.len, false, &out, &dg);
+        r = zt_tok_decode(tok, ids.data, ids.len, ZT_SPECIAL_KEEP, &out, &dg);
         zc_mem_fail_at(0);
         ck_assert_msg(r == ZC_OK || (r == ZC_ENOMEM && out.len == 0), "%ld: %s", n, dg.text);
         zc_buf_release(&out);

@@ -21,7 +21,7 @@ int zs_choice_start(struct zs_choice *c, const struct zs_choice_env *env, struct
     params.seed += (uint64_t)c->index;
     int r = ze_sampler_new(&c->sampler, &params, env->config->V, job->ids.data, job->ids.len);
     if (r == ZC_OK)
-        r = zt_detok_new(&c->detok, env->tok, true);
+        r = zt_detok_new(&c->detok, env->tok, ZT_SPECIAL_SKIP);
     /* A raw prompt is continued, with its space; a message's reply begins a text of its own. */
     if (r == ZC_OK && !job->transcript) {
         size_t n = job->ids.len < PRIME_IDS ? job->ids.len : PRIME_IDS;

@@ -170,8 +170,8 @@ static bool is_same_text(const struct zs_model *m, const struct zt_ids *a, const
 
     zc_buf_init(&ta, 4 * (size_t)ZS_PROMPT_MAX_BYTES);
     zc_buf_init(&tb, 4 * (size_t)ZS_PROMPT_MAX_BYTES);
-    bool same = zt_tok_decode(m->tok, a->data, a->len, false, &ta, NULL) == ZC_OK &&
-                zt_tok_decode(m->tok, b->data, b->len, false, &tb, NULL) == ZC_OK &&
+    bool same = zt_tok_decode(m->tok, a->data, a->len, ZT_SPECIAL_SHOW, &ta, NULL) == ZC_OK &&
+                zt_tok_decode(m->tok, b->data, b->len, ZT_SPECIAL_SHOW, &tb, NULL) == ZC_OK &&
                 ta.len == tb.len && memcmp(zc_buf_str(&ta), zc_buf_str(&tb), ta.len) == 0;
     zc_buf_release(&ta);
     zc_buf_release(&tb);

@@ -465,7 +465,7 @@ int zs_sched_start(struct zs_sched **ret_s, const struct zs_model *m, struct zc_
     if (r == ZC_OK)
         r = zs_mailbox_new(&s->out, EVENT_RING_SIZE, sizeof(struct zs_event), dg);
     if (r == ZC_OK)
-        r = zt_detok_new(&s->env.scratch, m->tok, false) < 0
+        r = zt_detok_new(&s->env.scratch, m->tok, ZT_SPECIAL_SHOW) < 0
                 ? zc_diag(dg, ZC_ENOMEM, "no memory for a detokenizer")
                 : ZC_OK;
     s->env.out = s->out;

@@ -105,7 +105,8 @@ static int do_detokenize(const struct zs_model *m, struct zs_job *job)
     struct zc_buf text;
 
     zc_buf_init(&text, ZS_PROMPT_MAX_BYTES);
-    int r = zt_tok_decode(m->tok, job->ids.data, job->ids.len, job->skip_special, &text, &job->dg);
+    int r = zt_tok_decode(m->tok, job->ids.data, job->ids.len,
+                          job->skip_special ? ZT_SPECIAL_SKIP : ZT_SPECIAL_KEEP, &text, &job->dg);
     if (r == ZC_OK) {
         zc_rpc_packer(&pk, &job->out);
         zc_rpc_result(&pk, job->id, 1);

@@ -17,7 +17,7 @@
 
 struct zt_detok {
     const struct zt_tok *tok;
-    bool skip_special;
+    enum zt_special special;
     bool is_whole;      /* the list is known as a whole: a run of bytes is judged at its end */
     struct zc_buf held; /* BYTES: what ends in a cut character; STEPS, SPM: a run of byte tokens */
     struct zc_buf text; /* of the current id */
@@ -34,9 +34,10 @@ static void reset(struct zt_detok *d)
     d->strip_left = d->tok->decoder.strip_left;
 }
 
-static void init(struct zt_detok *d, const struct zt_tok *tok, bool skip_special, bool is_whole)
+static void init(struct zt_detok *d, const struct zt_tok *tok, enum zt_special special,
+                 bool is_whole)
 {
-    *d = (struct zt_detok){.tok = tok, .skip_special = skip_special, .is_whole = is_whole};
+    *d = (struct zt_detok){.tok = tok, .special = special, .is_whole = is_whole};
     zc_buf_init(&d->held, MAX_TEXT);
     zc_buf_init(&d->text, MAX_TEXT);
     reset(d);
@@ -235,6 +236,13 @@ static int push_meta(struct zt_detok *d, const char *p, size_t n, bool is_first,
     return replace(out, p, n, dec->replaces[0].from, is_first && dec->drops_first ? "" : " ");
 }
 
+/* Whether an id is nothing in text. */
+static bool is_left_out(const struct zt_detok *d, int32_t id)
+{
+    return (d->special == ZT_SPECIAL_SKIP && d->tok->flags[id] & ZT_TOK_SPECIAL) ||
+           (d->special == ZT_SPECIAL_KEEP && d->tok->flags[id] & ZT_TOK_CONTROL);
+}
+
 /* The first text loses the sign of a space at its beginning, the dummy prefix. */
 static int push_piece(struct zt_detok *d, int32_t id, struct zc_buf *out)
 {
@@ -250,7 +258,7 @@ static int push_piece(struct zt_detok *d, int32_t id, struct zc_buf *out)
         return give_run(d, out, false);
     }
     int r = give_run(d, out, true);
-    if (r < 0 || !p || (d->skip_special && tok->flags[id] & ZT_TOK_SPECIAL))
+    if (r < 0 || !p || is_left_out(d, id))
         return r;
     if (id == tok->bpe.unk || tok->flags[id] & ZT_TOK_SPECIAL) {
         r = id == tok->bpe.unk ? zc_buf_adds(out, dec->unknown) : zc_buf_add(out, p, n);
@@ -298,7 +306,7 @@ int zt_detok_push(struct zt_detok *d, int32_t id, struct zc_buf *out)
         return ZC_EINVAL;
     if (tok->decoder.kind == ZT_DECODER_SPM)
         return push_piece(d, id, out);
-    if (d->skip_special && tok->flags[id] & ZT_TOK_SPECIAL)
+    if (is_left_out(d, id))
         return ZC_OK;
     if (tok->flags[id] & ZT_TOK_ADDED) {
         const struct zt_added_token *t = zt_tok_added(tok, id);
@@ -332,10 +340,10 @@ int zt_detok_prime(struct zt_detok *d, const int32_t *ids, size_t n)
     return r;
 }
 
-int zt_detok_new(struct zt_detok **ret_d, const struct zt_tok *tok, bool skip_special)
+int zt_detok_new(struct zt_detok **ret_d, const struct zt_tok *tok, enum zt_special special)
 {
     *ret_d = zc_xcalloc(1, sizeof **ret_d);
-    init(*ret_d, tok, skip_special, false);
+    init(*ret_d, tok, special, false);
     return ZC_OK;
 }
 
@@ -347,14 +355,14 @@ void zt_detok_free(struct zt_detok *d)
     zc_free(d);
 }
 
-int zt_tok_decode(const struct zt_tok *tok, const int32_t *ids, size_t n, bool skip_special,
+int zt_tok_decode(const struct zt_tok *tok, const int32_t *ids, size_t n, enum zt_special special,
                   struct zc_buf *out, struct zc_diag *dg)
 {
     struct zt_detok d;
     size_t mark = out->len;
     int r = ZC_OK;
 
-    init(&d, tok, skip_special, true);
+    init(&d, tok, special, true);
     for (size_t i = 0; i < n && r >= 0; i++) {
         r = zt_detok_push(&d, ids[i], out);
         if (r == ZC_EINVAL)

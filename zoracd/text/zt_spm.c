@@ -371,6 +371,10 @@ static int build(struct spm *s)
     zt_bpe_finish(&tok->bpe);
     if ((e = set_bytes(s)) < 0 || (e = zt_tok_added_finish(tok, s->dg)) < 0)
         return e;
+    for (size_t i = 0; i < s->n_pieces; i++) {
+        if (s->pieces[i].type == CONTROL)
+            tok->flags[s->pieces[i].id] |= ZT_TOK_CONTROL;
+    }
     tok->takes_bytes = true;
     tok->decoder.kind = ZT_DECODER_SPM;
     tok->decoder.drops_first = s->norm.dummy_prefix || s->norm.remove_extra;

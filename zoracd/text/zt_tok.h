@@ -63,9 +63,17 @@ int zt_tok_encode(const struct zt_tok *tok, const struct zt_text *text, unsigned
 int zt_tok_encode_bytes(const struct zt_tok *tok, const char *p, size_t n, unsigned flags,
                         struct zt_ids *ids, struct zc_diag *dg);
 
+/* What becomes of special tokens in text. */
+enum zt_special {
+    ZT_SPECIAL_KEEP, /* what decode() of the reference does: their content is text; but of a control
+                        piece of SentencePiece's, which is never text there, nothing */
+    ZT_SPECIAL_SKIP, /* nothing */
+    ZT_SPECIAL_SHOW, /* their content, of control pieces too */
+};
+
 /* decode() of the reference: the text of a whole list of ids, invalid UTF-8 as U+FFFD.
  * ZC_EINVAL names an id that is out of range. */
-int zt_tok_decode(const struct zt_tok *tok, const int32_t *ids, size_t n, bool skip_special,
+int zt_tok_decode(const struct zt_tok *tok, const int32_t *ids, size_t n, enum zt_special special,
                   struct zc_buf *out, struct zc_diag *dg);
 
 /* ---- streaming ---------------------------------------------------------------------------- */
@@ -74,7 +82,7 @@ int zt_tok_decode(const struct zt_tok *tok, const int32_t *ids, size_t n, bool s
  * one exception: where a run of byte tokens (<0xE2>...) is no UTF-8 as a whole, decode has U+FFFD
  * for each of its bytes, while a stream has already given out the characters at its beginning. */
 struct zt_detok;
-int zt_detok_new(struct zt_detok **ret_d, const struct zt_tok *tok, bool skip_special);
+int zt_detok_new(struct zt_detok **ret_d, const struct zt_tok *tok, enum zt_special special);
 void zt_detok_free(struct zt_detok *d);
 /* The ids before the first push (a prompt's last ids): they decide about a leading space and are
  * not given out. */

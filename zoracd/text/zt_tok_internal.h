@@ -12,6 +12,7 @@
 
 #define ZT_TOK_ADDED   1 /* flags by id */
 #define ZT_TOK_SPECIAL 2
+#define ZT_TOK_CONTROL 4 /* a control piece of SentencePiece's, special as well */
 
 #define ZT_TOK_MAX_CONTENT                                                                     \
     512                      /* bytes of an added token: what looking for it may cost anywhere \

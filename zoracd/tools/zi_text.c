@@ -99,7 +99,8 @@ static int detokenize(void *state, const json_t *line, json_t **ret_answer, stru
     if ((r = zi_ids(line, &ids, &n, dg)) < 0)
         return r;
     zc_buf_init(&text, MAX_TEXT);
-    r = zt_tok_decode(t->tok, ids, n, t->o->skip_special, &text, dg);
+    r = zt_tok_decode(t->tok, ids, n, t->o->skip_special ? ZT_SPECIAL_SKIP : ZT_SPECIAL_KEEP, &text,
+                      dg);
     if (r == ZC_OK)
         *ret_answer = json_pack("{s:s%}", "text", zc_buf_str(&text), text.len);
     zc_buf_release(&text);
