@@ -45,6 +45,8 @@ struct zk_seen;
 enum zk_form {
     ZK_W4A, /* 4-bit affine: (q - zero) * scale, scale and zero per row and group of columns */
     ZK_W8A, /* 8-bit affine, the same */
+    ZK_W4L, /* 4 bits through a table: table[q] * scale, scale per row and group of columns */
+    ZK_W8F, /* fp8 e4m3: the number of code q (zk_f8_to_f32) * scale, the same */
     ZK_W16, /* bf16 or fp16 */
     ZK_W32, /* fp32 */
     ZK_N_FORMS
@@ -69,11 +71,15 @@ enum zk_act_kind {
 struct zk_canon {
     enum zk_form form;
     int n, k;
-    int group;         /* W4A, W8A: columns per scale: a multiple of 32, or >= k for one per row */
-    enum zk_type type; /* W16: F16 or BF16; W4A, W8A: the type of scale; W32: F32 */
-    const uint8_t *q;  /* W4A: [n][(k+1)/2], column 2i in the low nibble; W8A: [n][k] */
+    int group; /* of codes: columns per scale: a multiple of 32, or >= k for one per row */
+    /* W16: F16 or BF16; W32: F32; W4A, W8A: the type of scale; W4L, W8F, whose scales are float:
+     * what the checkpoint computes in, so the activations of a device with 16-bit ones */
+    enum zk_type type;
+    const uint8_t *q;    /* W4A, W4L: [n][(k+1)/2], column 2i in the low nibble; W8A, W8F: [n][k],
+                            of W8F none that is no number (0x7f, 0xff) */
     const uint8_t *zero; /* W4A (<= 15), W8A: [n][G] codes; NULL: all 8 (W4A), all 128 (W8A) */
-    const void *scale;   /* W4A, W8A: [n][G] of type */
+    const void *scale;   /* W4A, W8A: [n][G] of type; W4L, W8F: float [n][G] */
+    const float *table;  /* W4L: [16], at most 65504 in magnitude; the same in joined parts */
     const void *w;       /* W16: [n][k] of type; W32: float [n][k] */
     const int32_t *perm; /* NULL, or [k]: column j multiplies x[perm[j]] (activation order) */
 };
@@ -90,7 +96,7 @@ struct zk_mat_desc {
     int n, k; /* n: the sum over the parts */
     int group;
     enum zk_type type;
-    bool has_zero, has_perm;
+    bool has_zero, has_perm; /* has_zero: W4A and W8A only */
     enum zk_join join;
 };
 
@@ -225,7 +231,9 @@ struct zk_ops {
                   int rows, int F, const int32_t *perm);
 
     /* y[r * ldy + i] = (add ? y[r * ldy + i] : 0) + bias[i] + sum_j W[i][j] x[r][j]; bias may be
-     * NULL; rows == x->rows. A permuted matrix wants x prepared with the same perm. */
+     * NULL; rows == x->rows. A permuted matrix wants x prepared with the same perm. Of W4L, the
+     * product with F16 or BF16 activations takes the table rounded to that type, with Q8 ones as
+     * zk_table_to_q8 says, with F32 ones as it is. */
     int (*matmul)(struct zk_dev *dev, float *y, int ldy, const struct zk_act *x,
                   const struct zk_mat *w, const float *bias, int rows, bool add);
 
@@ -382,5 +390,9 @@ uint16_t zk_f32_to_bf16(float f); /* round to nearest even */
 int zk_f8_exponent(float amax);
 uint8_t zk_f32_to_f8(float f);
 float zk_f8_to_f32(uint8_t c);
+/* The table of a W4L matrix for products with int8: codes of -127..127 and, returned, their unit.
+ * unit = max |table| / m with that m of 1..127 whose round(table / unit) * unit have the least sum
+ * of squared errors; of equal ones the greatest. A table of such integers is kept exactly. */
+float zk_table_to_q8(int8_t ret_code[16], const float table[16]);
 
 #endif

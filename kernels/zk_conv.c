@@ -3,6 +3,7 @@
  * kernels do with instructions. */
 #include "kernels/zk.h"
 
+#include <math.h>
 #include <string.h>
 
 static uint32_t bits_of(float f)
@@ -86,4 +87,34 @@ float zk_f8_to_f32(uint8_t c)
     uint32_t exp = (c >> 3) & 15, man = c & 7;
     float f = exp ? float_of((exp + 120) << 23 | man << 20) : (float)man * 0x1p-9f;
     return c & 0x80 ? -f : f;
+}
+
+/* One try of m: the codes, and the sum of squared errors in units. */
+static double table_codes(int8_t code[16], const float table[16], double max, int m)
+{
+    double sum = 0;
+    for (int i = 0; i < 16; i++) {
+        double t = (double)table[i] / max * m, c = nearbyint(t);
+        code[i] = (int8_t)c;
+        sum += (t - c) * (t - c) / m / m;
+    }
+    return sum;
+}
+
+float zk_table_to_q8(int8_t ret_code[16], const float table[16])
+{
+    double max = 0, least = INFINITY;
+    int best = 1;
+    for (int i = 0; i < 16; i++)
+        max = fmax(max, fabs((double)table[i]));
+    memset(ret_code, 0, 16);
+    if (max == 0)
+        return 0;
+    for (int m = 127; m >= 1; m--) {
+        double sum = table_codes(ret_code, table, max, m);
+        if (sum < least)
+            least = sum, best = m;
+    }
+    table_codes(ret_code, table, max, best);
+    return (float)(max / best);
 }

@@ -8,6 +8,8 @@
  *        4c+e of row i in its low nibble and column 4(c+4)+e in its high one, so that a 32-bit
  *        lane is four consecutive columns of one row
  *   W8A  scales [G][16]; zeros [G][16]; codes [kp/32][8][16][4]: column 4c+e of row i
+ *   W4L  as W4A without zeros, scales float; behind the last panel, one struct zk_table
+ *   W8F  scales [G][16], float; codes [kp][16]
  *   W16  [k][16] halves; W32 [k][16] floats
  * kp is k rounded up to 32. What is not there (rows past n, columns past k) has code 0 and scale 0.
  * JOIN_PAIRS: tiles alternate, 16 rows of the first part, the same 16 of the second. */
@@ -18,6 +20,13 @@
 
 #define ZK_TILE 16 /* rows of a panel */
 
+struct zk_table {
+    float value[16];
+    float unit; /* of code */
+    int8_t code[16];
+    uint8_t padding[44];
+};
+
 struct zk_layout {
     int kp;     /* columns with padding */
     int groups; /* G */
@@ -27,9 +36,15 @@ struct zk_layout {
     size_t zeros;   /* offset in the panel, after the scales; 0: constant */
     size_t codes;   /* offset in the panel */
     size_t panel;   /* bytes of a panel */
+    size_t table;   /* offset in data, 0: none */
     size_t perm;    /* offset in data, 0: none */
     size_t bytes;   /* of everything */
 };
+
+/* Whether a form has codes and scales; zeros, too; the type of its scales, or of its numbers. */
+bool zk_form_is_coded(enum zk_form form);
+bool zk_form_is_affine(enum zk_form form);
+enum zk_type zk_scale_type(const struct zk_mat_desc *d);
 
 /* The layout of a described matrix; ZC_EINVAL if the description is none that we pack. */
 int zk_layout_init(struct zk_layout *lo, const struct zk_mat_desc *d, struct zc_diag *dg);

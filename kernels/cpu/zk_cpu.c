@@ -52,7 +52,7 @@ static size_t cpu_act_bytes(const struct zk_dev *dev, enum zk_act_kind kind, int
 
 static enum zk_act_kind cpu_act_kind(const struct zk_dev *dev, const struct zk_mat_desc *d)
 {
-    return !dev->exact && d->form <= ZK_W8A ? ZK_ACT_Q8 : ZK_ACT_F32;
+    return !dev->exact && d->form <= ZK_W4L ? ZK_ACT_Q8 : ZK_ACT_F32;
 }
 
 static int cpu_mat_pack(struct zk_dev *dev, struct zk_mat *m, const struct zk_canon *parts,

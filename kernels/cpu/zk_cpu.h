@@ -27,9 +27,10 @@
 
 struct zk_panel {
     const uint8_t *scales, *zeros, *codes; /* zeros: NULL for a constant */
+    const struct zk_table *table;          /* W4L */
     const struct zk_layout *lo;
     enum zk_form form;
-    enum zk_type type;
+    enum zk_type type; /* of scales, or of W16's numbers */
     int k;
 };
 

@@ -57,6 +57,27 @@ static void strip_codes(float *w, const struct zk_panel *p, int k0, int n)
     }
 }
 
+/* The same of 4-bit codes: the numbers of a table. */
+static void strip_table(float *w, const struct zk_panel *p, int k0, int n)
+{
+    for (int j = 0; j < n; j += 4, w += 4 * ZK_TILE) {
+        int q = j % 32 / 4, shift = q >= 4 ? 4 : 0;
+        const uint8_t *src = p->codes + (k0 + j) / 32 * 256 + q % 4 * 64;
+        for (int i = 0; i < NV; i++, src += 4 * ZK_VL) {
+            ZK_UNROLL
+            for (int e = 0; e < 4; e++)
+                v_store(w + e * ZK_TILE + i * ZK_VL, v_lookup(src, 8 * e + shift, p->table->value));
+        }
+    }
+}
+
+static void strip_f8(float *w, const struct zk_panel *p, int k0, int n)
+{
+    const uint8_t *src = p->codes + (size_t)k0 * ZK_TILE;
+    for (int j = 0; j < n * ZK_TILE; j += ZK_VL)
+        v_store(w + j, v_mul(v_load_f8(src + j), v_set1(256.0f)));
+}
+
 static void strip_halves(float *w, const struct zk_panel *p, int k0, int n)
 {
     const uint16_t *src = (const uint16_t *)(const void *)p->codes + (size_t)k0 * ZK_TILE;
@@ -111,8 +132,8 @@ static void all_rows(float *out, const float *w, const vf *s, const float *x, si
 
 void ZK_V(mm_f32)(float *out, const struct zk_panel *p, const float *x, size_t ldx, int n)
 {
-    bool codes = p->form == ZK_W4A || p->form == ZK_W8A;
-    int group = codes ? p->lo->group : p->k;
+    const bool coded = p->form <= ZK_W8F;
+    const int group = coded ? p->lo->group : p->k;
     float strip[STRIP * ZK_TILE] __attribute__((aligned(64)));
 
     memset(out, 0, (size_t)n * ZK_TILE * sizeof(float));
@@ -125,14 +146,18 @@ void ZK_V(mm_f32)(float *out, const struct zk_panel *p, const float *x, size_t l
         ZK_UNROLL
         for (int i = 0; i < NV; i++)
             s[i] = v_set1(1.0f);
-        if (codes) {
-            strip_codes(strip, p, k0, len);
+        if (coded)
             load16(s, p->scales + (size_t)(k0 / group * ZK_TILE * p->lo->scale_size), p->type);
-        } else if (p->form == ZK_W16) {
-            strip_halves(strip, p, k0, len);
-        } else {
+        if (p->form == ZK_W32)
             w = (const float *)(const void *)p->codes + (size_t)k0 * ZK_TILE;
-        }
+        else if (p->form == ZK_W16)
+            strip_halves(strip, p, k0, len);
+        else if (p->form == ZK_W4L)
+            strip_table(strip, p, k0, len);
+        else if (p->form == ZK_W8F)
+            strip_f8(strip, p, k0, len);
+        else
+            strip_codes(strip, p, k0, len);
         all_rows(out, w, s, x + k0, ldx, n, len);
     }
 }

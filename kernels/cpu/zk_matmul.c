@@ -34,9 +34,10 @@ static void product(const struct mm_job *j, float *out, int tile, int r0, int n)
     struct zk_panel p = {.scales = data,
                          .zeros = j->lo.zeros > 0 ? data + j->lo.zeros : NULL,
                          .codes = data + j->lo.codes,
+                         .table = (const void *)((const uint8_t *)j->w->data + j->lo.table),
                          .lo = &j->lo,
                          .form = j->w->d.form,
-                         .type = j->w->d.type,
+                         .type = zk_scale_type(&j->w->d),
                          .k = j->w->d.k};
     if (j->x->kind == ZK_ACT_Q8) {
         j->c->isa->mm_q8(out, &p, j->x->data, j->x->rows, r0, n);

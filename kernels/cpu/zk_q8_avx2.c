@@ -31,6 +31,7 @@
             _mm_prefetch((const char *)(p) + fetch_i, _MM_HINT_T0); \
     } while (0)
 
+/* Of W4L: times the unit of the table's codes. */
 static inline void load_scales(__m256 *s, const struct zk_panel *p, int g)
 {
     const uint8_t *src = p->scales + (size_t)(g * ZK_TILE * p->lo->scale_size);
@@ -40,10 +41,12 @@ static inline void load_scales(__m256 *s, const struct zk_panel *p, int g)
         s[h] = p->type == ZK_F16    ? v_load_f16((const uint16_t *)(const void *)at)
                : p->type == ZK_BF16 ? v_load_bf16((const uint16_t *)(const void *)at)
                                     : v_load((const float *)(const void *)at);
+        if (p->form == ZK_W4L)
+            s[h] = _mm256_mul_ps(s[h], _mm256_set1_ps(p->table->unit));
     }
 }
 
-/* Of 8-bit codes: minus 128, as the codes are. */
+/* Of 8-bit codes: minus 128, as the codes are; W4L's codes have signs and no zero. */
 static inline void load_zeros(__m256 *z, const struct zk_panel *p, int g)
 {
     const uint8_t *src = p->zeros;
@@ -135,6 +138,35 @@ static inline void block_w4(__m256 *dot, const uint8_t *w, const int8_t *q)
         dot[h] = widen16(_mm256_add_epi16(sum[h][0], sum[h][1]));
 }
 
+static inline __m256i load_table(const struct zk_panel *p)
+{
+    return _mm256_broadcastsi128_si256(
+        _mm_loadu_si128((const __m128i *)(const void *)p->table->code));
+}
+
+static inline void block_w4l(__m256 *dot, const uint8_t *w, const int8_t *q, __m256i table)
+{
+    const __m256i low = _mm256_set1_epi8(15);
+    __m256i sum[2];
+    ZK_UNROLL
+    for (int c = 0; c < 4; c++) {
+        __m256i x = four(q + 4 * c), y = four(q + 4 * c + 16);
+        ZK_UNROLL
+        for (int h = 0; h < 2; h++) {
+            __m256i b = load32(w + c * 64 + h * 32);
+            __m256i lo = _mm256_and_si256(b, low);
+            __m256i hi = _mm256_and_si256(_mm256_srli_epi16(b, 4), low);
+            lo = dot_signed(_mm256_shuffle_epi8(table, lo), x);
+            hi = dot_signed(_mm256_shuffle_epi8(table, hi), y);
+            sum[h] = c == 0 ? lo : add32(sum[h], lo);
+            sum[h] = add32(sum[h], hi);
+        }
+    }
+    ZK_UNROLL
+    for (int h = 0; h < 2; h++)
+        dot[h] = _mm256_cvtepi32_ps(sum[h]);
+}
+
 static inline void block_w8(__m256 *dot, const uint8_t *w, const int8_t *q)
 {
     const __m256i flip = _mm256_set1_epi8(-128);
@@ -153,13 +185,14 @@ static inline void block_w8(__m256 *dot, const uint8_t *w, const int8_t *q)
         dot[h] = _mm256_cvtepi32_ps(sum[h]);
 }
 
-static inline __attribute__((always_inline)) void one_row(const bool w4, float *out,
+static inline __attribute__((always_inline)) void one_row(const enum zk_form form, float *out,
                                                           const struct zk_panel *p,
                                                           const uint8_t *chunk, int w, int t)
 {
     const struct zk_layout *lo = p->lo;
     const uint8_t *src = p->codes;
-    const int bytes = w4 ? 256 : 512, blocks = lo->kp / 32, per_group = lo->group / 32;
+    const __m256i table = form == ZK_W4L ? load_table(p) : _mm256_setzero_si256();
+    const int bytes = form == ZK_W8A ? 512 : 256, blocks = lo->kp / 32, per_group = lo->group / 32;
 
     memset(out, 0, ZK_TILE * sizeof(float));
     for (int g = 0, b = 0; g < lo->groups; g++) {
@@ -170,8 +203,10 @@ static inline __attribute__((always_inline)) void one_row(const bool w4, float *
             const int8_t *q = (const int8_t *)chunk + t * ZK_ACT_BLOCK;
             const float *d = (const float *)(const void *)(chunk + w * ZK_ACT_BLOCK) + t;
             FETCH(src + bytes, (size_t)bytes); /* more lines than the processor sees ahead */
-            if (w4)
+            if (form == ZK_W4A)
                 block_w4(dot, src, q);
+            else if (form == ZK_W4L)
+                block_w4l(dot, src, q, table);
             else
                 block_w8(dot, src, q);
             ZK_UNROLL
@@ -189,19 +224,26 @@ static inline __attribute__((always_inline)) void one_row(const bool w4, float *
 
 /* ---- several rows ------------------------------------------------------------------------ */
 
-/* Blocks to [n][8][64] unsigned 4-bit or signed 8-bit codes, a byte each. */
-static inline void unpack(uint8_t *dst, const uint8_t *src, int n, bool w4)
+/* Blocks to [n][8][64] codes, a byte each: unsigned 4-bit ones of W4A, signed 8-bit ones else. */
+static inline void unpack(uint8_t *dst, const uint8_t *src, int n, enum zk_form form, __m256i table)
 {
     const __m256i low = _mm256_set1_epi8(15), flip = _mm256_set1_epi8(-128);
-    for (int b = 0; b < n; b++, dst += 512, src += w4 ? 256 : 512)
-        for (int i = 0; i < (w4 ? 256 : 512); i += 32) {
-            __m256i v = load32(src + i), *lo = (__m256i *)(void *)(dst + i), *hi = lo + 8;
-            if (w4) {
-                _mm256_store_si256(lo, _mm256_and_si256(v, low));
-                _mm256_store_si256(hi, _mm256_and_si256(_mm256_srli_epi16(v, 4), low));
-            } else {
-                _mm256_store_si256(lo, _mm256_xor_si256(v, flip));
+    const int bytes = form == ZK_W8A ? 512 : 256;
+    for (int b = 0; b < n; b++, dst += 512, src += bytes)
+        for (int i = 0; i < bytes; i += 32) {
+            __m256i v = load32(src + i), *at = (__m256i *)(void *)(dst + i);
+            if (form == ZK_W8A) {
+                _mm256_store_si256(at, _mm256_xor_si256(v, flip));
+                continue;
             }
+            __m256i lo = _mm256_and_si256(v, low);
+            __m256i hi = _mm256_and_si256(_mm256_srli_epi16(v, 4), low);
+            if (form == ZK_W4L) {
+                lo = _mm256_shuffle_epi8(table, lo);
+                hi = _mm256_shuffle_epi8(table, hi);
+            }
+            _mm256_store_si256(at, lo);
+            _mm256_store_si256(at + 8, hi);
         }
 }
 
@@ -256,13 +298,15 @@ static inline const uint8_t *chunk_of(const uint8_t *x, size_t row_bytes, int ro
 }
 
 /* Rows r0 .. r0 + n, n <= SPAN. */
-static inline __attribute__((always_inline)) void span(const bool w4, float *out,
+static inline __attribute__((always_inline)) void span(const enum zk_form form, float *out,
                                                        const struct zk_panel *p, const uint8_t *x,
                                                        int rows, int r0, int n)
 {
     const struct zk_layout *lo = p->lo;
     const int blocks = lo->kp / 32, per_group = lo->group / 32;
     const size_t row_bytes = zk_act_row_bytes(ZK_ACT_Q8, p->k);
+    const __m256i table = form == ZK_W4L ? load_table(p) : _mm256_setzero_si256();
+    const bool w4 = form == ZK_W4A;
     uint8_t strip[STRIP * 512] __attribute__((aligned(64)));
     float sum[SPAN * ZK_TILE] __attribute__((aligned(64))), S[SPAN];
 
@@ -273,8 +317,8 @@ static inline __attribute__((always_inline)) void span(const bool w4, float *out
         memset(S, 0, (size_t)n * sizeof(float));
         for (; b < end; b += m) {
             m = end - b < STRIP ? end - b : STRIP;
-            const uint8_t *src = p->codes + (size_t)b * (w4 ? 256 : 512);
-            unpack(strip, src, m, w4);
+            const uint8_t *src = p->codes + (size_t)b * (form == ZK_W8A ? 512 : 256);
+            unpack(strip, src, m, form, table);
             for (int i = 0, T, w, t; i < n; i += T) {
                 const uint8_t *chunk = chunk_of(x, row_bytes, rows, r0 + i, b, &w, &t);
                 T = w - t < n - i ? w - t : n - i;
@@ -295,26 +339,28 @@ static inline __attribute__((always_inline)) void span(const bool w4, float *out
     }
 }
 
-static inline __attribute__((always_inline)) void spans(const bool w4, float *out,
+static inline __attribute__((always_inline)) void spans(const enum zk_form form, float *out,
                                                         const struct zk_panel *p, const uint8_t *x,
                                                         int rows, int r0, int n)
 {
     if (n == 1) {
         int w, t;
         const uint8_t *chunk = chunk_of(x, zk_act_row_bytes(ZK_ACT_Q8, p->k), rows, r0, 0, &w, &t);
-        one_row(w4, out, p, chunk, w, t);
+        one_row(form, out, p, chunk, w, t);
         return;
     }
     for (int i = 0; i < n; i += SPAN)
-        span(w4, out + i * ZK_TILE, p, x, rows, r0 + i, n - i < SPAN ? n - i : SPAN);
+        span(form, out + i * ZK_TILE, p, x, rows, r0 + i, n - i < SPAN ? n - i : SPAN);
 }
 
 void ZK_V(mm_q8)(float *out, const struct zk_panel *p, const uint8_t *x, int rows, int r0, int n)
 {
     if (p->form == ZK_W4A)
-        spans(true, out, p, x, rows, r0, n);
+        spans(ZK_W4A, out, p, x, rows, r0, n);
+    else if (p->form == ZK_W4L)
+        spans(ZK_W4L, out, p, x, rows, r0, n);
     else
-        spans(false, out, p, x, rows, r0, n);
+        spans(ZK_W8A, out, p, x, rows, r0, n);
 }
 
 /* The inner step of 4-bit products on registers: vpmaddubsw and vpaddw, twelve chains; like the

@@ -32,6 +32,7 @@ struct rows {
     size_t stride;   /* bytes between chunks */
 };
 
+/* Of W4L: times the unit of the table's codes. */
 static inline __m512 load_scales(const struct zk_panel *p, int g)
 {
     const uint8_t *s = p->scales + (size_t)(g * ZK_TILE * p->lo->scale_size);
@@ -39,7 +40,8 @@ static inline __m512 load_scales(const struct zk_panel *p, int g)
         return v_load_f16((const uint16_t *)(const void *)s);
     if (p->type == ZK_BF16)
         return v_load_bf16((const uint16_t *)(const void *)s);
-    return v_load((const float *)(const void *)s);
+    __m512 v = v_load((const float *)(const void *)s);
+    return p->form == ZK_W4L ? _mm512_mul_ps(v, _mm512_set1_ps(p->table->unit)) : v;
 }
 
 static inline __m512 load_zeros(const struct zk_panel *p, int g)
@@ -55,11 +57,13 @@ static inline __m512 load_zeros(const struct zk_panel *p, int g)
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(b));
 }
 
-/* The codes of a block of 32 columns: w[c] holds columns 4c .. 4c+3. With few rows high nibbles
- * stay where they are, 16 times their value: shifting the sums back (dot32) is less work. */
-static inline void load_codes(__m512i *w, const uint8_t *src, bool w4, bool shift)
+/* The codes of a block of 32 columns: w[c] holds columns 4c .. 4c+3. With few rows W4A's high
+ * nibbles stay where they are, 16 times their value: shifting the sums back (dot32) is less work.
+ * W4L's become what table says. */
+static inline void load_codes(__m512i *w, const uint8_t *src, enum zk_form form, bool shift,
+                              __m512i table)
 {
-    if (!w4) {
+    if (form == ZK_W8A) {
         ZK_UNROLL
         for (int c = 0; c < 8; c++)
             w[c] = _mm512_load_si512(src + c * 64);
@@ -73,10 +77,20 @@ static inline void load_codes(__m512i *w, const uint8_t *src, bool w4, bool shif
         w[c + 4] =
             shift ? _mm512_and_si512(_mm512_srli_epi16(b, 4), low) : _mm512_and_si512(b, high);
     }
+    ZK_UNROLL
+    for (int c = 0; c < 8 && form == ZK_W4L; c++)
+        w[c] = _mm512_shuffle_epi8(table, w[c]);
 }
 
-/* Two chains, for few rows; w4: codes as load_codes leaves them without shifting. */
-static inline __m512i dot32(const __m512i *w, const int8_t *q, bool w4)
+/* W4L's codes, plus 128, in every 16 bytes. */
+static inline __m512i load_table(const struct zk_panel *p)
+{
+    __m128i code = _mm_loadu_si128((const __m128i *)(const void *)p->table->code);
+    return _mm512_broadcast_i32x4(_mm_xor_si128(code, _mm_set1_epi8(-128)));
+}
+
+/* Two chains, for few rows; shifted: the codes are not 16 times their value. */
+static inline __m512i dot32(const __m512i *w, const int8_t *q, bool shifted)
 {
     __m512i a = _mm512_setzero_si512(), b = a;
     ZK_UNROLL
@@ -87,7 +101,7 @@ static inline __m512i dot32(const __m512i *w, const int8_t *q, bool w4)
         a = _mm512_dpbusd_epi32(a, w[c], _mm512_set1_epi32(lo));
         b = _mm512_dpbusd_epi32(b, w[c + 4], _mm512_set1_epi32(hi));
     }
-    return _mm512_add_epi32(a, w4 ? _mm512_srai_epi32(b, 4) : b);
+    return _mm512_add_epi32(a, shifted ? b : _mm512_srai_epi32(b, 4));
 }
 
 static inline __m512i dot32_chain(const __m512i *w, const int8_t *q)
@@ -116,15 +130,17 @@ static inline void fetch_page(const uint8_t *src, uintptr_t *page)
 }
 
 /* T rows times a panel; last: it is not wanted for other rows after these. */
-static inline __attribute__((always_inline)) void tile(const int T, const bool w4, float *out,
-                                                       const struct zk_panel *p, struct rows x,
-                                                       bool last)
+static inline __attribute__((always_inline)) void tile(const int T, const enum zk_form form,
+                                                       float *out, const struct zk_panel *p,
+                                                       struct rows x, bool last)
 {
     const struct zk_layout *lo = p->lo;
     const uint8_t *src = p->codes;
-    const int bytes = w4 ? 256 : 512, blocks = lo->kp / 32, per_group = lo->group / 32;
+    const int bytes = form == ZK_W8A ? 512 : 256, blocks = lo->kp / 32, per_group = lo->group / 32;
     const __mmask16 mask = (__mmask16)((1u << T) - 1);
     const bool few = T < 8; /* then there are registers enough for what is summed over groups */
+    const bool shift = form != ZK_W4A || !few;
+    const __m512i table = form == ZK_W4L ? load_table(p) : _mm512_setzero_si512();
     __m512 total[4];
     uintptr_t page = 0;
 
@@ -147,14 +163,14 @@ static inline __attribute__((always_inline)) void tile(const int T, const bool w
             sum[t] = _mm512_setzero_ps();
         for (; b < end; b++, src += bytes) {
             __m512i w[8];
-            load_codes(w, src, w4, T >= 8);
+            load_codes(w, src, form, shift, table);
             if (T == 2 || T == 4) /* more lines on their way than the processor sees ahead */
                 FETCH(src + bytes, (size_t)bytes);
             else if (T >= 8 && last) /* what comes after this panel has until the end of it */
                 FETCH(src + lo->panel, (size_t)bytes);
             ZK_UNROLL
             for (int t = 0; t < T; t++) {
-                __m512i dot = few ? dot32(w, x.q + t * 32, w4) : dot32_chain(w, x.q + t * 32);
+                __m512i dot = few ? dot32(w, x.q + t * 32, shift) : dot32_chain(w, x.q + t * 32);
                 sum[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), _mm512_set1_ps(x.d[t]), sum[t]);
             }
             if (T == 1)
@@ -183,7 +199,7 @@ static inline __attribute__((always_inline)) void tile(const int T, const bool w
         _mm512_storeu_ps(out + t * ZK_TILE, total[t]);
 }
 
-static inline __attribute__((always_inline)) void tiles(const bool w4, float *out,
+static inline __attribute__((always_inline)) void tiles(const enum zk_form form, float *out,
                                                         const struct zk_panel *p, const uint8_t *x,
                                                         int rows, int r0, int n)
 {
@@ -199,24 +215,26 @@ static inline __attribute__((always_inline)) void tiles(const bool w4, float *ou
         left = w - t < left ? w - t : left;
         T = left >= 16 ? 16 : left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
         if (T == 16)
-            tile(16, w4, out, p, g, last);
+            tile(16, form, out, p, g, last);
         else if (T == 8)
-            tile(8, w4, out, p, g, last);
+            tile(8, form, out, p, g, last);
         else if (T == 4)
-            tile(4, w4, out, p, g, last);
+            tile(4, form, out, p, g, last);
         else if (T == 2)
-            tile(2, w4, out, p, g, last);
+            tile(2, form, out, p, g, last);
         else
-            tile(1, w4, out, p, g, last);
+            tile(1, form, out, p, g, last);
     }
 }
 
 void ZK_V(mm_q8)(float *out, const struct zk_panel *p, const uint8_t *x, int rows, int r0, int n)
 {
     if (p->form == ZK_W4A)
-        tiles(true, out, p, x, rows, r0, n);
+        tiles(ZK_W4A, out, p, x, rows, r0, n);
+    else if (p->form == ZK_W4L)
+        tiles(ZK_W4L, out, p, x, rows, r0, n);
     else
-        tiles(false, out, p, x, rows, r0, n);
+        tiles(ZK_W8A, out, p, x, rows, r0, n);
 }
 
 /* Sixteen chains of vpdpbusd that stay in registers. */

@@ -7,11 +7,13 @@ static void group_ends(float *out, const struct zk_panel *p, const float *sum, f
 {
     for (int i = 0; i < ZK_TILE; i++) {
         const uint8_t *zeros = p->zeros;
-        int zero = p->form == ZK_W4A ? 8 : 128;
+        int zero = p->form == ZK_W4A ? 8 : p->form == ZK_W8A ? 128 : 0;
         if (p->zeros != NULL)
             zero = p->form == ZK_W8A ? zeros[g * ZK_TILE + i]
                                      : zeros[g * 8 + (i & 7)] >> (i & 8 ? 4 : 0) & 15;
         float s = zk_load(p->scales, p->type, (size_t)(g * ZK_TILE + i));
+        if (p->form == ZK_W4L)
+            s *= p->table->unit;
         out[i] += s * (sum[i] - (float)zero * ds);
     }
 }
@@ -24,6 +26,16 @@ static void block_w4(int32_t *dot, const uint8_t *w, const int8_t *x)
             for (int e = 0; e < 4; e++) {
                 int b = w[c * 64 + i * 4 + e];
                 dot[i] += (b & 15) * x[c * 4 + e] + (b >> 4) * x[16 + c * 4 + e];
+            }
+}
+
+static void block_w4l(int32_t *dot, const uint8_t *w, const int8_t *x, const int8_t code[16])
+{
+    for (int c = 0; c < 4; c++)
+        for (int i = 0; i < ZK_TILE; i++)
+            for (int e = 0; e < 4; e++) {
+                int b = w[c * 64 + i * 4 + e];
+                dot[i] += code[b & 15] * x[c * 4 + e] + code[b >> 4] * x[16 + c * 4 + e];
             }
 }
 
@@ -40,7 +52,7 @@ static void one_row(float *out, const struct zk_panel *p, const uint8_t *x, cons
                     const uint8_t *ds, size_t stride)
 {
     const struct zk_layout *lo = p->lo;
-    int bytes = p->form == ZK_W4A ? 256 : 512;
+    int bytes = p->form == ZK_W8A ? 512 : 256;
 
     memset(out, 0, ZK_TILE * sizeof(float));
     for (int g = 0, b = 0; g < lo->groups; g++) {
@@ -51,6 +63,8 @@ static void one_row(float *out, const struct zk_panel *p, const uint8_t *x, cons
             const uint8_t *w = p->codes + (size_t)b * (size_t)bytes;
             if (p->form == ZK_W4A)
                 block_w4(dot, w, (const int8_t *)x + (size_t)b * stride);
+            else if (p->form == ZK_W4L)
+                block_w4l(dot, w, (const int8_t *)x + (size_t)b * stride, p->table->code);
             else
                 block_w8(dot, w, (const int8_t *)x + (size_t)b * stride);
             memcpy(&db, d + (size_t)b * stride, sizeof db);

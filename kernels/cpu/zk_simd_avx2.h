@@ -121,6 +121,14 @@ static inline vf v_load_bits(const uint8_t *p, int shift, int mask)
     __m256i u = _mm256_srli_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p), shift);
     return _mm256_cvtepi32_ps(_mm256_and_si256(u, _mm256_set1_epi32(mask)));
 }
+/* table[the four bits from shift on] of each 32-bit lane */
+static inline vf v_lookup(const uint8_t *p, int shift, const float table[16])
+{
+    __m256i i = _mm256_srli_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p), shift);
+    __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), i);
+    __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), i);
+    return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(i, 28)));
+}
 static inline void v_store_f16(uint16_t *p, vf a)
 {
     _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));

@@ -117,6 +117,12 @@ static inline vf v_load_bits(const uint8_t *p, int shift, int mask)
     __m512i u = _mm512_srli_epi32(_mm512_loadu_si512(p), (unsigned)shift);
     return _mm512_cvtepi32_ps(_mm512_and_si512(u, _mm512_set1_epi32(mask)));
 }
+/* table[the four bits from shift on] of each 32-bit lane */
+static inline vf v_lookup(const uint8_t *p, int shift, const float table[16])
+{
+    __m512i i = _mm512_srli_epi32(_mm512_loadu_si512(p), (unsigned)shift);
+    return _mm512_permutexvar_ps(i, _mm512_loadu_ps(table));
+}
 static inline void v_store_f16(uint16_t *p, vf a)
 {
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));

@@ -132,6 +132,15 @@ static inline vf v_load_bits(const uint8_t *p, int shift, int mask)
         u[i] = u[i] >> shift & (uint32_t)mask;
     return (vf){(float)(int)u[0], (float)(int)u[1], (float)(int)u[2], (float)(int)u[3]};
 }
+/* table[the four bits from shift on] of each 32-bit lane */
+static inline vf v_lookup(const uint8_t *p, int shift, const float table[16])
+{
+    uint32_t u[4];
+    memcpy(u, p, sizeof u);
+    for (int i = 0; i < 4; i++)
+        u[i] = u[i] >> shift & 15;
+    return (vf){table[u[0]], table[u[1]], table[u[2]], table[u[3]]};
+}
 static inline void v_store_f16(uint16_t *p, vf a)
 {
     for (int i = 0; i < 4; i++)

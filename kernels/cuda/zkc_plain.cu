@@ -6,6 +6,9 @@
  * Layout, everything row-major and columns kp = k rounded up to 32 apart:
  *   W4A  codes [n][kp/2], column 2i low; scales [n][G]; zeros [n][G] bytes if there are any
  *   W8A  codes [n][kp]; scales; zeros
+ *   W4L  as W4A without zeros, scales float; behind them the table, 16 floats, rounded to what the
+ *        activations are, then as it was given
+ *   W8F  codes [n][kp]; scales, float
  *   W16, W32  [n][kp]
  * Scales begin at a multiple of 256 after the codes, zeros at a multiple of 256 after the scales.
  */
@@ -22,8 +25,9 @@ extern "C" {
 struct plain {
     const uint8_t *codes, *zeros;
     const void *scales;
+    const float *table;
     enum zk_form form;
-    enum zk_type type;
+    enum zk_type type; /* of scales, or of the numbers */
     int n, k, kp, group, groups;
     size_t row_bytes; /* of codes or weights */
 };
@@ -33,32 +37,31 @@ static size_t round_up(size_t v, size_t to)
     return (v + to - 1) / to * to;
 }
 
-static bool is_affine(enum zk_form form)
-{
-    return form == ZK_W4A || form == ZK_W8A;
-}
-
 /* The matrix at data (NULL: sizes only); returns its bytes. */
 static size_t plain_place(struct plain *p, const struct zk_mat_desc *d, const void *data)
 {
     const uint8_t *base = static_cast<const uint8_t *>(data);
     *p = plain{};
-    p->form = d->form, p->type = d->type, p->n = d->n, p->k = d->k;
+    p->form = d->form, p->type = zk_scale_type(d), p->n = d->n, p->k = d->k;
     p->kp = (int)round_up((size_t)d->k, 32);
-    p->row_bytes = d->form == ZK_W4A   ? (size_t)p->kp / 2
-                   : d->form == ZK_W8A ? (size_t)p->kp
-                                       : (size_t)p->kp * zk_type_size(d->type);
+    p->row_bytes = !zk_form_is_coded(d->form)               ? (size_t)p->kp * zk_type_size(d->type)
+                   : d->form == ZK_W4A || d->form == ZK_W4L ? (size_t)p->kp / 2
+                                                            : (size_t)p->kp;
     size_t end = round_up((size_t)d->n * p->row_bytes, 256);
     p->codes = base;
-    if (!is_affine(d->form))
+    if (!zk_form_is_coded(d->form))
         return end;
     p->group = d->group < d->k ? d->group : p->kp;
     p->groups = (p->kp + p->group - 1) / p->group;
     p->scales = base + end;
-    end += round_up((size_t)d->n * (size_t)p->groups * zk_type_size(d->type), 256);
+    end += round_up((size_t)d->n * (size_t)p->groups * zk_type_size(p->type), 256);
     if (d->has_zero) {
         p->zeros = base + end;
         end += round_up((size_t)d->n * (size_t)p->groups, 256);
+    }
+    if (d->form == ZK_W4L) {
+        p->table = (const float *)(const void *)(base + end);
+        end += 256;
     }
     return end;
 }
@@ -76,12 +79,13 @@ static void pack_row(uint8_t *image, const struct plain *p, const struct zk_cano
 {
     uint8_t *to = image + (size_t)row * p->row_bytes;
     const size_t k = (size_t)c->k;
-    if (!is_affine(c->form)) {
+    if (!zk_form_is_coded(c->form)) {
         size_t size = zk_type_size(c->type);
         memcpy(to, (const uint8_t *)c->w + (size_t)i * k * size, k * size);
         return;
     }
-    const size_t bytes = c->form == ZK_W4A ? (k + 1) / 2 : k, size = zk_type_size(c->type);
+    const size_t bytes = c->form == ZK_W4A || c->form == ZK_W4L ? (k + 1) / 2 : k;
+    const size_t size = zk_type_size(p->type);
     const size_t groups = c->group < c->k ? (k + (size_t)c->group - 1) / (size_t)c->group : 1;
     memcpy(to, c->q + (size_t)i * bytes, bytes);
     memcpy(image + ((const uint8_t *)p->scales - p->codes) + (size_t)row * (size_t)p->groups * size,
@@ -93,6 +97,17 @@ static void pack_row(uint8_t *image, const struct plain *p, const struct zk_cano
         memcpy(zeros, c->zero + (size_t)i * groups, groups);
     else
         memset(zeros, c->form == ZK_W4A ? 8 : 128, groups);
+}
+
+/* The table of W4L as its products take it, and as it is. */
+static void pack_table(float *to, const float *table, enum zk_act_kind kind)
+{
+    for (int i = 0; i < 16; i++) {
+        to[i] = kind == ZK_ACT_F16    ? zk_f16_to_f32(zk_f32_to_f16(table[i]))
+                : kind == ZK_ACT_BF16 ? zk_bf16_to_f32(zk_f32_to_bf16(table[i]))
+                                      : table[i];
+        to[16 + i] = table[i];
+    }
 }
 
 static int plain_pack(struct zkc_dev *d, struct zk_mat *m, const struct zk_canon *parts,
@@ -109,14 +124,26 @@ static int plain_pack(struct zkc_dev *d, struct zk_mat *m, const struct zk_canon
         const struct zk_canon *c = zk_parts_row(parts, row, &i);
         pack_row((uint8_t *)image, &p, c, i, row);
     }
+    if (p.form == ZK_W4L)
+        pack_table((float *)(void *)((uint8_t *)image + ((const uint8_t *)p.table - p.codes)),
+                   parts[0].table, zkc_act_kind(&d->dev, &m->d));
     if ((r = zkc_put(d, m->data, image, bytes)) < 0)
         zc_diag(dg, r, "a matrix could not be copied to the device");
     zc_free(image);
     return r;
 }
 
-/* Element j of a row whose codes, scales and zeros are given; the same text for host and device. */
-#define PLAIN_WEIGHT(q, zero, scale) ((float)((q) - (zero)) * (scale))
+/* Element j of a row of codes, without its scale; value(code) is that of W8F. The same text for
+ * host and device. */
+#define PLAIN_CODE(p, codes, j)                              \
+    ((p)->form == ZK_W8A || (p)->form == ZK_W8F ? (codes)[j] \
+                                                : (codes)[(j) / 2] >> ((j) % 2 * 4) & 15)
+#define PLAIN_NUMBER(p, table, q, g, value)                                            \
+    ((p)->form == ZK_W8F   ? value((uint8_t)(q))                                       \
+     : (p)->form == ZK_W4L ? (table)[q]                                                \
+                           : (float)((q) - ((p)->zeros            ? (int)(p)->zeros[g] \
+                                            : (p)->form == ZK_W4A ? 8                  \
+                                                                  : 128)))
 
 static int plain_unpack_row(struct zkc_dev *d, const struct zk_mat *m, int row, float *w)
 {
@@ -132,20 +159,26 @@ static int plain_unpack_row(struct zkc_dev *d, const struct zk_mat *m, int row, 
     plain_place(&p, &m->d, image);
     const uint8_t *codes = p.codes + (size_t)row * p.row_bytes;
     for (int j = 0; j < p.k; j++) {
-        if (!is_affine(p.form)) {
+        if (!zk_form_is_coded(p.form)) {
             w[j] = zk_load(codes, p.type, (size_t)j);
             continue;
         }
         size_t g = (size_t)row * (size_t)p.groups + (size_t)(j / p.group);
-        int q = p.form == ZK_W8A ? codes[j] : codes[j / 2] >> (j % 2 * 4) & 15;
-        int zero = p.zeros ? p.zeros[g] : p.form == ZK_W4A ? 8 : 128;
-        w[j] = PLAIN_WEIGHT(q, zero, zk_load(p.scales, p.type, g));
+        int q = PLAIN_CODE(&p, codes, j);
+        w[j] = PLAIN_NUMBER(&p, p.table + 16, q, g, zk_f8_to_f32) * zk_load(p.scales, p.type, g);
     }
     zc_free(image);
     return ZC_OK;
 }
 
 /* ---- products ------------------------------------------------------------------------------ */
+
+/* A number of e4m3: its bits at the place of fp16's are a 256th. */
+ZKC_DEV float f8_value(uint8_t c)
+{
+    const uint16_t h = (uint16_t)((c & 0x80) << 8 | (c & 0x7f) << 7);
+    return zkc_load(&h, ZK_F16, 0) * 256.0f;
+}
 
 /* acc[r] = this lane's part of the row's product with each of n rows of x: columns lane, lane + 32
  * and so on, in order. */
@@ -159,11 +192,10 @@ ZKC_DEV void plain_lane(float (&acc)[MAX_ROWS], const struct plain *p, int row, 
         acc[r] = 0;
     for (int j = lane; j < p->k; j += 32) {
         float w;
-        if (p->form == ZK_W4A || p->form == ZK_W8A) {
+        if (p->form <= ZK_W8F) {
             const size_t g = (size_t)row * p->groups + j / p->group;
-            const int q = p->form == ZK_W8A ? codes[j] : codes[j / 2] >> (j % 2 * 4) & 15;
-            const int zero = p->zeros ? p->zeros[g] : p->form == ZK_W4A ? 8 : 128;
-            w = PLAIN_WEIGHT(q, zero, zkc_load(p->scales, p->type, g));
+            const int q = PLAIN_CODE(p, codes, j);
+            w = PLAIN_NUMBER(p, p->table, q, g, f8_value) * zkc_load(p->scales, p->type, g);
         } else {
             w = zkc_load(codes, p->type, j);
         }

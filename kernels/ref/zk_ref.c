@@ -2,8 +2,8 @@
 /* What every operation means: plain loops, double-precision sums, one thread. Never optimised.
  *
  * Its layouts are the plainest there are: a matrix is float [n][k] in the order of its rows (then
- * perm), prepared activations are double [rows][k], a page is float keys [K][16][D], then values,
- * rounded as the type says. */
+ * perm; a W4L one twice, as its product takes the table and as it is given), prepared activations
+ * are double [rows][k], a page is float keys [K][16][D], then values, rounded as the type says. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,8 +27,9 @@ static size_t ref_mat_bytes(const struct zk_dev *dev, const struct zk_mat_desc *
     struct zk_layout lo;
     if (zk_layout_init(&lo, d, NULL) < 0)
         return 0;
-    size_t perm = d->has_perm ? (size_t)d->k * sizeof(int32_t) : 0;
-    return (size_t)d->n * (size_t)d->k * sizeof(float) + perm;
+    size_t perm = d->has_perm ? (size_t)d->k * sizeof(int32_t) : 0,
+           times = d->form == ZK_W4L ? 2 : 1;
+    return times * (size_t)d->n * (size_t)d->k * sizeof(float) + perm;
 }
 
 static size_t ref_act_bytes(const struct zk_dev *dev, enum zk_act_kind kind, int rows, int k)
@@ -48,7 +49,32 @@ static enum zk_act_kind ref_act_kind(const struct zk_dev *dev, const struct zk_m
 
     if (like == ZK_REF_HALF && d->form != ZK_W32)
         return d->type == ZK_F16 ? ZK_ACT_F16 : d->type == ZK_BF16 ? ZK_ACT_BF16 : ZK_ACT_F32;
-    return like == ZK_REF_INT8 && d->form <= ZK_W8A ? ZK_ACT_Q8 : ZK_ACT_F32;
+    return like == ZK_REF_INT8 && d->form <= ZK_W4L ? ZK_ACT_Q8 : ZK_ACT_F32;
+}
+
+/* The numbers that a product with such activations takes for those of a table. */
+static void act_table(float ret_table[16], const float *table, enum zk_act_kind kind)
+{
+    int8_t code[16];
+    float unit = kind == ZK_ACT_Q8 ? zk_table_to_q8(code, table) : 0;
+    for (int i = 0; i < 16; i++)
+        ret_table[i] = kind == ZK_ACT_Q8     ? unit * (float)code[i]
+                       : kind == ZK_ACT_F16  ? zk_f16_to_f32(zk_f32_to_f16(table[i]))
+                       : kind == ZK_ACT_BF16 ? zk_bf16_to_f32(zk_f32_to_bf16(table[i]))
+                                             : table[i];
+}
+
+static float *put_rows(float *w, const struct zk_mat *m, const struct zk_canon *parts,
+                       const float *table)
+{
+    for (int row = 0; row < m->d.n; row++) {
+        int i;
+        struct zk_canon c = *zk_parts_row(parts, row, &i);
+        c.table = table;
+        for (int j = 0; j < m->d.k; j++)
+            *w++ = zk_canon_at(&c, i, j);
+    }
+    return w;
 }
 
 static int ref_mat_pack(struct zk_dev *dev, struct zk_mat *m, const struct zk_canon *parts,
@@ -63,14 +89,13 @@ static int ref_mat_pack(struct zk_dev *dev, struct zk_mat *m, const struct zk_ca
         return r;
     if (m->data == NULL || m->bytes < ref_mat_bytes(dev, &m->d))
         return zc_diag(dg, ZC_EINVAL, "packed matrix has too little room, %zu bytes", m->bytes);
-    float *w = m->data;
-    for (int row = 0; row < m->d.n; row++) {
-        int i;
-        const struct zk_canon *c = zk_parts_row(parts, row, &i);
-        for (int j = 0; j < m->d.k; j++)
-            *w++ = zk_canon_at(c, i, j);
-    }
+    float *w = m->data, table[16];
     m->act = ref_act_kind(dev, &m->d);
+    if (m->d.form == ZK_W4L) {
+        act_table(table, parts[0].table, m->act);
+        w = put_rows(w, m, parts, table);
+    }
+    w = put_rows(w, m, parts, parts[0].table);
     m->perm = NULL;
     if (m->d.has_perm) {
         m->perm = (int32_t *)w;
@@ -83,7 +108,8 @@ static int ref_mat_unpack_row(const struct zk_dev *dev, const struct zk_mat *m, 
 {
     if (row < 0 || row >= m->d.n)
         return ZC_EINVAL;
-    const float *src = (const float *)m->data + (size_t)row * (size_t)m->d.k;
+    size_t at = (size_t)row + (m->d.form == ZK_W4L ? (size_t)m->d.n : 0);
+    const float *src = (const float *)m->data + at * (size_t)m->d.k;
     for (int j = 0; j < m->d.k; j++)
         w[m->perm ? m->perm[j] : j] = src[j];
     return ZC_OK;

@@ -71,14 +71,14 @@ void kc_test_batch(void)
     static const int sizes[][4] = {
         {50, 96, 64, 5}, {70, 130, 320, 37}, {33, 64, 1056, 19}, {16, 64, 8192, 80}};
     for (int s = 0; s < 4; s++)
-        for (int v = 0; v < (s == 3 ? 2 : 8); v++) {
-            enum zk_form form = (enum zk_form)(v % 4);
+        for (int v = 0; v < (s == 3 ? 4 : 2 * ZK_N_FORMS); v++) {
+            enum zk_form form = (enum zk_form)(v % ZK_N_FORMS);
             struct zk_mat_desc d = {.form = form,
                                     .n = sizes[s][0],
                                     .k = sizes[s][2],
                                     .group = v & 4 ? 128 : 32,
                                     .type = ZK_BF16};
-            struct batch_case c = {.B = sizes[s][3], .exact = v >= 4};
+            struct batch_case c = {.B = sizes[s][3], .exact = v >= ZK_N_FORMS};
             if (kc_is_over(20.0 * c.B * d.k * d.n))
                 continue;
             char what[100];

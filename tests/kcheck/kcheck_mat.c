@@ -4,16 +4,12 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/zk_pack.h"
 
 /* ---- making matrices --------------------------------------------------------------------- */
-
-static bool is_affine(enum zk_form form)
-{
-    return form == ZK_W4A || form == ZK_W8A;
-}
 
 static void put(void *p, enum zk_type type, size_t i, float v)
 {
@@ -23,11 +19,30 @@ static void put(void *p, enum zk_type type, size_t i, float v)
         ((uint16_t *)p)[i] = type == ZK_F16 ? zk_f32_to_f16(v) : zk_f32_to_bf16(v);
 }
 
+static bool is_4bit(enum zk_form form)
+{
+    return form == ZK_W4A || form == ZK_W4L;
+}
+
+/* NF4's numbers or any others: without an order, of several sizes, one of them zero. */
+static const float *make_table(void)
+{
+    static const float nf4[16] = {-1,           -0.69619280F, -0.52507305F, -0.39491749F,
+                                  -0.28444138F, -0.18477343F, -0.09105004F, 0,
+                                  0.07958030F,  0.16093020F,  0.24611230F,  0.33791524F,
+                                  0.44070983F,  0.56261700F,  0.72295684F,  1};
+    float *t = kc_mem(16 * sizeof *t);
+    for (int i = 0; i < 16; i++)
+        t[i] = kc_int(0, 1) ? nf4[i] : kc_unit() * 1.5f;
+    t[kc_int(0, 15)] = 0;
+    return t;
+}
+
 static void make_part(struct zk_canon *c, const struct zk_mat_desc *d, int n, enum kc_fill fill)
 {
     size_t k = (size_t)d->k, rows = (size_t)n;
     *c = (struct zk_canon){.form = d->form, .n = n, .k = d->k, .group = d->group, .type = d->type};
-    if (!is_affine(d->form)) {
+    if (!zk_form_is_coded(d->form)) {
         float *f = kc_mem(rows * k * 4);
         void *w = kc_mem(rows * k * 4);
         kc_fill(f, rows * k, fill);
@@ -37,15 +52,17 @@ static void make_part(struct zk_canon *c, const struct zk_mat_desc *d, int n, en
         return;
     }
     size_t groups = d->group < d->k ? (k + (size_t)d->group - 1) / (size_t)d->group : 1;
-    size_t codes = d->form == ZK_W4A ? rows * ((k + 1) / 2) : rows * k;
+    size_t codes = is_4bit(d->form) ? rows * ((k + 1) / 2) : rows * k;
     uint8_t *q = kc_mem(codes), *zero = kc_mem(rows * groups);
     void *scale = kc_mem(rows * groups * 4);
     for (size_t i = 0; i < codes; i++)
-        q[i] = (uint8_t)(kc_rand() >> 13);
+        do
+            q[i] = (uint8_t)(kc_rand() >> 13);
+        while (d->form == ZK_W8F && (q[i] & 0x7f) == 0x7f);
     for (size_t i = 0; i < rows * groups; i++) {
         zero[i] = (uint8_t)(d->form == ZK_W4A ? kc_int(0, 15) : kc_int(0, 255));
         float u = kc_unit() * 0.04f; /* away from 0, so that each code matters */
-        put(scale, d->type, i, fill == KC_ZEROS ? 0 : u < 0 ? u - 0.01f : u + 0.01f);
+        put(scale, zk_scale_type(d), i, fill == KC_ZEROS ? 0 : u < 0 ? u - 0.01f : u + 0.01f);
     }
     c->q = q;
     c->zero = d->has_zero ? zero : NULL;
@@ -59,6 +76,8 @@ void kc_mat_make(struct kc_mat *m, const struct zk_mat_desc *d, enum kc_fill fil
     make_part(&m->part[0], d, first, fill);
     if (m->n_parts == 2)
         make_part(&m->part[1], d, d->n - first, fill);
+    if (d->form == ZK_W4L)
+        m->part[0].table = m->part[1].table = make_table();
     if (!d->has_perm)
         return;
     int32_t *perm = kc_mem((size_t)d->k * sizeof *perm);
@@ -81,35 +100,44 @@ int kc_mat_pack(struct zk_dev *dev, struct zk_mat *m, const struct kc_mat *src)
     return r;
 }
 
-double kc_mat_magnitude(const struct kc_mat *m, int row, const double *a)
+/* |code| + |zero| that a product calculates with, at most: with int8, a table's codes may be taken
+ * as 128 more, and 128 off again. */
+static double code_size(const struct zk_canon *c, const int8_t *table_q8, size_t i, size_t j,
+                        size_t g)
+{
+    const size_t k = (size_t)c->k;
+    if (c->form == ZK_W8A)
+        return c->q[i * k + j] + (c->zero ? c->zero[g] : 128) + 128;
+    int q = c->q[i * ((k + 1) / 2) + j / 2] >> (j % 2 * 4) & 15;
+    return c->form == ZK_W4L ? abs(table_q8[q]) + 256 : q + (c->zero ? c->zero[g] : 8);
+}
+
+double kc_mat_magnitude(const struct kc_mat *m, int row, enum zk_act_kind kind, const double *a)
 {
     int i, k = m->d.k;
     const struct zk_canon *c = zk_parts_row(m->part, row, &i);
-    int groups = m->d.group < k ? (k + m->d.group - 1) / m->d.group : 1;
-    double sum = 0;
-    for (int j = 0; j < k; j++) {
-        if (!is_affine(c->form)) {
-            sum += fabs((double)zk_canon_at(c, i, j) * a[j]);
+    size_t groups = m->d.group < k ? (size_t)((k + m->d.group - 1) / m->d.group) : 1;
+    bool is_table = c->form == ZK_W4L && kind == ZK_ACT_Q8;
+    int8_t q8[16] = {0};
+    double unit = is_table ? (double)zk_table_to_q8(q8, c->table) : 1, sum = 0;
+    for (size_t j = 0; j < (size_t)k; j++) {
+        if (!zk_form_is_affine(c->form) && !is_table) {
+            sum += fabs((double)zk_canon_at(c, i, (int)j) * a[j]);
             continue;
         }
-        size_t g = (size_t)i * (size_t)groups + (size_t)(groups > 1 ? j / m->d.group : 0);
-        int base = c->form == ZK_W4A ? 8 : 128, q;
-        if (c->form == ZK_W8A)
-            q = c->q[(size_t)i * (size_t)k + (size_t)j];
-        else
-            q = c->q[(size_t)i * (size_t)((k + 1) / 2) + (size_t)j / 2] >> (j % 2 * 4) & 15;
-        double codes = q + (c->zero ? c->zero[g] : base) + (c->form == ZK_W8A ? 128 : 0);
-        sum += fabs((double)zk_load(c->scale, c->type, g)) * codes * fabs(a[j]);
+        size_t g = (size_t)i * groups + (groups > 1 ? j / (size_t)m->d.group : 0);
+        sum += fabs((double)zk_load(c->scale, zk_scale_type(&m->d), g)) * unit *
+               code_size(c, q8, (size_t)i, j, g) * fabs(a[j]);
     }
     return sum;
 }
 
 double kc_mat_roundings(const struct zk_mat_desc *d, enum zk_act_kind kind)
 {
-    int group = is_affine(d->form) && d->group < d->k ? d->group : d->k;
+    int group = zk_form_is_coded(d->form) && d->group < d->k ? d->group : d->k;
     double groups = ceil((double)d->k / group), in_group = ceil(group / 32.0);
     if (kind == ZK_ACT_Q8)
-        return in_group + groups + 6;
+        return in_group + groups + 7;
     return (group < 128 ? group : 128) + groups * ceil(group / 128.0) + 6;
 }
 
@@ -156,7 +184,7 @@ static struct zk_mat_desc describe(enum zk_form form, int n, int k, int v)
         d.type = ZK_F32;
     else
         d.type = form == ZK_W16 ? (v % 2 ? ZK_F16 : ZK_BF16) : (enum zk_type)(v % 3);
-    d.has_zero = is_affine(form) && v / 2 % 2;
+    d.has_zero = zk_form_is_affine(form) && v / 2 % 2;
     d.has_perm = v % 5 == 4;
     d.join = n % 2 == 0 && v % 3 == 1 ? ZK_JOIN_PAIRS : ZK_JOIN_ROWS;
     return d;
@@ -164,7 +192,7 @@ static struct zk_mat_desc describe(enum zk_form form, int n, int k, int v)
 
 static const char *name_of(const struct zk_mat_desc *d, int rows, enum kc_fill fill)
 {
-    static const char *const forms[] = {"w4a", "w8a", "w16", "w32"};
+    static const char *const forms[] = {"w4a", "w8a", "w4l", "w8f", "w16", "w32"};
     static const char *const types[] = {"f32", "f16", "bf16"};
     static char text[160];
     snprintf(text, sizeof text, "%s %dx%d group %d %s%s%s%s, %d rows, %s", forms[d->form], d->n,
@@ -260,7 +288,8 @@ static void reference(struct mm_case *c)
             a[j] = fabs(a[j]) + (double)xq[j] / 254;
         for (int i = 0; i < n; i++) {
             size_t at = (size_t)r * (size_t)n + (size_t)i;
-            double mag = kc_mat_magnitude(&c->src, i, a) + (c->bias ? fabs((double)c->bias[i]) : 0);
+            double mag =
+                kc_mat_magnitude(&c->src, i, kind, a) + (c->bias ? fabs((double)c->bias[i]) : 0);
             mag += c->add ? fabs((double)c->y0[at]) : 0;
             c->want[at] = (double)y[at];
             c->bound[at] = c_roundings * mag + (double)k * 0x1p-149;
@@ -339,7 +368,7 @@ void kc_test_matmul(void)
                 mm_all_levels(&c);
             }
     for (size_t i = 0; i < sizeof big / sizeof big[0]; i++)
-        for (int form = 0; form < 2; form++) {
+        for (int form = 0; form < ZK_W16; form++) {
             struct zk_mat_desc d = {.form = (enum zk_form)form,
                                     .n = big[i][0],
                                     .k = big[i][1],
@@ -353,20 +382,40 @@ void kc_test_matmul(void)
 
 /* ---- one input at a time ----------------------------------------------------------------- */
 
+/* The numbers of a W4L table as the product with such activations takes them. */
+static const float *product_table(const float *table, enum zk_act_kind kind)
+{
+    float *t = kc_mem(16 * sizeof *t);
+    int8_t code[16];
+    float unit = zk_table_to_q8(code, table);
+    for (int i = 0; i < 16; i++)
+        t[i] = kind == ZK_ACT_Q8     ? unit * (float)code[i]
+               : kind == ZK_ACT_F16  ? zk_f16_to_f32(zk_f32_to_f16(table[i]))
+               : kind == ZK_ACT_BF16 ? zk_bf16_to_f32(zk_f32_to_bf16(table[i]))
+                                     : table[i];
+    return t;
+}
+
 /* x = e_j gives column j: each weight is where it belongs. */
 static bool onehot_check(void *arg)
 {
     struct mm_case *c = arg;
     int n = c->src.d.n, k = c->src.d.k;
+    struct zk_dev *dev = c->lv->dev[c->exact];
+    struct zk_canon part;
     float *y = kc_mem((size_t)k * (size_t)n * 4);
-    if (multiply(c->lv->dev[c->exact], y, c, ZK_DECODE) < 0)
+    const float *table = c->src.part[0].table;
+    if (table)
+        table = product_table(table, dev->ops->act_kind(dev, &c->src.d));
+    if (multiply(dev, y, c, ZK_DECODE) < 0)
         return kc_fail("refused");
     for (int i = 0; i < n; i++) {
         int at;
-        const struct zk_canon *p = zk_parts_row(c->src.part, i, &at);
+        part = *zk_parts_row(c->src.part, i, &at);
+        part.table = table;
         for (int j = 0; j < k; j++) {
-            int col = p->perm ? p->perm[j] : j;
-            double want = (double)zk_canon_at(p, at, j), got = (double)y[col * n + i];
+            int col = part.perm ? part.perm[j] : j;
+            double want = (double)zk_canon_at(&part, at, j), got = (double)y[col * n + i];
             if (fabs(want - got) > 1e-4 * (fabs(want) + 0.05))
                 return kc_fail("weight (%d, %d) is %.9g, not %.9g", i, col, got, want);
         }
@@ -399,31 +448,36 @@ void kc_test_onehot(void)
 
 /* ---- negative control -------------------------------------------------------------------- */
 
-enum { SWAP_CODES, SWAP_SCALES, WRONG_ZERO, SWAP_INPUTS, N_DAMAGES };
+enum { SWAP_CODES, SWAP_SCALES, WRONG_ZERO, SWAP_INPUTS, WRONG_TABLE, N_DAMAGES };
 
 static void damage(struct mm_case *c, int which)
 {
     struct zk_canon *p = &c->src.part[0];
     uint8_t *q = (uint8_t *)(uintptr_t)p->q, *zero = (uint8_t *)(uintptr_t)p->zero;
-    uint16_t *scale = (uint16_t *)(uintptr_t)p->scale;
+    const enum zk_type type = zk_scale_type(&c->src.d);
+    uint8_t *scale = (uint8_t *)(uintptr_t)p->scale, t[4];
+    float *table = (float *)(uintptr_t)p->table;
     int32_t *perm = (int32_t *)(uintptr_t)p->perm;
     if (which == SWAP_CODES) {
         int other = 1;
         while (q[other] == q[0])
             other++;
-        uint8_t t = q[0];
-        q[0] = q[other], q[other] = t;
+        q[0] ^= q[other], q[other] ^= q[0], q[0] ^= q[other];
     } else if (which == SWAP_SCALES) {
-        int other = 1;
-        while (fabsf(zk_load(scale, ZK_F16, 0) - zk_load(scale, ZK_F16, (size_t)other)) < 0.005f)
+        const size_t size = zk_type_size(type);
+        size_t other = 1;
+        while (fabsf(zk_load(scale, type, 0) - zk_load(scale, type, other)) < 0.005f)
             other++;
-        uint16_t t = scale[0];
-        scale[0] = scale[other], scale[other] = t;
+        memcpy(t, scale, size);
+        memcpy(scale, scale + other * size, size);
+        memcpy(scale + other * size, t, size);
     } else if (which == WRONG_ZERO) {
         zero[0] ^= 1;
+    } else if (which == WRONG_TABLE) {
+        table[q[0] & 15] += 0.05f;
     } else {
-        int32_t t = perm[0];
-        perm[0] = perm[1], perm[1] = t;
+        int32_t first = perm[0];
+        perm[0] = perm[1], perm[1] = first;
     }
 }
 
@@ -443,16 +497,19 @@ static bool control_check(void *arg)
 void kc_test_control(void)
 {
     for (int which = 0; which < N_DAMAGES; which++)
-        for (int form = 0; form < 2; form++)
+        for (int form = 0; form < ZK_W16; form++)
             for (int exact = 0; exact < 2; exact++) {
                 struct zk_mat_desc d = {.form = (enum zk_form)form,
                                         .n = 40,
                                         .k = 512,
                                         .group = 128,
                                         .type = ZK_F16,
-                                        .has_zero = true,
+                                        .has_zero = form <= ZK_W8A,
                                         .has_perm = which == SWAP_INPUTS};
                 struct mm_case c;
+                if ((which == WRONG_ZERO && !d.has_zero) ||
+                    (which == WRONG_TABLE && form != ZK_W4L))
+                    continue;
                 mm_make(&c, &d, 6, KC_RANDOM, exact);
                 reference(&c);
                 damage(&c, which);

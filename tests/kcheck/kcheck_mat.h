@@ -18,8 +18,8 @@ void kc_mat_make(struct kc_mat *m, const struct zk_mat_desc *d, enum kc_fill fil
 int kc_mat_pack(struct zk_dev *dev, struct zk_mat *m, const struct kc_mat *src);
 
 /* Sum over the columns of what the roundings of output (row i, activations a of k, in the order of
- * the product) live at: |scale| (code + zero) |a| for codes, |w| |a| else. */
-double kc_mat_magnitude(const struct kc_mat *m, int i, const double *a);
+ * the product, of that kind) live at: |scale| (code + zero) |a| for integer codes, |w| |a| else. */
+double kc_mat_magnitude(const struct kc_mat *m, int i, enum zk_act_kind kind, const double *a);
 /* How many roundings, at most, an element's chain has. */
 double kc_mat_roundings(const struct zk_mat_desc *d, enum zk_act_kind kind);
 

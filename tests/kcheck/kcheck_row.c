@@ -336,7 +336,8 @@ static void expect_gate_up(struct swiglu_case *c)
             a[j] = (double)xq[r * k + j];
         for (int j = 0; j < F; j++) {
             int i = c->row.perm ? c->row.perm[j] : j;
-            double g = kc_mat_magnitude(&c->src, i, a), u = kc_mat_magnitude(&c->src, F + i, a);
+            double g = kc_mat_magnitude(&c->src, i, kind, a);
+            double u = kc_mat_magnitude(&c->src, F + i, kind, a);
             g += c->bias ? fabs((double)c->bias[i]) : 0;
             u += c->bias ? fabs((double)c->bias[F + i]) : 0;
             c->row.err[r * F + j] = (2.2 * rounds + 12 * KC_EPS) * g * u + 1e-30;
@@ -349,19 +350,19 @@ void kc_test_swiglu(void)
     static const int dims[][3] = {{2, 33, 1},   {62, 64, 5},    {64, 160, 16},
                                   {344, 64, 3}, {130, 300, 33}, {1024, 512, 2}};
     for (int s = 0; s < 6; s++)
-        for (int v = 0; v < 16; v++) {
-            struct zk_mat_desc d = {.form = (enum zk_form)(v % 4),
+        for (int v = 0; v < 24; v++) {
+            struct zk_mat_desc d = {.form = (enum zk_form)(v % ZK_N_FORMS),
                                     .n = dims[s][0],
                                     .k = dims[s][1],
                                     .group = v & 4 ? 32 : 128,
                                     .join = ZK_JOIN_PAIRS};
-            struct swiglu_case c = {.rows = dims[s][2], .exact = v / 4 % 2};
+            struct swiglu_case c = {.rows = dims[s][2], .exact = v / ZK_N_FORMS % 2};
             char what[100];
             if (kc_is_over(2.0 * c.rows * d.n * (d.n + d.k)))
                 continue;
             d.type = d.form == ZK_W32 ? ZK_F32 : ZK_BF16;
             d.has_zero = d.form <= ZK_W8A && v & 8;
-            d.has_perm = v == 12 || v == 13;
+            d.has_perm = v == 12 || v == 13 || v == 20;
             kc_mat_make(&c.src, &d, KC_RANDOM);
             c.row = (struct row_case){.kind = kc_kinds[v / 8 ? 1 + v % (kc_n_kinds - 1) : 0],
                                       .rows = c.rows,

@@ -308,7 +308,10 @@ START_TEST(descriptions_that_make_no_matrix)
         {{.form = ZK_W32, .n = 1, .k = ZK_MAX_DIM + 1, .type = ZK_F32}, "side"},
         {{.form = ZK_W4A, .n = 16, .k = 64, .group = 0, .type = ZK_F16}, "group"},
         {{.form = ZK_W8A, .n = 16, .k = 64, .group = 48, .type = ZK_F16}, "group"},
-        {{.form = ZK_W16, .n = 16, .k = 64, .type = ZK_F32}, "type"},
+        {{.form = ZK_W4L, .n = 16, .k = 64, .group = 48, .type = ZK_BF16}, "group"},
+        {{.form = ZK_W8F, .n = 16, .k = 64, .group = 0, .type = ZK_BF16}, "group"},
+        {{.form = ZK_W4L, .n = 16, .k = 64, .group = 64, .has_zero = true}, "zero"},
+        {{.form = ZK_W16, .n = 16, .k = 64, .type = ZK_F32, .has_zero = true}, "type"},
         {{.form = ZK_W32, .n = 16, .k = 64, .type = ZK_BF16}, "type"},
         {{.form = ZK_W32, .n = 15, .k = 64, .type = ZK_F32, .join = ZK_JOIN_PAIRS}, "odd"}};
     for (int i = 0; i < 2; i++) {
@@ -383,6 +386,88 @@ START_TEST(parts_that_do_not_fit_their_matrix)
 }
 END_TEST
 
+/* What a table and fp8 codes may not hold, on both layouts. */
+START_TEST(tables_and_fp8_codes_are_checked)
+{
+    static _Alignas(64) unsigned char room[1 << 16];
+    static uint8_t q[16 * 64];
+    static const float scale[16];
+    float table[16] = {1}, other[16] = {1};
+    for (int i = 0; i < 2; i++) {
+        struct zk_dev *dev = any_device(i);
+        struct zc_diag dg = {""};
+        struct zk_mat m = {.d = {.form = ZK_W4L, .n = 16, .k = 64, .group = 64},
+                           .data = room,
+                           .bytes = sizeof room};
+        struct zk_canon c = {.form = ZK_W4L, .n = 16, .k = 64, .group = 64, .q = q, .scale = scale};
+        ck_assert_int_eq(dev->ops->mat_pack(dev, &m, &c, 1, &dg), ZC_EINVAL);
+        ck_assert_ptr_nonnull(strstr(dg.text, "table"));
+        c.table = table;
+        t_assert_err(dev->ops->mat_pack(dev, &m, &c, 1, &dg), ZC_OK, &dg);
+        table[7] = NAN;
+        ck_assert_int_eq(dev->ops->mat_pack(dev, &m, &c, 1, &dg), ZC_EINVAL);
+        ck_assert_ptr_nonnull(strstr(dg.text, "number 7"));
+        table[7] = 65536;
+        ck_assert_int_eq(dev->ops->mat_pack(dev, &m, &c, 1, &dg), ZC_EINVAL);
+        table[7] = 0;
+        struct zk_canon two[2] = {c, c};
+        two[1].table = other;
+        m.d.n = 32;
+        t_assert_err(dev->ops->mat_pack(dev, &m, two, 2, &dg), ZC_OK, &dg);
+        other[15] = 0.5f;
+        ck_assert_int_eq(dev->ops->mat_pack(dev, &m, two, 2, &dg), ZC_EINVAL);
+        other[15] = 0;
+        m.d = (struct zk_mat_desc){.form = ZK_W8F, .n = 16, .k = 64, .group = 64};
+        c.form = ZK_W8F;
+        t_assert_err(dev->ops->mat_pack(dev, &m, &c, 1, &dg), ZC_OK, &dg);
+        q[2 * 64 + 5] = 0xff;
+        ck_assert_int_eq(dev->ops->mat_pack(dev, &m, &c, 1, &dg), ZC_EINVAL);
+        ck_assert_ptr_nonnull(strstr(dg.text, "(2, 5)"));
+        q[2 * 64 + 5] = 0;
+        dev->ops->close(dev);
+    }
+}
+END_TEST
+
+/* Integers stay what they are; NF4's numbers, within half a unit, and no other unit does better. */
+START_TEST(a_table_becomes_the_nearest_int8_codes)
+{
+    static const float mxfp4[16] = {0,     0.5f,  1,  1.5f,  2,  3,  4,  6,
+                                    -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6};
+    static const float iq4[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                  1,    13,   25,  38,  53,  69,  89,  113};
+    static const float nf4[16] = {-1,           -0.69619280F, -0.52507305F, -0.39491749F,
+                                  -0.28444138F, -0.18477343F, -0.09105004F, 0,
+                                  0.07958030F,  0.16093020F,  0.24611230F,  0.33791524F,
+                                  0.44070983F,  0.56261700F,  0.72295684F,  1};
+    static const float zero[16];
+    int8_t code[16];
+    float unit = zk_table_to_q8(code, mxfp4), least = 0;
+    for (int i = 0; i < 16; i++)
+        ck_assert_float_eq_tol(unit * code[i], mxfp4[i], 1e-6f);
+    unit = zk_table_to_q8(code, iq4);
+    ck_assert(unit == 1);
+    for (int i = 0; i < 16; i++)
+        ck_assert(code[i] == iq4[i]);
+    unit = zk_table_to_q8(code, nf4);
+    for (int i = 0; i < 16; i++) {
+        float err = unit * code[i] - nf4[i];
+        ck_assert(fabsf(err) <= 0.501f * unit);
+        least += err * err;
+    }
+    ck_assert(code[0] == -code[15] && code[7] == 0 && unit * code[15] == 1);
+    for (int m = 1; m < 128; m++) {
+        float sum = 0;
+        for (int i = 0; i < 16; i++) {
+            float err = nearbyintf(nf4[i] * (float)m) / (float)m - nf4[i];
+            sum += err * err;
+        }
+        ck_assert(sum >= least * 0.999f);
+    }
+    ck_assert(zk_table_to_q8(code, zero) == 0 && code[0] == 0 && code[15] == 0);
+}
+END_TEST
+
 START_TEST(a_product_wants_what_was_prepared_for_it)
 {
     static _Alignas(64) unsigned char room[1 << 16], rows[1 << 14];
@@ -446,6 +531,8 @@ int main(void)
     tcase_add_test(tc, no_memory_is_an_error_and_leaves_nothing);
     tcase_add_test(tc, descriptions_that_make_no_matrix);
     tcase_add_test(tc, parts_that_do_not_fit_their_matrix);
+    tcase_add_test(tc, tables_and_fp8_codes_are_checked);
+    tcase_add_test(tc, a_table_becomes_the_nearest_int8_codes);
     tcase_add_test(tc, a_product_wants_what_was_prepared_for_it);
     tcase_add_test(tc, probes_measure_something);
     suite_add_tcase(s, tc);

@@ -210,6 +210,10 @@ static double bits_per_weight(const struct zk_mat_desc *d)
         return 4 + (scale + (d->has_zero ? 4 : 0)) / d->group;
     case ZK_W8A:
         return 8 + (scale + (d->has_zero ? 8 : 0)) / d->group;
+    case ZK_W4L:
+        return 4 + 32.0 / d->group;
+    case ZK_W8F:
+        return 8 + 32.0 / d->group;
     case ZK_W16:
         return 16;
     case ZK_W32:

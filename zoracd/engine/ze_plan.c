@@ -277,7 +277,8 @@ const char *ze_plan_kv_name(const struct ze_plan *p)
 void ze_plan_describe(const struct ze_plan *p, struct zc_buf *out)
 {
     static const char *const forms[] = {
-        [ZK_W4A] = "4-bit", [ZK_W8A] = "8-bit", [ZK_W16] = "16-bit", [ZK_W32] = "32-bit"};
+        [ZK_W4A] = "4-bit", [ZK_W8A] = "8-bit",  [ZK_W4L] = "4-bit table",
+        [ZK_W8F] = "fp8",   [ZK_W16] = "16-bit", [ZK_W32] = "32-bit"};
 
     zc_buf_addf(out, "weights     %10.1f MiB", (double)p->weights / MIB);
     for (int i = 0; i < ZK_N_FORMS; i++)

@@ -35,8 +35,10 @@ static size_t code_bytes(const struct zk_mat_desc *d)
 {
     switch (d->form) {
     case ZK_W4A:
-        return (size_t)d->n * ((size_t)d->k + 1) / 2;
+    case ZK_W4L:
+        return (size_t)d->n * (((size_t)d->k + 1) / 2);
     case ZK_W8A:
+    case ZK_W8F:
         return (size_t)d->n * (size_t)d->k;
     case ZK_W16:
         return (size_t)d->n * (size_t)d->k * 2;

@@ -114,8 +114,8 @@ static int p_swiglu(struct zk_dev *dev, struct zk_act *y, const float *g, const 
 /* A product: the matrix as it lies in memory. */
 static void enter_product(struct zk_dev *dev, const char *what, const struct zk_mat *w, int rows)
 {
-    static const char *const forms[] = {
-        [ZK_W4A] = "w4a", [ZK_W8A] = "w8a", [ZK_W16] = "w16", [ZK_W32] = "w32"};
+    static const char *const forms[] = {[ZK_W4A] = "w4a", [ZK_W8A] = "w8a", [ZK_W4L] = "w4l",
+                                        [ZK_W8F] = "w8f", [ZK_W16] = "w16", [ZK_W32] = "w32"};
     char name[64];
 
     snprintf(name, sizeof name, "%s %d x %d %s", what, w->d.n, w->d.k, forms[w->d.form]);

@@ -10,8 +10,8 @@
 
 static json_t *plan_json(const struct ze_plan *p)
 {
-    static const char *const forms[] = {
-        [ZK_W4A] = "w4a", [ZK_W8A] = "w8a", [ZK_W16] = "w16", [ZK_W32] = "w32"};
+    static const char *const forms[] = {[ZK_W4A] = "w4a", [ZK_W8A] = "w8a", [ZK_W4L] = "w4l",
+                                        [ZK_W8F] = "w8f", [ZK_W16] = "w16", [ZK_W32] = "w32"};
     json_t *by_form = json_object();
 
     for (int i = 0; i < ZK_N_FORMS; i++)
