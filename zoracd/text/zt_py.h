@@ -10,9 +10,9 @@
  *   zt_py_format.c    "%" and "{}"
  *   zt_py_number.c    int(), float() and what else concerns numbers
  *   zt_py_call.c      how a function gets its arguments
- *   zt_py_str.c, zt_py_objects.c, zt_py_filters.c, zt_py_text.c, zt_py_globals.c
+ *   zt_py_str.c, zt_py_objects.c, zt_py_filters.c, zt_py_text.c, zt_py_html.c, zt_py_globals.c
  *                     the functions: methods of str, those of other types, jinja2's filters, those
- *                     that work on text, tests and global functions */
+ *                     that work on text and on HTML, tests and global functions */
 #ifndef ZORACD_TEXT_ZT_PY_H
 #define ZORACD_TEXT_ZT_PY_H
 

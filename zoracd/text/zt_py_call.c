@@ -93,6 +93,7 @@ struct zt_val zt_py_call(struct zt_env *e, const struct zt_py_fn *fn, const stru
     struct zt_py_args bound = {.self = a->self, .v = v, .x = fn->x};
     size_t used = 0;
 
+    e->doing = fn->name;
     if (!fn->params) {
         bound = *a;
         bound.x = fn->x;

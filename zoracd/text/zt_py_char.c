@@ -42,19 +42,23 @@ static bool is_in_ranges(const uint32_t (*ranges)[2], size_t n, uint32_t c)
 
 static bool is_lower(uint32_t c)
 {
+    if (c < 0x80)
+        return c >= 'a' && c <= 'z';
     return has_category(c, CATEGORY(LL)) ||
            is_in_ranges(other_lower, sizeof other_lower / sizeof *other_lower, c);
 }
 
 static bool is_upper(uint32_t c)
 {
+    if (c < 0x80)
+        return c >= 'A' && c <= 'Z';
     return has_category(c, CATEGORY(LU)) ||
            is_in_ranges(other_upper, sizeof other_upper / sizeof *other_upper, c);
 }
 
 static bool is_cased(uint32_t c)
 {
-    return is_lower(c) || is_upper(c) || has_category(c, CATEGORY(LT));
+    return is_lower(c) || is_upper(c) || (c >= 0x80 && has_category(c, CATEGORY(LT)));
 }
 
 bool zt_py_is_space(uint32_t c)
@@ -123,10 +127,11 @@ static bool is_in_case(struct zt_val s, enum zt_py_class class)
     return found;
 }
 
-bool zt_py_is_all(struct zt_val s, enum zt_py_class class)
+bool zt_py_is_all(struct zt_env *e, struct zt_val s, enum zt_py_class class)
 {
     size_t i = 0;
 
+    zt_step(e, s.n / 4);
     if (class >= ZT_PY_UPPER)
         return is_in_case(s, class);
     while (i < s.n && zt_py_is_of(zt_char(s, i), class))
@@ -199,16 +204,28 @@ static void add_folded(struct zt_sb *b, uint32_t c, uint32_t origin)
         zt_add_char(b, (uint32_t)folded[i] | origin);
 }
 
+/* ASCII is most of all text; the C library's functions depend on the locale. */
+static uint32_t ascii_in_case(uint32_t c, bool up)
+{
+    bool is_letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+
+    return !is_letter ? c : up ? c & ~0x20u : c | 0x20;
+}
+
 struct zt_val zt_py_in_case(struct zt_env *e, struct zt_val s, enum zt_py_letters to)
 {
     struct zt_sb b = {.e = e};
     bool in_word = false;
 
+    zt_step(e, s.n / 8);
     for (size_t i = 0; i < s.n; i++) {
         uint32_t c = zt_char(s, i);
         bool up = to == ZT_UPPER || (to == ZT_SWAPCASE && is_lower(c));
         bool first = (to == ZT_TITLE || to == ZT_CAPITALIZE) && !in_word;
-        if (to == ZT_CASEFOLD)
+        zt_step(e, c >= 0x80);
+        if (c < 0x80)
+            zt_add_char(&b, ascii_in_case(c, up || first) | (s.u.s[i] & ZT_TRUSTED));
+        else if (to == ZT_CASEFOLD)
             add_folded(&b, c, s.u.s[i] & ZT_TRUSTED);
         else if (to == ZT_SWAPCASE && has_category(c, CATEGORY(LT)))
             zt_add_char(&b, s.u.s[i]);

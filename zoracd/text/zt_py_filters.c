@@ -399,8 +399,11 @@ static const struct zt_py_fn filters[] = {
 
 const struct zt_py_fn *zt_py_find_filter(struct zt_val name)
 {
-    const struct zt_py_fn *fn = zt_py_find_in(filters, name);
+    const struct zt_py_fn *const tables[] = {filters, zt_py_text_filters, zt_py_html_filters,
+                                             zt_py_number_filters};
+    const struct zt_py_fn *fn = NULL;
 
-    fn = fn ? fn : zt_py_find_in(zt_py_text_filters, name);
-    return fn ? fn : zt_py_find_in(zt_py_number_filters, name);
+    for (int i = 0; i < 4 && !fn; i++)
+        fn = zt_py_find_in(tables[i], name);
+    return fn;
 }

@@ -153,6 +153,7 @@ static void add_formatted(struct zt_sb *b, const struct spec *sp, struct zt_val 
 {
     struct zt_env *e = b->e;
 
+    zt_step(e, 8);
     if (zt_is_one_of(sp->type, "eEfFgG%"))
         v = v.kind == ZT_FLOAT ? v : zt_float((double)zt_py_need_int(e, v), v.trusted);
     else if (zt_is_one_of(sp->type, "dxXobc") || (!sp->type && v.kind == ZT_BOOL))

@@ -19,7 +19,7 @@ static ZT_FN(t_kind, zt_bool(a->x >> a->self.kind & 1));
 static ZT_FN(t_string, zt_bool(a->self.kind == ZT_STR && !a->self.bytes));
 static ZT_FN(t_escaped, zt_bool(a->self.kind == ZT_STR && a->self.markup));
 static ZT_FN(t_bool, zt_bool(a->self.kind == ZT_BOOL && a->self.u.b == a->x));
-static ZT_FN(t_case, zt_bool(zt_py_is_all(zt_py_self(e, a), (enum zt_py_class)a->x)));
+static ZT_FN(t_case, zt_bool(zt_py_is_all(e, zt_py_self(e, a), (enum zt_py_class)a->x)));
 static ZT_FN(t_order, zt_bool(zt_py_holds(e, a->x, a->self, a->v[0])));
 static ZT_FN(t_filter, zt_bool(a->self.kind == ZT_STR && zt_py_find_filter(a->self)));
 static ZT_FN(t_test, zt_bool(a->self.kind == ZT_STR && zt_py_find_test(a->self)));

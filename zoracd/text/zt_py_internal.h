@@ -70,7 +70,7 @@ enum zt_py_class {
     ZT_PY_TITLE
 };
 bool zt_py_is_of(uint32_t c, enum zt_py_class class);
-bool zt_py_is_all(struct zt_val s, enum zt_py_class class);
+bool zt_py_is_all(struct zt_env *e, struct zt_val s, enum zt_py_class class);
 enum zt_py_letters { ZT_UPPER, ZT_LOWER, ZT_TITLE, ZT_CAPITALIZE, ZT_SWAPCASE, ZT_CASEFOLD };
 struct zt_val zt_py_in_case(struct zt_env *e, struct zt_val s, enum zt_py_letters to);
 
@@ -85,7 +85,8 @@ struct zt_list *zt_py_split(struct zt_env *e, struct zt_val s, struct zt_val sep
 /* s without the characters of set (ZT_UNSET: white space) at its sides; its lines, with their ends
  * if keep; the strings of l with sep between them. */
 enum zt_py_side { ZT_LEFT = 1, ZT_RIGHT = 2, ZT_BOTH = 3 };
-struct zt_val zt_py_strip(struct zt_val s, struct zt_val set, enum zt_py_side sides);
+struct zt_val zt_py_strip(struct zt_env *e, struct zt_val s, struct zt_val set,
+                          enum zt_py_side sides);
 struct zt_list *zt_py_lines(struct zt_env *e, struct zt_val s, bool keep);
 struct zt_val zt_py_joined(struct zt_env *e, const struct zt_list *l, struct zt_val sep);
 /* fmt % args. */
@@ -96,6 +97,7 @@ struct zt_val zt_py_percent(struct zt_env *e, struct zt_val fmt, struct zt_val a
 typedef struct zt_val zt_py_call_fn(struct zt_env *e, const struct zt_py_args *a);
 zt_py_call_fn zt_py_case, zt_py_m_strip, zt_py_pad, zt_py_replace, zt_py_braces, zt_py_tojson,
     zt_py_pprint;
-extern const struct zt_py_fn zt_py_str_methods[], zt_py_number_filters[], zt_py_text_filters[];
+extern const struct zt_py_fn zt_py_str_methods[], zt_py_number_filters[], zt_py_text_filters[],
+    zt_py_html_filters[];
 
 #endif

@@ -19,7 +19,7 @@ static struct zt_val f_abs(struct zt_env *e, const struct zt_py_args *a)
 /* The text of a number without white space and underscores; NULL if it is no such text. */
 static char *number_text(struct zt_env *e, struct zt_val s)
 {
-    char *text = zt_utf8(e, zt_py_strip(s, ZT_NO_VALUE, ZT_BOTH)), *to = text;
+    char *text = zt_utf8(e, zt_py_strip(e, s, ZT_NO_VALUE, ZT_BOTH)), *to = text;
 
     for (const char *p = text; *p; p++) {
         if (*p == '_' && (p == text || !p[1] || p[-1] == '_'))

@@ -90,6 +90,7 @@ static bool is_equal_items(struct zt_env *e, struct zt_val a, struct zt_val b)
 {
     if (a.u.l->n != b.u.l->n)
         return false;
+    zt_step(e, a.u.l->n / 4);
     for (size_t i = 0; i < a.u.l->n; i++)
         if (!zt_py_is_equal(e, a.u.l->v[i], b.u.l->v[i]))
             return false;
@@ -100,6 +101,7 @@ static bool is_equal_dict(struct zt_env *e, const struct zt_dict *a, const struc
 {
     if (a->n != b->n)
         return false;
+    zt_step(e, a->n);
     for (size_t i = 0; i < a->n; i++) {
         const struct zt_val *v = zt_dict_get(e, b, a->e[i].k);
         if (!v || !zt_py_is_equal(e, a->e[i].v, *v))
@@ -198,8 +200,10 @@ bool zt_py_holds(struct zt_env *e, int op, struct zt_val a, struct zt_val b)
 
 struct zt_list *zt_py_items(struct zt_env *e, struct zt_val v)
 {
-    if (is_list(v) && v.kind != ZT_ITER)
+    if (is_list(v) && v.kind != ZT_ITER) {
+        zt_step(e, 1 + v.u.l->n / 8); /* they will be looked at */
         return v.u.l;
+    }
     if (v.kind > ZT_DICT || (v.kind < ZT_STR && v.kind != ZT_UNDEF))
         zt_fail(e, "%s is not iterable", zt_py_type_name(v));
     struct zt_list *l = zt_list_new(e, v.kind == ZT_STR ? v.n : v.kind == ZT_DICT ? v.u.d->n : 0);

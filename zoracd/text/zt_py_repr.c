@@ -12,7 +12,7 @@
 
 void zt_py_write_float(char *text, size_t cap, double f)
 {
-    int precision = 1;
+    int precision = isnormal(f) ? 15 : 1; /* so many digits hold whatever has no more */
 
     if (isnan(f) || isinf(f)) {
         snprintf(text, cap, "%s", isnan(f) ? "nan" : f < 0 ? "-inf" : "inf");
@@ -21,10 +21,14 @@ void zt_py_write_float(char *text, size_t cap, double f)
     do
         snprintf(text, cap, "%.*e", precision - 1, f);
     while (strtod(text, NULL) != f && ++precision <= 17);
-    char *at = strchr(text, 'e');
-    int exp = atoi(at + 1), decimals = precision - 1 - exp;
+    char *end = strchr(text, 'e');
+    int exp = atoi(end + 1);
+    for (; precision > 1 && end[-1] == '0'; precision--)
+        end--;
+    end -= end[-1] == '.';
+    int decimals = precision - 1 - exp;
     if (exp < -4 || exp >= 16)
-        snprintf(at, cap - (size_t)(at - text), "e%c%02d", exp < 0 ? '-' : '+', abs(exp));
+        snprintf(end, cap - (size_t)(end - text), "e%c%02d", exp < 0 ? '-' : '+', abs(exp));
     else
         snprintf(text, cap, "%.*f", decimals > 1 ? decimals : 1, f);
 }
@@ -47,6 +51,7 @@ static void add_scalar(struct zt_sb *b, struct zt_val v, bool json)
         strcpy(text, isnan(v.u.f) ? "NaN" : v.u.f < 0 ? "-Infinity" : "Infinity");
     else
         zt_py_write_float(text, sizeof text, v.u.f);
+    zt_step(b->e, v.kind == ZT_FLOAT ? 8 : 0);
     zt_add_ascii(b, text, v.trusted);
 }
 
@@ -302,22 +307,4 @@ struct zt_val zt_py_pprint(struct zt_env *e, const struct zt_py_args *a)
     style.sorted = true;
     add_pretty(&b, a->self, &style, 0, 0);
     return zt_take(&b);
-}
-
-struct zt_val zt_py_escape(struct zt_env *e, struct zt_val s)
-{
-    static const char special[] = "&<>'\"";
-    static const char *const names[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
-    struct zt_sb sb = {.e = e};
-
-    if (s.markup)
-        return s;
-    for (size_t i = 0; i < s.n; i++) {
-        uint32_t c = zt_char(s, i);
-        if (zt_is_one_of(c, special))
-            zt_add_ascii(&sb, names[strchr(special, (int)c) - special], zt_is_trusted(s, i));
-        else
-            zt_add_char(&sb, s.u.s[i]);
-    }
-    return zt_markup(zt_take(&sb), true);
 }

@@ -13,7 +13,7 @@ static bool is_at(struct zt_env *e, struct zt_val s, size_t at, struct zt_val su
 
     while (i < sub.n && zt_char(s, at + i) == zt_char(sub, i))
         i++;
-    zt_step(e, i / 64);
+    zt_step(e, i / 32);
     return i == sub.n;
 }
 
@@ -51,7 +51,8 @@ static bool is_stripped(uint32_t c, struct zt_val set)
     return !ZT_IS_GIVEN(set) && zt_py_is_space(c);
 }
 
-struct zt_val zt_py_strip(struct zt_val s, struct zt_val set, enum zt_py_side sides)
+struct zt_val zt_py_strip(struct zt_env *e, struct zt_val s, struct zt_val set,
+                          enum zt_py_side sides)
 {
     size_t from = 0, to = s.n;
 
@@ -59,17 +60,13 @@ struct zt_val zt_py_strip(struct zt_val s, struct zt_val set, enum zt_py_side si
         from++;
     while ((sides & ZT_RIGHT) && to > from && is_stripped(zt_char(s, to - 1), set))
         to--;
+    zt_step(e, (s.n - (to - from)) * (1 + (ZT_IS_GIVEN(set) ? set.n : 0)) / 16);
     return zt_sub(s, from, to);
 }
 
-ZT_FN(zt_py_m_strip, zt_py_strip(zt_py_self(e, a), a->v[0], (enum zt_py_side)a->x));
+ZT_FN(zt_py_m_strip, zt_py_strip(e, zt_py_self(e, a), a->v[0], (enum zt_py_side)a->x));
 ZT_FN(zt_py_case, zt_py_in_case(e, zt_py_self(e, a), (enum zt_py_letters)a->x));
-static struct zt_val m_is(struct zt_env *e, const struct zt_py_args *a)
-{
-    struct zt_val s = zt_py_self(e, a);
-    zt_step(e, s.n / 16);
-    return zt_bool(zt_py_is_all(s, (enum zt_py_class)a->x));
-}
+static ZT_FN(m_is, zt_bool(zt_py_is_all(e, zt_py_self(e, a), (enum zt_py_class)a->x)));
 
 /* The next separator of s, first or last (right): an empty sep means a run of white space. */
 static bool next_sep(struct zt_env *e, struct zt_val s, struct zt_val sep, bool right,
@@ -84,10 +81,11 @@ static bool next_sep(struct zt_env *e, struct zt_val s, struct zt_val sep, bool 
     }
     while (i < s.n && !zt_py_is_space(zt_char(s, right ? s.n - 1 - i : i)))
         i++;
+    zt_step(e, i / 8);
     if (i == s.n)
         return false;
-    *ret_at = right ? zt_py_strip(zt_sub(s, 0, s.n - i), sep, ZT_RIGHT).n : i;
-    *ret_end = right ? s.n - i : s.n - zt_py_strip(zt_sub(s, i, s.n), sep, ZT_LEFT).n;
+    *ret_at = right ? zt_py_strip(e, zt_sub(s, 0, s.n - i), sep, ZT_RIGHT).n : i;
+    *ret_end = right ? s.n - i : s.n - zt_py_strip(e, zt_sub(s, i, s.n), sep, ZT_LEFT).n;
     return true;
 }
 
@@ -101,7 +99,7 @@ struct zt_list *zt_py_split(struct zt_env *e, struct zt_val s, struct zt_val sep
     if (!words && !sep.n)
         zt_fail(e, "an empty separator");
     if (words)
-        s = zt_py_strip(s, sep, max < 0 ? ZT_BOTH : right ? ZT_RIGHT : ZT_LEFT);
+        s = zt_py_strip(e, s, sep, max < 0 ? ZT_BOTH : right ? ZT_RIGHT : ZT_LEFT);
     for (; max != 0 && next_sep(e, s, sep, right, &at, &end); max -= max > 0) {
         if (words && (right ? at == 0 : end == s.n)) { /* white space at the far end */
             s = right ? zt_sub(s, end, s.n) : zt_sub(s, 0, at);
@@ -124,6 +122,7 @@ struct zt_list *zt_py_lines(struct zt_env *e, struct zt_val s, bool keep)
     struct zt_list *l = zt_list_new(e, 4);
     size_t start = 0;
 
+    zt_step(e, s.n / 16);
     for (size_t i = 0, end; i < s.n; i = end) {
         uint32_t c = zt_char(s, i);
         end = i + 1 + (c == '\r' && i + 1 < s.n && zt_char(s, i + 1) == '\n');

@@ -8,9 +8,6 @@
 #include "common/zc_utf8.h"
 
 static ZT_FN(f_string, zt_py_self(e, a));
-static ZT_FN(f_safe, zt_markup(zt_py_self(e, a), true));
-static ZT_FN(f_escape, zt_py_escape(e, zt_py_self(e, a)));
-static ZT_FN(f_forceescape, zt_py_escape(e, zt_markup(zt_py_self(e, a), false)));
 
 static struct zt_val f_replace(struct zt_env *e, const struct zt_py_args *a)
 {
@@ -35,6 +32,7 @@ static struct zt_val f_title(struct zt_env *e, const struct zt_py_args *a)
         end = i + 1;
         while (word && end < s.n && !is_before_word(zt_char(s, end)))
             end++;
+        zt_step(e, 4);
         zt_add(&b, zt_py_in_case(e, zt_sub(s, i, i + 1), word ? ZT_UPPER : ZT_LOWER));
         zt_add(&b, zt_py_in_case(e, zt_sub(s, i + 1, end), ZT_LOWER));
     }
@@ -80,47 +78,130 @@ static struct zt_val f_truncate(struct zt_env *e, const struct zt_py_args *a)
     return zt_py_binary(e, '+', s, end);
 }
 
-/* The end of the chunk at i: white space, or a word, or its part up to a hyphen between letters. */
+static bool is_word(uint32_t c)
+{
+    return c == '_' || zt_py_is_of(c, ZT_PY_ALNUM);
+}
+
+/* What textwrap takes for white space, for a letter, and for what words end with. */
+static bool is_gap(struct zt_val s, size_t i)
+{
+    return zt_is_one_of(zt_char(s, i), "\t\n\v\f\r ");
+}
+
+static bool is_letter(struct zt_val s, size_t i)
+{
+    return i < s.n && is_word(zt_char(s, i)) && !zt_py_is_of(zt_char(s, i), ZT_PY_DECIMAL);
+}
+
+static bool is_word_end(struct zt_val s, size_t i)
+{
+    return is_word(zt_char(s, i)) || zt_is_one_of(zt_char(s, i), "!\"'&.,?");
+}
+
+static bool is_hyphen(struct zt_val s, size_t i)
+{
+    return i < s.n && zt_char(s, i) == '-';
+}
+
+/* Whether a word may be cut behind the hyphen at i. */
+static bool is_soft_hyphen(struct zt_val s, size_t i)
+{
+    bool after_two = i >= 2 && is_letter(s, i - 1) && is_letter(s, i - 2);
+    bool after_one = i >= 3 && is_word_end(s, i - 1) && is_hyphen(s, i - 2) && is_letter(s, i - 3);
+
+    return is_hyphen(s, i) && (after_two || after_one) && is_letter(s, i + 1) &&
+           is_letter(s, is_hyphen(s, i + 2) ? i + 3 : i + 2);
+}
+
+/* The end of the dash between words at i, "--" or more; i if there is none. */
+static size_t dash_end(struct zt_val s, size_t i)
+{
+    size_t end = i;
+
+    if (i == 0 || !is_hyphen(s, i) || !is_hyphen(s, i + 1) || !is_word_end(s, i - 1))
+        return i;
+    while (is_hyphen(s, end))
+        end++;
+    return end < s.n && is_word(zt_char(s, end)) ? end : i;
+}
+
+/* The end of the chunk at i, where a line may be broken: textwrap's wordsep_re. */
 static size_t chunk_end(struct zt_val s, size_t i, bool hyphens)
 {
-    size_t start = i;
-    bool space = zt_py_is_space(zt_char(s, i));
+    bool gap = is_gap(s, i);
+    size_t dash = hyphens && !gap ? dash_end(s, i) : i;
 
-    for (; i < s.n && space == zt_py_is_space(zt_char(s, i)); i++) {
-        if (!hyphens || zt_char(s, i) != '-' || i < start + 2 || i + 2 >= s.n)
-            continue;
-        bool letters = zt_py_is_of(zt_char(s, i - 2), ZT_PY_ALNUM) &&
-                       zt_py_is_of(zt_char(s, i - 1), ZT_PY_ALNUM) &&
-                       zt_py_is_of(zt_char(s, i + 1), ZT_PY_ALNUM) &&
-                       zt_py_is_of(zt_char(s, i + 2), ZT_PY_ALNUM);
-        if (letters)
+    if (dash > i)
+        return dash;
+    for (i++; i < s.n && is_gap(s, i) == gap; i++) {
+        if (hyphens && !gap && is_soft_hyphen(s, i))
             return i + 1;
+        if (hyphens && !gap && dash_end(s, i) > i)
+            break;
     }
     return i;
 }
 
-/* One paragraph of wordwrap: a line takes the chunks that fit, without white space at its end; a
- * word that fits no line is cut or has a line to itself. */
+/* How much of a word that fits no line goes to a line with room for so many characters. */
+static size_t cut_word(struct zt_env *e, struct zt_val word, size_t room, bool hyphens)
+{
+    struct zt_val part = zt_sub(word, 0, room < word.n ? room : word.n);
+    struct zt_val hyphen = zt_text(e, "-", true);
+    size_t at = hyphens && room < word.n ? zt_py_find(e, part, hyphen, true) : SIZE_MAX;
+
+    if (at == SIZE_MAX || zt_py_strip(e, zt_sub(part, 0, at), hyphen, ZT_LEFT).n == 0)
+        return part.n;
+    return at + 1;
+}
+
+/* The chunks of a paragraph one by one. */
+struct chunks {
+    struct zt_val s;
+    size_t at, end;
+    bool hyphens;
+};
+
+static void next_chunk(struct chunks *c)
+{
+    c->at = c->end;
+    c->end = c->at < c->s.n ? chunk_end(c->s, c->at, c->hyphens) : c->at;
+}
+
+static bool is_blank(struct zt_env *e, struct zt_val s)
+{
+    return zt_py_strip(e, s, ZT_NO_VALUE, ZT_BOTH).n == 0;
+}
+
+/* One paragraph of wordwrap, as textwrap does it: a line takes the chunks that fit, without white
+ * space at its ends; a word that fits no line is cut or has a line to itself. */
 static void wrap(struct zt_env *e, struct zt_val s, size_t width, bool cut, bool hyphens,
                  struct zt_list *lines)
 {
+    struct chunks c = {.s = s, .hyphens = hyphens};
     size_t first = lines->n;
 
-    for (size_t at = 0, end, next = 0; at < s.n; at = end) {
-        if (lines->n > first && zt_py_is_space(zt_char(s, at)))
-            at = chunk_end(s, at, hyphens);
-        for (end = at; end < s.n && (next = chunk_end(s, end, hyphens)) - at <= width;)
-            end = next;
-        bool is_long = end < s.n && next - end > width;
-        bool is_full = is_long && cut && end == at + width;
-        if (is_long)
-            end = cut ? at + width : end == at ? next : end;
-        struct zt_val line = zt_sub(s, at, end);
-        if (!is_full) /* else Python drops the nothing that it has cut off the word instead */
-            line = zt_py_strip(line, ZT_NO_VALUE, ZT_RIGHT);
+    zt_step(e, s.n / 2);
+    next_chunk(&c);
+    while (c.at < s.n) {
         zt_step(e, 1);
-        if (line.n)
-            zt_push(e, lines, line);
+        if (lines->n > first && is_blank(e, zt_sub(s, c.at, c.end)))
+            next_chunk(&c);
+        size_t start = c.at, last = c.at; /* of the line and of its last chunk */
+        while (c.at < s.n && c.end - start <= width) {
+            last = c.at;
+            next_chunk(&c);
+        }
+        bool is_long = c.end - c.at > width;
+        if (is_long && cut) {
+            last = c.at;
+            c.at += cut_word(e, zt_sub(s, c.at, c.end), width - (c.at - start), hyphens);
+        } else if (is_long && c.at == start) {
+            next_chunk(&c);
+        }
+        size_t end = is_blank(e, zt_sub(s, last, c.at)) ? last : c.at;
+        if (end > start)
+            zt_push(e, lines, zt_sub(s, start, end));
     }
 }
 
@@ -148,29 +229,13 @@ static struct zt_val f_wordcount(struct zt_env *e, const struct zt_py_args *a)
     bool in_word = false;
     int64_t words = 0;
 
+    zt_step(e, s.n / 8);
     for (size_t i = 0; i < s.n; i++) {
-        bool is = zt_char(s, i) == '_' || zt_py_is_of(zt_char(s, i), ZT_PY_ALNUM);
+        bool is = is_word(zt_char(s, i));
         words += is && !in_word;
         in_word = is;
     }
     return zt_int(words, false);
-}
-
-static struct zt_val f_striptags(struct zt_env *e, const struct zt_py_args *a)
-{
-    struct zt_val s = zt_py_self(e, a);
-    struct zt_sb b = {.e = e};
-
-    for (size_t at; s.n > 0; s = zt_sub(s, at, s.n)) {
-        bool comment = s.n >= 4 && zt_is(zt_sub(s, 0, 4), "<!--");
-        struct zt_val close = zt_text(e, comment ? "-->" : ">", true);
-        at = zt_char(s, 0) == '<' ? zt_py_find(e, s, close, false) : SIZE_MAX;
-        if (at == SIZE_MAX)
-            zt_add(&b, zt_sub(s, 0, 1));
-        at = at == SIZE_MAX ? 1 : at + close.n;
-    }
-    return zt_py_joined(e, zt_py_split(e, zt_take(&b), ZT_NO_VALUE, -1, false),
-                        zt_text(e, " ", true));
 }
 
 /* As in a query string, where a space is '+' and '/' is no separator, or as in a path. */
@@ -213,40 +278,14 @@ static struct zt_val f_urlencode(struct zt_env *e, const struct zt_py_args *a)
     return zt_take(&b);
 }
 
-/* autospace */
-static struct zt_val f_xmlattr(struct zt_env *e, const struct zt_py_args *a)
-{
-    struct zt_sb b = {.e = e};
-
-    if (a->self.kind != ZT_DICT)
-        zt_fail(e, "xmlattr needs a dict, got %s", zt_py_type_name(a->self));
-    for (size_t i = 0; i < a->self.u.d->n; i++) {
-        struct zt_pair p = a->self.u.d->e[i];
-        if (p.v.kind == ZT_NONE || p.v.kind == ZT_UNDEF)
-            continue;
-        if (b.n || a->v[0].u.b)
-            zt_add_ascii(&b, " ", false);
-        zt_add(&b, zt_py_escape(e, zt_py_str(e, p.k)));
-        zt_add_ascii(&b, "=\"", false);
-        zt_add(&b, zt_py_escape(e, zt_py_str(e, p.v)));
-        zt_add_ascii(&b, "\"", false);
-    }
-    return zt_markup(zt_take(&b), e->autoescape);
-}
-
 const struct zt_py_fn zt_py_text_filters[] = {
     {"capitalize", "", zt_py_case, ZT_CAPITALIZE},
     {"center", "width:i=80 fillchar:s=_", zt_py_pad, ZT_BOTH},
-    {"e", "", f_escape, 0},
-    {"escape", "", f_escape, 0},
-    {"forceescape", "", f_forceescape, 0},
     {"format", NULL, f_format, 0},
     {"indent", "width? first:b blank:b", f_indent, 0},
     {"lower", "", zt_py_case, ZT_LOWER},
     {"replace", "old:t new:t count:i=-1", f_replace, 0},
-    {"safe", "", f_safe, 0},
     {"string", "", f_string, 0},
-    {"striptags", "", f_striptags, 0},
     {"title", "", f_title, 0},
     {"trim", "chars:s?", zt_py_m_strip, ZT_BOTH},
     {"truncate", "length:i=255 killwords:b end:s=... leeway:i=5", f_truncate, 0},
@@ -254,6 +293,5 @@ const struct zt_py_fn zt_py_text_filters[] = {
     {"urlencode", "", f_urlencode, 0},
     {"wordcount", "", f_wordcount, 0},
     {"wordwrap", "width:i=79 break_long_words:b=1 wrapstring? break_on_hyphens:b=1", f_wordwrap, 0},
-    {"xmlattr", "autospace:b=1", f_xmlattr, 0},
     {0},
 };

@@ -285,6 +285,7 @@ static struct zt_val loop_attr(struct zt_env *e, struct zt_loop *loop, struct zt
 static struct zt_val call(struct zt_env *e, struct zt_val callee, const struct zt_py_args *a)
 {
     struct zt_py_args with_self = *a;
+    uint32_t line = e->line;
     struct zt_val v;
 
     zt_enter(e);
@@ -301,6 +302,7 @@ static struct zt_val call(struct zt_env *e, struct zt_val callee, const struct z
     } else {
         zt_fail(e, "%s cannot be called", zt_py_type_name(callee));
     }
+    e->line = line;
     zt_leave(e);
     return v;
 }
@@ -555,6 +557,7 @@ static enum flow exec(struct zt_env *e, struct zt_scope *scope, const struct zt_
     for (; body && flow == NEXT; body = body->next) {
         zt_step(e, 1);
         e->line = body->line;
+        e->doing = body->tag;
         flow = exec_node(e, body);
     }
     e->scope = outer;

@@ -166,7 +166,8 @@ struct zt_node {
     int op;
     int id; /* of a name: index of zt_tmpl.names */
     uint32_t line;
-    unsigned uses; /* MACRO: of enum zt_name_id, as bits: what its body names */
+    const char *tag; /* of a statement: what messages call it */
+    unsigned uses;   /* MACRO: of enum zt_name_id, as bits: what its body names */
     struct zt_node *next, *a, *b, *c, *d, *f;
     const struct zt_py_fn *fn; /* NULL: unknown, which fails when it is used */
     struct zt_val val;
@@ -213,6 +214,7 @@ struct zt_env {
     struct zc_diag *dg;
     const char *name; /* of the template, and the line that is compiled or rendered */
     uint32_t line;
+    const char *doing;     /* the tag or function that was begun last, NULL: none */
     uint32_t depth;        /* of nested constructs, values and calls: bounds the C stack */
     uint64_t steps;        /* left */
     struct zc_buf scratch; /* of the JSON reader */
@@ -262,18 +264,20 @@ struct zt_chunk *zt_env_end(struct zt_env *e);
 _Noreturn void zt_fail(struct zt_env *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 _Noreturn void zt_fail_err(struct zt_env *e, int err, const char *what);
+/* The same for a limit, with what the template was doing. */
+_Noreturn void zt_fail_limit(struct zt_env *e, const char *what);
 /* Counts n units of work; fails when too many. */
 static inline void zt_step(struct zt_env *e, uint64_t n)
 {
     if (n > e->steps)
-        zt_fail_err(e, ZC_ELIMIT, "the template takes too many steps");
+        zt_fail_limit(e, "the template takes too many steps");
     e->steps -= n;
 }
 /* Around what may nest. */
 static inline void zt_enter(struct zt_env *e)
 {
     if (++e->depth > ZT_MAX_DEPTH)
-        zt_fail_err(e, ZC_ELIMIT, "nested too deep");
+        zt_fail_limit(e, "nested too deep");
 }
 static inline void zt_leave(struct zt_env *e)
 {

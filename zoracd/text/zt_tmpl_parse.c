@@ -446,9 +446,11 @@ static struct zt_node *parse_body(struct parser *p, const char *const *ends)
     while (p->at->is != ZT_LEX_END) {
         if (p->at->is == ZT_LEX_DATA) {
             n = make(p, ZT_N_DATA, NULL, NULL);
+            n->tag = "text";
             n->val = next(p);
         } else if (took(p, "{{")) {
             n = make(p, ZT_N_PRINT, NULL, NULL);
+            n->tag = "{{";
             n->a = parse_tuple(p, NULL, true);
             expect(p, "}}");
         } else {
@@ -657,6 +659,7 @@ static struct zt_node *parse_statement(struct parser *p)
         if (at(p, tags[i].word)) {
             struct zt_node *n = make(p, tags[i].type, NULL, NULL);
             n->op = tags[i].op;
+            n->tag = tags[i].word;
             n->val = next(p);
             tags[i].parse(p, n);
             return n;

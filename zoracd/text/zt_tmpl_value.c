@@ -24,7 +24,9 @@ enum { MIN_CHUNK = 64 << 10, MAX_CHUNK = 4 << 20 };
 
 _Noreturn static void fail_memory(struct zt_env *e, int err)
 {
-    zt_fail_err(e, err, err == ZC_ENOMEM ? "out of memory" : "the template needs too much memory");
+    if (err == ZC_ENOMEM)
+        zt_fail_err(e, err, "out of memory");
+    zt_fail_limit(e, "the template needs too much memory");
 }
 
 static struct zt_chunk *chunk_new(struct zt_env *e, size_t size)
@@ -132,6 +134,16 @@ void zt_fail_err(struct zt_env *e, int err, const char *what)
 {
     e->err = zc_diag(e->dg, err, "%s:%u: %s", e->name, e->line, what);
     longjmp(e->on_fail, 1);
+}
+
+void zt_fail_limit(struct zt_env *e, const char *what)
+{
+    char text[200];
+
+    if (!e->doing)
+        zt_fail_err(e, ZC_ELIMIT, what);
+    snprintf(text, sizeof text, "%s, at '%s'", what, e->doing);
+    zt_fail_err(e, ZC_ELIMIT, text);
 }
 
 void zt_fail(struct zt_env *e, const char *fmt, ...)
@@ -281,6 +293,7 @@ void zt_addf(struct zt_sb *b, bool trusted, const char *fmt, ...)
     char text[700]; /* enough for the longest double with %f */
     va_list ap;
 
+    zt_step(b->e, 1);
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
@@ -346,6 +359,8 @@ static uint64_t hash(struct zt_env *e, struct zt_val k)
         zt_step(e, k.n / 16);
     for (size_t i = 0; k.kind == ZT_STR && i < k.n; i++)
         h = (h ^ zt_char(k, i)) * 0x100000001b3;
+    if (k.kind == ZT_TUPLE)
+        zt_step(e, k.u.l->n);
     for (size_t i = 0; k.kind == ZT_TUPLE && i < k.u.l->n; i++)
         h = (h ^ hash(e, k.u.l->v[i])) * prime;
     if (k.kind == ZT_BOOL || k.kind == ZT_INT)
