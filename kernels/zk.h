@@ -212,7 +212,8 @@ struct zk_ops {
     int (*end)(struct zk_dev *dev, int r, struct zc_diag *dg);
 
     /* y[r] = table[ids[r]] for rows of C, table of type [V][C], into float; zeros for ZK_PADDING.
-     * EXACT. Another id outside the table is ZC_EINVAL, from here or from the next sync. */
+     * EXACT. Another id outside the table is ZC_EINVAL, from here or from the next sync. The table
+     * is device memory or, on a device with embeds_from_host, of host_alloc. */
     int (*embed)(struct zk_dev *dev, float *y, const void *table, enum zk_type type, int V, int C,
                  const int32_t *ids, int rows);
 
@@ -314,11 +315,12 @@ struct zk_ops {
  * dev->ops->X(dev, ...) on one device from one thread at a time, mat_pack and upload excepted. */
 struct zk_dev {
     const struct zk_ops *ops;
-    bool exact;         /* float activations everywhere */
-    bool prefill_alone; /* see zk_phase */
-    bool can_record;    /* see begin; whoever wants each operation by itself may clear it */
-    bool is_host;       /* device memory is host memory: after sync it can be read there */
-    char label[128];    /* for status: "cpu avx2, 8 threads" */
+    bool exact;            /* float activations everywhere */
+    bool prefill_alone;    /* see zk_phase */
+    bool can_record;       /* see begin; whoever wants each operation by itself may clear it */
+    bool embeds_from_host; /* the table of embed costs next to no time in host memory */
+    bool is_host;          /* device memory is host memory: after sync it can be read there */
+    char label[128];       /* for status: "cpu avx2, 8 threads" */
 };
 
 /* The best of `runs` of probe_read over memory of this size, taken for it and freed again; choose

@@ -414,6 +414,7 @@ static int cuda_open(struct zk_dev **ret_dev, const struct zk_cuda_opts *opts, s
     d->dev.exact = opts->exact;
     d->dev.prefill_alone = !opts->strict && !opts->exact;
     d->dev.can_record = true;
+    d->dev.embeds_from_host = true; /* 10 KiB a token, and a device's memory is dear */
     d->ordinal = index;
     pthread_mutex_init(&d->pack_lock, NULL);
     pthread_cond_init(&d->pack_free, NULL);

@@ -46,8 +46,8 @@ _zorac_inspect() {
     _zoracd_value "${COMP_WORDS[COMP_CWORD - 1]}" && return
     if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
         _zoracd_words '--add-special --parse-special --skip-special --template --now --window --json
-            --context --memory-limit --max-sequences --kv-type --lm-head --exact --threads --caps --help
-            --version'
+            --shape -b --backend --context --memory-limit --max-sequences --kv-type --lm-head --exact
+            --threads --caps --help --version'
     elif ((COMP_CWORD == 1)); then
         _zoracd_words 'plan tensors tokenize detokenize render speed logits perplexity doctor'
     else

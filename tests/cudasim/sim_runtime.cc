@@ -72,6 +72,13 @@ static bool memory_is_gone()
     return fails("memory:") && ++n >= strtol(getenv("CUDASIM_FAIL") + 7, nullptr, 0);
 }
 
+/* CUDASIM_FAIL=pinned:N: host memory is not to be had the Nth time. */
+static bool pins_no_more()
+{
+    static std::atomic<long> n{0};
+    return fails("pinned:") && ++n == strtol(getenv("CUDASIM_FAIL") + 7, nullptr, 0);
+}
+
 static size_t memory()
 {
     static const char *s = getenv("CUDASIM_MEMORY");
@@ -311,7 +318,7 @@ cudaError_t cudaFree(void *p)
 
 cudaError_t cudaHostAlloc(void **p, size_t n, unsigned)
 {
-    if (posix_memalign(p, 4096, n ? n : 1))
+    if (sim::pins_no_more() || posix_memalign(p, 4096, n ? n : 1))
         return cudaErrorMemoryAllocation;
     sim::set_pinned(*p, n);
     sim::note_alloc(*p, n, true);

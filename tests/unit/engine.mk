@@ -5,6 +5,7 @@ ENGINE_TESTS = %D%/test_engine_config %D%/test_engine_kv %D%/test_engine_open \
   %D%/test_engine_run \
   %D%/test_engine_sample \
   %D%/test_engine_cuda \
+  %D%/test_engine_device \
   %D%/test_engine_draw
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
@@ -30,6 +31,9 @@ ENGINE_WHOLE_SOURCES = %D%/t_engine.c %D%/t_engine.h %D%/t_tiny.c %D%/t_tiny.h %
 %C%_test_engine_cuda_SOURCES = %D%/test_engine_cuda.c $(ENGINE_WHOLE_SOURCES)
 %C%_test_engine_cuda_CFLAGS = $(ENGINE_TEST_CFLAGS)
 %C%_test_engine_cuda_LDADD = %D%/libsafetensors.a $(engine_libs) $(CHECK_LIBS)
+%C%_test_engine_device_SOURCES = %D%/test_engine_device.c $(ENGINE_WHOLE_SOURCES)
+%C%_test_engine_device_CFLAGS = $(ENGINE_TEST_CFLAGS)
+%C%_test_engine_device_LDADD = %D%/libsafetensors.a $(engine_libs) $(CHECK_LIBS)
 %C%_test_engine_draw_SOURCES = %D%/test_engine_draw.c %D%/t_unit.h
 %C%_test_engine_draw_CFLAGS = $(ENGINE_TEST_CFLAGS)
 %C%_test_engine_draw_LDADD = $(engine_libs) $(CHECK_LIBS)

@@ -38,19 +38,50 @@ static int open_device(struct ze_engine *e, const struct ze_opts *o, struct zc_d
     return zk_cpu_open(&e->dev, &cpu, dg);
 }
 
-/* Device, bound model, plan: everything that opening checks before it allocates. */
-static int prepare(struct ze_engine *e, const struct ze_opts *opts, const struct zw_load_opts *load,
-                   struct zc_diag *dg)
+/* What opts mean together: exact keeps the head as it is stored. */
+static struct ze_opts settled(const struct ze_opts *opts)
 {
     struct ze_opts o = *opts;
+    o.head_bits = o.exact ? 16 : o.head_bits;
+    return o;
+}
+
+/* Device, bound model, plan: everything that opening checks before it allocates. */
+static int prepare(struct ze_engine *e, const struct ze_opts *o, const struct zw_load_opts *load,
+                   struct zc_diag *dg)
+{
     int r;
 
-    if (o.exact) /* the head as it is stored */
-        o.head_bits = 16;
-    if ((r = open_device(e, &o, dg)) < 0 ||
-        (r = ze_model_bind(&e->m, o.dir, o.random_weights, o.head_bits, e->dev, dg)) < 0)
+    if ((r = open_device(e, o, dg)) < 0 ||
+        (r = ze_model_bind(&e->m, o->dir, o->random_weights, o->head_bits, e->dev, dg)) < 0)
         return r;
-    return ze_plan_make(&e->plan, &o, e->m, load, dg);
+    return ze_plan_make(&e->plan, o, e->m, load, dg);
+}
+
+void ze_engine_add_notice(struct ze_engine *e, const char *what, const char *why)
+{
+    const size_t n = strlen(e->notice);
+    snprintf(e->notice + n, sizeof e->notice - n, "%s%s: %s", n ? "; " : "", what, why);
+}
+
+/* The embedding's memory, where that is the host's; if there is none, the device keeps it, and the
+ * plan is made again. */
+static int take_host(struct ze_engine *e, const struct ze_opts *o, const struct zw_load_opts *load,
+                     struct zc_diag *dg)
+{
+    const bool was_planned = e->plan.embed_on_host;
+    struct zc_diag why = {""};
+
+    if (!e->dev->embeds_from_host)
+        return ZC_OK;
+    if (was_planned && ze_model_take_host(e->m, &why) == ZC_OK)
+        return ZC_OK;
+    if (!was_planned)
+        zc_diag(&why, ZC_ENOMEM, "main memory has %.1f MiB left",
+                (double)e->plan.host_had / (1 << 20));
+    ze_engine_add_notice(
+        e, "the embedding lies in the GPU's memory, where it takes the room of context", why.text);
+    return was_planned ? ze_plan_make(&e->plan, o, e->m, load, dg) : ZC_OK;
 }
 
 static int allocate_device(struct ze_engine *e, struct zc_diag *dg)
@@ -113,12 +144,14 @@ int ze_engine_open(struct ze_engine **ret_e, const struct ze_opts *opts, ze_prog
         .arg = arg,
         .cancel = cancel,
     };
+    const struct ze_opts o = settled(opts);
     struct ze_engine *e = zc_xcalloc(1, sizeof *e);
     int r;
 
-    if ((r = prepare(e, opts, &load, dg)) < 0 || (r = ze_model_load(e->m, &load, dg)) < 0 ||
-        (r = allocate_device(e, dg)) < 0 || (r = allocate_host(e, dg)) < 0 ||
-        (r = e->dev->ops->sync(e->dev, dg)) < 0 || (r = ze_engine_record(e, dg)) < 0) {
+    if ((r = prepare(e, &o, &load, dg)) < 0 || (r = take_host(e, &o, &load, dg)) < 0 ||
+        (r = ze_model_load(e->m, &load, dg)) < 0 || (r = allocate_device(e, dg)) < 0 ||
+        (r = allocate_host(e, dg)) < 0 || (r = e->dev->ops->sync(e->dev, dg)) < 0 ||
+        (r = ze_engine_record(e, dg)) < 0) {
         ze_engine_free(e);
         return r;
     }
@@ -129,8 +162,9 @@ int ze_engine_open(struct ze_engine **ret_e, const struct ze_opts *opts, ze_prog
 int ze_engine_check(const struct ze_opts *opts, struct ze_plan *ret_plan, struct zc_diag *dg)
 {
     const struct zw_load_opts load = {.threads = opts->threads};
+    const struct ze_opts o = settled(opts);
     struct ze_engine *e = zc_xcalloc(1, sizeof *e);
-    int r = prepare(e, opts, &load, dg);
+    int r = prepare(e, &o, &load, dg);
 
     if (ret_plan && (r == ZC_OK || r == ZC_ELIMIT))
         *ret_plan = e->plan;

@@ -37,6 +37,9 @@ struct ze_seq {
     size_t cached;
 };
 
+/* One more thing that is not as it should be, and why. */
+void ze_engine_add_notice(struct ze_engine *e, const char *what, const char *why);
+
 /* Has the device record the passes of decode, so that no request waits for that. What can't be
  * recorded is in the notice; an error is one of computing. ze_step.c */
 int ze_engine_record(struct ze_engine *e, struct zc_diag *dg);

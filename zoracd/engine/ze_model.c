@@ -367,6 +367,7 @@ int ze_model_bind(struct ze_model **ret_m, const char *dir, bool random_weights,
     int r;
 
     m->dev = dev;
+    m->embed_on_host = dev->embeds_from_host;
     if ((r = open_files(m, dir, random_weights, dg)) < 0 || (r = bind_all(&b)) < 0) {
         ze_model_free(m);
         return r;
@@ -377,9 +378,9 @@ int ze_model_bind(struct ze_model **ret_m, const char *dir, bool random_weights,
 
 /* ---- placing ------------------------------------------------------------------------------- */
 
-static size_t embed_bytes(const struct ze_model *m)
+uint64_t ze_model_embed_bytes(const struct ze_model *m)
 {
-    return (size_t)m->c.V * (size_t)m->c.C * (m->embed_type == ZK_F32 ? 4 : 2);
+    return (uint64_t)m->c.V * (uint64_t)m->c.C * (m->embed_type == ZK_F32 ? 4 : 2);
 }
 
 void ze_model_place(struct ze_model *m, struct ze_arena *a)
@@ -395,8 +396,10 @@ void ze_model_place(struct ze_model *m, struct ze_arena *a)
     for (int i = 0; i < m->n_vectors; i++)
         *m->vectors[i].slot = ze_arena_take(a, (uint64_t)m->vectors[i].n * sizeof(float));
     m->inv_freq = ze_arena_take(a, (uint64_t)m->c.rope.rot_dim / 2 * sizeof(float));
-    m->embed = ze_arena_take(a, embed_bytes(m));
-    m->form_bytes[m->embed_type == ZK_F32 ? ZK_W32 : ZK_W16] += embed_bytes(m);
+    if (!m->embed_on_host) {
+        m->embed = ze_arena_take(a, ze_model_embed_bytes(m));
+        m->form_bytes[m->embed_type == ZK_F32 ? ZK_W32 : ZK_W16] += ze_model_embed_bytes(m);
+    }
     for (int l = 0; l < m->c.L; l++) {
         m->layers[l].attn.q_norm = m->layers[l].q_norm;
         m->layers[l].attn.k_norm = m->layers[l].k_norm;
@@ -420,7 +423,11 @@ static struct zw_load_job *make_jobs(const struct ze_model *m, int *ret_n)
         for (int p = 0; p < x->n_parts; p++)
             j->parts[p] = &x->part[p];
     }
-    jobs[n++] = (struct zw_load_job){.raw = m->embed_tensor, .raw_dst = m->embed};
+    jobs[n++] = (struct zw_load_job){
+        .raw = m->embed_tensor,
+        .raw_dst = m->embed,
+        .raw_is_host = m->embed_on_host || m->dev->is_host,
+    };
     *ret_n = n;
     return jobs;
 }
@@ -503,6 +510,15 @@ static int load_vectors(struct ze_model *m, struct zc_diag *dg)
     return r;
 }
 
+int ze_model_take_host(struct ze_model *m, struct zc_diag *dg)
+{
+    if (!m->embed_on_host)
+        return ZC_OK;
+    int r = m->dev->ops->host_alloc(m->dev, &m->embed, ze_model_embed_bytes(m), dg);
+    m->embed_on_host = r == ZC_OK;
+    return r;
+}
+
 int ze_model_load(struct ze_model *m, const struct zw_load_opts *opts, struct zc_diag *dg)
 {
     struct ze_arena arena = {0};
@@ -531,6 +547,8 @@ void ze_model_free(struct ze_model *m)
         return;
     if (m->block)
         m->dev->ops->free(m->dev, m->block, m->block_bytes);
+    if (m->embed_on_host && m->embed)
+        m->dev->ops->host_free(m->dev, m->embed, ze_model_embed_bytes(m));
     zw_store_free(m->store);
     zw_quant_free(m->quant);
     ze_config_release(&m->c);

@@ -63,7 +63,8 @@ struct ze_model {
     char prefix[32]; /* of the language model's names: "model." */
 
     const struct zw_tensor *embed_tensor;
-    void *embed; /* (V, C) of embed_type */
+    void *embed;        /* (V, C) of embed_type */
+    bool embed_on_host; /* in memory of host_alloc, not in the block */
     enum zk_type embed_type;
     float *norm;             /* (C) */
     struct ze_linear head;   /* V x C */
@@ -75,7 +76,7 @@ struct ze_model {
     int n_vectors;
     struct ze_linear **linears;
     int n_linears;
-    uint64_t form_bytes[ZK_N_FORMS]; /* set by ze_model_place: matrices and embedding */
+    uint64_t form_bytes[ZK_N_FORMS]; /* set by ze_model_place: of the block */
     void *block;
     uint64_t block_bytes;
 };
@@ -88,7 +89,11 @@ int ze_model_bind(struct ze_model **ret_m, const char *dir, bool random_weights,
                   struct zk_dev *dev, struct zc_diag *dg);
 /* Puts every matrix and vector into the arena; counts with an arena that has no base. */
 void ze_model_place(struct ze_model *m, struct ze_arena *a);
-/* Allocates the block of ze_model_place and fills it. */
+uint64_t ze_model_embed_bytes(const struct ze_model *m);
+/* Allocates the embedding's memory if that is the host's. Where it can't be had, embed_on_host is
+ * cleared and ZC_ENOMEM returned: the model is to be planned again. */
+int ze_model_take_host(struct ze_model *m, struct zc_diag *dg);
+/* Allocates the block of ze_model_place, and fills it and the embedding. */
 int ze_model_load(struct ze_model *m, const struct zw_load_opts *opts, struct zc_diag *dg);
 /* The loader's own memory for that. */
 uint64_t ze_model_staging(const struct ze_model *m, const struct zw_load_opts *opts);

@@ -170,10 +170,11 @@ static void count_rest(struct ze_plan *p, const struct ze_model *m)
     ze_scratch_place(&scratch, m, &max, &arena);
     p->scratch = arena.used;
     p->host = (m->dev->is_host ? 0 : ze_plan_logit_bytes(p, m)) +
+              (p->embed_on_host ? p->embedding : 0) +
               (m->dev->ops->draw ? ze_plan_drawn_bytes(p) : 0) + ze_batch_bytes(&max) +
               ze_kv_bytes(p->kv_pages);
     p->kv = (uint64_t)p->kv_pages * p->kv_page_bytes;
-    p->total = p->weights + p->kv + p->scratch + (m->dev->is_host ? p->host : 0);
+    p->total = p->weights + p->kv + p->scratch + (p->host_apart ? 0 : p->host);
 }
 
 /* Of the device, before keys and values are there. */
@@ -218,8 +219,8 @@ static int refuse(struct ze_plan *p, const struct ze_model *m, int context, stru
                    "the model does not fit: %.1f MiB are needed (weights %.1f, keys and values of "
                    "%d tokens %.1f, the rest %.1f, while loading %.1f) and %.1f are available; %s",
                    (double)needed / MIB, (double)p->weights / MIB, context, (double)p->kv / MIB,
-                   (double)(p->scratch + p->host) / MIB, (double)p->staging / MIB,
-                   (double)p->available / MIB, advice);
+                   (double)(p->total - p->weights - p->kv) / MIB,
+                   (double)(loading - p->weights) / MIB, (double)p->available / MIB, advice);
 }
 
 /* The most pages that fit: every sequence at full context, or what the limit leaves. Without a
@@ -238,8 +239,9 @@ static void spread_pages(struct ze_plan *p, const struct ze_opts *o, const struc
         want = one + (want - one) / 2;
 }
 
-int ze_plan_make(struct ze_plan *ret_p, const struct ze_opts *o, struct ze_model *m,
-                 const struct zw_load_opts *load, struct zc_diag *dg)
+/* With the embedding where m says. */
+static int make(struct ze_plan *ret_p, const struct ze_opts *o, struct ze_model *m,
+                const struct zw_load_opts *load, struct zc_diag *dg)
 {
     struct ze_arena arena = {0};
     struct ze_plan p = {0};
@@ -250,6 +252,9 @@ int ze_plan_make(struct ze_plan *ret_p, const struct ze_opts *o, struct ze_model
     ze_model_place(m, &arena);
     memcpy(p.weights_form, m->form_bytes, sizeof p.weights_form);
     p.weights = arena.used;
+    p.embedding = ze_model_embed_bytes(m);
+    p.embed_on_host = m->embed_on_host;
+    p.host_apart = !m->dev->is_host;
     p.staging = ze_model_staging(m, load);
     p.available = free_memory(m->dev);
     if (o->memory_limit && (m->dev->is_host || o->memory_limit < p.available))
@@ -266,6 +271,20 @@ int ze_plan_make(struct ze_plan *ret_p, const struct ze_opts *o, struct ze_model
     else
         spread_pages(&p, o, m);
     *ret_p = p;
+    return r;
+}
+
+int ze_plan_make(struct ze_plan *ret_p, const struct ze_opts *o, struct ze_model *m,
+                 const struct zw_load_opts *load, struct zc_diag *dg)
+{
+    int r = make(ret_p, o, m, load, dg);
+    const uint64_t had = machine_memory();
+
+    if ((r < 0 && r != ZC_ELIMIT) || !m->embed_on_host || ret_p->host + ret_p->staging <= had)
+        return r;
+    m->embed_on_host = false;
+    r = make(ret_p, o, m, load, dg);
+    ret_p->host_had = had;
     return r;
 }
 
@@ -288,8 +307,15 @@ void ze_plan_describe(const struct ze_plan *p, struct zc_buf *out)
                 p->kv_pages, ZK_PAGE, ze_plan_kv_name(p));
     zc_buf_addf(out, "scratch     %10.1f MiB  %d rows a pass, %d sequences\n",
                 (double)p->scratch / MIB, p->prefill_chunk, p->max_seqs);
-    zc_buf_addf(out, "host        %10.1f MiB\n", (double)p->host / MIB);
-    zc_buf_addf(out, "total       %10.1f MiB  of %.1f available (%.1f more while loading)\n",
-                (double)p->total / MIB, (double)p->available / MIB, (double)p->staging / MIB);
+    zc_buf_addf(out, "host        %10.1f MiB", (double)p->host / MIB);
+    if (p->host_apart)
+        zc_buf_addf(out, "  of main memory, beside the total");
+    if (p->embed_on_host)
+        zc_buf_addf(out, ", pinned; the embedding is %.1f of it", (double)p->embedding / MIB);
+    else if (p->host_apart)
+        zc_buf_addf(out, ", without room for the embedding's %.1f", (double)p->embedding / MIB);
+    zc_buf_addf(out, "\ntotal       %10.1f MiB  of %.1f available (%.1f more%s while loading)\n",
+                (double)p->total / MIB, (double)p->available / MIB, (double)p->staging / MIB,
+                p->host_apart ? " of main memory" : "");
     zc_buf_addf(out, "context     %10d tokens a request\n", p->context);
 }

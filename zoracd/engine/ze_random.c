@@ -64,7 +64,7 @@ uint64_t ze_random_staging(const struct ze_model *m)
         uint64_t bytes = code_bytes(d) + (uint64_t)d->n * n_groups(d) * 3;
         most = bytes > most ? bytes : most;
     }
-    uint64_t embed = (uint64_t)m->c.V * (uint64_t)m->c.C * 2;
+    uint64_t embed = m->embed_on_host ? 0 : ze_model_embed_bytes(m);
     return embed > most ? embed : most;
 }
 
@@ -144,8 +144,9 @@ int ze_random_fill(struct ze_model *m, const struct zw_load_opts *opts, struct z
 
     if ((r = zc_try_malloc(&mem, ze_random_staging(m) + 2, 1, SIZE_MAX)) < 0)
         return zc_diag(dg, r, "no memory to make up weights in");
-    fill_bf16(mem, n_embed, 0.5F, 1);
-    r = m->dev->ops->upload(m->dev, m->embed, mem, n_embed * 2);
+    fill_bf16(m->embed_on_host ? m->embed : mem, n_embed, 0.5F, 1);
+    if (!m->embed_on_host)
+        r = m->dev->ops->upload(m->dev, m->embed, mem, n_embed * 2);
     for (int i = 0; i < m->n_linears && r == ZC_OK; i++) {
         r = fill_linear(m, m->linears[i], mem, (uint64_t)i + 2, dg);
         if (opts->progress)

@@ -2,8 +2,6 @@
 /* The step: works become passes (decode rows together, prefill rows after them), passes become
  * logits. On a device that can, passes of decode are recorded once for each of a few numbers of
  * rows, and made up to the next of them. Nothing is allocated here. */
-#include <stdio.h>
-
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
 #include "zoracd/engine/ze_engine_internal.h"
@@ -79,8 +77,7 @@ int ze_engine_record(struct ze_engine *e, struct zc_diag *dg)
         r = run(e, ZK_DECODE, rec.number, e->scratch.logits, dg);
         if (r == ZC_EUNSUPPORTED) {
             e->dev->can_record = false;
-            snprintf(e->notice, sizeof e->notice, "decode is slower than it should be: %s",
-                     dg->text);
+            ze_engine_add_notice(e, "decode is slower than it should be", dg->text);
             return ZC_OK;
         }
         if (r < 0 || (r = e->dev->ops->sync(e->dev, dg)) < 0)

@@ -96,10 +96,13 @@ static void pack_plan(msgpack_packer *pk, const struct zs_front *f)
 {
     const struct ze_plan *p = ze_engine_plan(f->model->engine);
 
-    zc_rpc_kv_map(pk, "plan", 7);
+    zc_rpc_kv_map(pk, "plan", 10);
     zc_rpc_kv_int(pk, "weights", (int64_t)p->weights);
     zc_rpc_kv_int(pk, "kv", (int64_t)p->kv);
     zc_rpc_kv_int(pk, "scratch", (int64_t)p->scratch);
+    zc_rpc_kv_int(pk, "host", (int64_t)p->host);
+    zc_rpc_kv_int(pk, "embedding", (int64_t)p->embedding);
+    zc_rpc_kv_bool(pk, "embedding_on_host", p->embed_on_host);
     zc_rpc_kv_int(pk, "total", (int64_t)p->total);
     zc_rpc_kv_int(pk, "available", (int64_t)p->available);
     zc_rpc_kv_int(pk, "head_bits", p->head_bits);

@@ -71,6 +71,12 @@ void zo_engine_option(struct ze_opts *o, int c)
     struct zc_diag dg;
 
     switch (c) {
+    case 'b':
+        if (strcmp(optarg, "auto") != 0 && strcmp(optarg, "cuda") != 0 &&
+            strcmp(optarg, "cpu") != 0)
+            zo_wrong_usage("the back-end is auto, cuda or cpu, not '%s'", optarg);
+        o->backend = optarg;
+        break;
     case ZO_KV:
         if (strcmp(optarg, "f16") != 0 && strcmp(optarg, "fp8") != 0)
             zo_wrong_usage("--kv-type is f16 or fp8, not '%s'", optarg);

@@ -27,7 +27,7 @@ int zo_fail(int r, const char *what, const struct zc_diag *dg);
 long long zo_number(const char *option, const char *text, long long min, long long max,
                     const char **ret_end);
 
-/* How a model is run: options that zoracd has under the same names. */
+/* How a model is run: options that zoracd has under the same names; -b, too. */
 enum { ZO_KV = 512, ZO_HEAD, ZO_EXACT, ZO_THREADS, ZO_CAPS };
 /* clang-format off */
 #define ZO_ENGINE_OPTIONS \
@@ -38,7 +38,7 @@ enum { ZO_KV = 512, ZO_HEAD, ZO_EXACT, ZO_THREADS, ZO_CAPS };
     {"caps", required_argument, NULL, ZO_CAPS}
 /* clang-format on */
 
-/* The option that getopt has returned as c, its argument in optarg. What is none of
+/* The option that getopt has returned as c, its argument in optarg. What is neither -b nor one of
  * ZO_ENGINE_OPTIONS ends the program as zo_try_help does. */
 void zo_engine_option(struct ze_opts *o, int c);
 /* After the last option: refuses those that contradict each other. */

@@ -116,9 +116,6 @@ static void parse_one(struct options *o, int c)
         e->dir = optarg;
         e->random_weights = c == OPT_SHAPE;
         break;
-    case 'b':
-        e->backend = optarg;
-        break;
     case OPT_PREFILL:
         parse_list("--prefill", optarg, 0, 1 << 20, &o->prefill);
         break;

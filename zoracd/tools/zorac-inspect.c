@@ -34,8 +34,9 @@ static const char usage[] =
     "                           render: the template; the local time it is told (now)\n"
     "  --window N               perplexity: tokens of one context (the model's)\n"
     "  --json                   plan: as an object\n"
-    "  --context N, --memory-limit SIZE, --max-sequences N, --kv-type f16|fp8, --lm-head 8|16,\n"
-    "  --exact, --threads N, --caps LIST\n"
+    "  --shape                  plan: MODEL is a config.json, without weights\n"
+    "  -b, --backend auto|cuda|cpu, --context N, --memory-limit SIZE, --max-sequences N,\n"
+    "  --kv-type f16|fp8, --lm-head 8|16, --exact, --threads N, --caps LIST\n"
     "                           how the model is run, as zoracd has them\n"
     "  --help, --version        this text; the version\n"
     "\n"
@@ -79,6 +80,7 @@ enum {
     OPT_NOW,
     OPT_WINDOW,
     OPT_JSON,
+    OPT_SHAPE,
     OPT_CONTEXT,
     OPT_MEMORY,
     OPT_SEQS,
@@ -94,6 +96,8 @@ static const struct option long_options[] = {
     {"now", required_argument, NULL, OPT_NOW},
     {"window", required_argument, NULL, OPT_WINDOW},
     {"json", no_argument, NULL, OPT_JSON},
+    {"shape", no_argument, NULL, OPT_SHAPE},
+    {"backend", required_argument, NULL, 'b'},
     {"context", required_argument, NULL, OPT_CONTEXT},
     {"memory-limit", required_argument, NULL, OPT_MEMORY},
     {"max-sequences", required_argument, NULL, OPT_SEQS},
@@ -126,6 +130,9 @@ static void parse_one(struct zi_options *o, int c)
         break;
     case OPT_JSON:
         o->json = true;
+        break;
+    case OPT_SHAPE:
+        o->engine.random_weights = true;
         break;
     case OPT_HELP:
         fputs(usage, stdout);
@@ -162,6 +169,8 @@ static size_t find_verb(const struct zi_options *o, int argc, char **argv)
                            verbs[i].max_operands > 1 ? "s" : "", n);
         if (verbs[i].run == zi_render && (n == 1) == (o->template_file != NULL))
             zo_wrong_usage("render takes a model or a --template");
+        if (o->engine.random_weights && verbs[i].run != zi_plan)
+            zo_wrong_usage("--shape goes with plan");
         return i;
     }
     zo_wrong_usage("there is no verb '%s'", argv[optind]);
@@ -175,7 +184,7 @@ int main(int argc, char **argv)
     };
     int c;
 
-    while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+    while ((c = getopt_long(argc, argv, "b:", long_options, NULL)) != -1)
         parse_one(&o, c);
     zo_engine_options_end(&o.engine);
     size_t verb = find_verb(&o, argc, argv);

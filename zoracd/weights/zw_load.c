@@ -55,6 +55,8 @@ static uint64_t job_staging(const struct zw_load_job *j)
 {
     uint64_t n = 0;
 
+    if (!j->mat && j->raw_is_host)
+        return 0;
     if (!j->mat)
         return j->raw->bytes < ZW_READ_PIECE ? j->raw->bytes : ZW_READ_PIECE;
     for (int i = 0; i < j->n_parts; i++)
@@ -119,6 +121,8 @@ static int load_raw(struct loader *ld, const struct zw_reader *rd, const struct 
     void *buf = NULL;
     int r;
 
+    if (j->raw_is_host)
+        return zw_read_range(rd, j->raw, 0, j->raw_dst, j->raw->bytes, dg);
     if ((r = zc_try_malloc(&buf, job_staging(j), 1, ZW_READ_PIECE)) < 0)
         return zc_diag(dg, r, "no memory to read tensor %s", j->raw->name);
     for (uint64_t off = 0; off < j->raw->bytes && r >= 0; off += ZW_READ_PIECE) {

@@ -24,9 +24,11 @@ struct zw_load_job {
     const struct zw_linear *parts[ZW_MAX_PARTS];
     int n_parts;
     bool quantize_w8a; /* the parts are plain, mat->d is what zw_quantize_desc says */
-    /* Or (mat is NULL) a tensor as it is in the file, to raw_dst (device, raw->bytes). */
+    /* Or (mat is NULL) a tensor as it is in the file, to raw_dst: of raw->bytes, device memory or,
+     * with raw_is_host, what the host may write to, where it is read without a detour. */
     const struct zw_tensor *raw;
     void *raw_dst;
+    bool raw_is_host;
 };
 
 /* As ze_progress_cb: from any thread, one call at a time, in rising order of done. */
