@@ -615,6 +615,47 @@ END_TEST
 
 /* ---- bad files ---------------------------------------------------------------------------- */
 
+/* What stands around a text, from the inner step of a sequence to the outer one. */
+START_TEST(every_post_processor_goes_around_the_text)
+{
+#define BERT(type) "{\"type\":\"" type "\",\"cls\":[\"a\",0],\"sep\":[\"b\",1]}"
+#define AROUND                                                                                    \
+    "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"c\"}},"             \
+    "{\"Sequence\":{\"id\":\"A\"}},{\"SpecialToken\":{\"id\":\"c\"}}],\"special_tokens\":{\"c\":" \
+    "{\"ids\":[2,1]}}}"
+    static const struct {
+        const char *spec, *want;
+    } rows[] = {
+        {"null", "3"},
+        {BERT("BertProcessing"), "031"},
+        {BERT("RobertaProcessing"), "031"},
+        {AROUND, "21321"},
+        {"{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"}," AROUND "]}", "21321"},
+        {"{\"type\":\"Sequence\",\"processors\":[" BERT("BertProcessing") "," AROUND "]}",
+         "2103121"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char json[1000], got[20] = "";
+        struct zt_tok *tok;
+        struct zt_ids ids;
+        snprintf(json, sizeof json,
+                 "{\"post_processor\":%s,\"model\":{\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"d\":3},"
+                 "\"merges\":[]}}",
+                 rows[i].spec);
+        t_assert_err(zt_tok_new(&tok, json, strlen(json), &dg), ZC_OK, &dg);
+        zt_ids_init(&ids, sizeof got - 1);
+        t_assert_err(zt_tok_encode_bytes(tok, "d", 1, ZT_TOK_ADD_SPECIAL, &ids, &dg), ZC_OK, &dg);
+        for (size_t k = 0; k < ids.len; k++)
+            got[k] = (char)('0' + ids.data[k]);
+        got[ids.len] = '\0';
+        ck_assert_str_eq(got, rows[i].want);
+        zt_ids_release(&ids);
+        zt_tok_free(tok);
+    }
+}
+END_TEST
+
 START_TEST(what_is_not_done_is_refused_by_name)
 {
     static const struct {
@@ -626,7 +667,7 @@ START_TEST(what_is_not_done_is_refused_by_name)
         {"continuing_subword_prefix", "\"##\"", "continuing_subword_prefix '##'"},
         {"normalizer", "{\"type\":\"BertNormalizer\"}", "'BertNormalizer'"},
         {"pre_tokenizer", "{\"type\":\"UnicodeScripts\"}", "'UnicodeScripts'"},
-        {"post_processor", "{\"type\":\"BertProcessing\"}", "'BertProcessing'"},
+        {"post_processor", "{\"type\":\"OtherProcessing\"}", "'OtherProcessing'"},
         {"decoder", "{\"type\":\"CTC\"}", "'CTC'"},
         {"decoder",
          "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{\"type\":\"ByteFallback\"}]}",
@@ -641,6 +682,18 @@ START_TEST(what_is_not_done_is_refused_by_name)
         {"pre_tokenizer",
          "{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"a{1,2}+\"}}",
          "{n,m}+"},
+        {"pre_tokenizer",
+         "{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"\\\\pL\"}}",
+         "without a brace"},
+        {"pre_tokenizer",
+         "{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"\\\\p{Emoji}\"}}",
+         "a property that is"},
+        {"pre_tokenizer",
+         "{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"(?i:'ST)\"}}",
+         "one character in the other case"},
+        {"normalizer",
+         "{\"type\":\"Replace\",\"content\":\"\",\"pattern\":{\"Regex\":\"\\\\Qa\\\\E\"}}",
+         "an escape"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -722,6 +775,10 @@ START_TEST(a_bad_file_is_explained)
          "{\"id\":\"x\"}}],\"special_tokens\":{\"x\":{\"ids\":[5]}}},\"model\":{\"vocab\":{\"a\":"
          "0},\"merges\":[]}}",
          "no id of the vocabulary", ZC_EFORMAT},
+        {"{\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"a\",0]},\"model\":{\"vocab\":"
+         "{"
+         "\"a\":0},\"merges\":[]}}",
+         "'sep' has no id of the vocabulary", ZC_EFORMAT},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -982,6 +1039,7 @@ int main(void)
     suite_add_tcase(s, tc);
     tc = tcase_create("bad files");
     tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, every_post_processor_goes_around_the_text);
     tcase_add_test(tc, what_is_not_done_is_refused_by_name);
     tcase_add_test(tc, what_is_not_done_together_is_refused_by_name);
     tcase_add_test(tc, a_bad_file_is_explained);

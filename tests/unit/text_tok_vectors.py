@@ -82,7 +82,8 @@ TEXTS = ["", " ", "the thing", " the that  thing\n\n", "a\r\nb\t c   d", "don't 
          "e\u0301 \u1e69 \u2126 \uac00\u11a8", "123 4567 x1y", "a\u180eb\u00a0c\u3000d\u2028e\u0085",
          "<|a|> x <b>bc<b> <left>y  <left>\n<right> \n z", "word words sword-word  word",
          "<0x41>Ġ▁▁▁the<unk>", "!!--== ##the...that", "\u0000\u007f\ufeff\ufffd", "▁ ▁thing the▁",
-         "क़्षि กำ நி \U0001d15e", "x" * 40 + " " * 40 + "thing" * 12]
+         "क़्षि กำ நி \U0001d15e", "x" * 40 + " " * 40 + "thing" * 12,
+         "中、。ア、ー・カ 〇々 xxx x́"]
 
 
 def tokenizers():
@@ -94,6 +95,9 @@ def tokenizers():
         yield "bytes", {"pre_tokenizer": sequence(split({"String": " "}, behavior), BYTES)}
         yield "bytes", {"pre_tokenizer": sequence(split({"Regex": r"\w+|x*"}, behavior, True), BYTES)}
         yield "bytes", {"pre_tokenizer": sequence({"type": "Punctuation", "behavior": behavior}, BYTES)}
+    # A script is that script alone; {,n} counts from zero.
+    for pattern in (r"\p{Han}+|\p{Katakana}", r"[\P{Han}]+|\p{^Han}", r"x{,2}\s"):
+        yield "bytes", {"pre_tokenizer": sequence(split({"Regex": pattern}, "Isolated"), BYTES)}
     for individual in (True, False):
         yield "bytes", {"pre_tokenizer": sequence({"type": "Digits", "individual_digits": individual},
                                                   BYTES)}

@@ -37,14 +37,40 @@ static int refuse(struct zc_diag *dg, const char *what)
     return zc_diag(dg, ZC_EUNSUPPORTED, "regular expression: %s", what);
 }
 
-/* An escape that means the same in both: two bytes, or up to the brace of \\p{...} and its kin. */
+/* An escape that means the same in both: two bytes, or up to the brace of \\x{...}. */
 static int put_plain(struct zc_buf *out, const char *p, size_t n)
 {
-    const char *brace = n > 2 && p[2] == '{' ? memchr(p, '}', n) : NULL;
+    const char *brace = p[1] == 'x' && n > 2 && p[2] == '{' ? memchr(p, '}', n) : NULL;
     size_t len = brace ? (size_t)(brace + 1 - p) : 2;
 
     zc_buf_add(out, p, len);
     return (int)len;
+}
+
+/* \\p{...} or \\P{...}. A general category of one or two letters is the same in both; the name of a
+ * script is that script here, and in PCRE2 everything that is also used with it. */
+static int put_property(struct zc_buf *out, const char *p, size_t n, struct zc_diag *dg)
+{
+    static const char *const scripts[] = {
+        "Han",    "Hiragana", "Katakana", "Hangul",     "Latin",   "Cyrillic", "Greek", "Arabic",
+        "Hebrew", "Thai",     "Lao",      "Devanagari", "Bengali", "Tamil",    "Khmer", "Myanmar"};
+    const char *brace = n > 2 && p[2] == '{' ? memchr(p, '}', n) : NULL;
+
+    if (!brace)
+        return refuse(dg, "\\p without a brace");
+    size_t not = p[3] == '^', len = (size_t)(brace - p) - 3 - not ;
+    const char *name = p + 3 + not ;
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        if (len == strlen(scripts[i]) && memcmp(name, scripts[i], len) == 0) {
+            zc_buf_addf(out, "%.2s{%ssc:%s}", p, not ? "^" : "", scripts[i]);
+            return (int)(brace + 1 - p);
+        }
+    }
+    if (len < 1 || len > 2 || name[len - 1] == '&')
+        return refuse(dg, "a property that is no general category of one or two letters and no "
+                          "script of tokenizers' patterns");
+    zc_buf_add(out, p, (size_t)(brace + 1 - p));
+    return (int)(brace + 1 - p);
 }
 
 /* The escape at p[0] = '\\'; how many bytes it took, or an error. */
@@ -72,6 +98,10 @@ static int put_escape(struct zc_buf *out, const char *p, size_t n, bool in_class
             return refuse(dg, "\\b or \\B");
         zc_buf_add(out, p, 2);
         break;
+    case 'p':
+    case 'P':
+        return put_property(out, p, n, dg);
+    case 'E':
     case 'h':
     case 'H':
     case 'R':
@@ -83,6 +113,7 @@ static int put_escape(struct zc_buf *out, const char *p, size_t n, bool in_class
     case 'Y':
     case 'O':
     case 'N':
+    case 'Q':
         return refuse(dg, "an escape that is not in tokenizers' patterns");
     default:
         return put_plain(out, p, n);
@@ -116,12 +147,30 @@ static int put_class(struct zc_buf *out, const char *p, size_t n, struct zc_diag
     return (int)len;
 }
 
+/* Whether a pattern that ignores case may have what is one character in the other case (ss and the
+ * sharp s, ligatures): those are the same in Oniguruma only. */
+static bool folds_many(const char *p, size_t n)
+{
+    static const char *const many[] = {"ss", "ff", "fi", "fl", "st"};
+    bool ignores = false, has_many = false;
+
+    for (size_t i = 0; i + 1 < n; i++) {
+        ignores |= i + 2 < n && memcmp(p + i, "(?i", 3) == 0;
+        has_many |= (p[i] & 0x80) != 0;
+        for (size_t k = 0; k < sizeof many / sizeof *many; k++)
+            has_many |= (p[i] | 0x20) == many[k][0] && (p[i + 1] | 0x20) == many[k][1];
+    }
+    return ignores && has_many;
+}
+
 /* Writes the pattern in PCRE2's words. */
 static int translate(struct zc_buf *out, const char *p, size_t n, struct zc_diag *dg)
 {
     bool in_class = false;
     const char *other;
 
+    if (folds_many(p, n))
+        return refuse(dg, "(?i) over letters that are one character in the other case");
     for (size_t i = 0; i < n;) {
         int r = 1;
         if (p[i] == '\\') {
@@ -131,6 +180,9 @@ static int translate(struct zc_buf *out, const char *p, size_t n, struct zc_diag
         } else if (!in_class && p[i] == '[') {
             in_class = true;
             r = put_class(out, p + i, n - i, dg);
+        } else if (!in_class && p[i] == '{' && i + 2 < n && p[i + 1] == ',' && p[i + 2] >= '0' &&
+                   p[i + 2] <= '9') {
+            zc_buf_adds(out, "{0"); /* {,n}, which is literal in PCRE2 before 10.43 */
         } else if (!in_class && (other = other_meaning(p + i, n - i)) != NULL) {
             r = refuse(dg, other);
         } else {

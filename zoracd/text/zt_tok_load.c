@@ -303,14 +303,28 @@ static int read_special(const struct zt_tok *tok, const json_t *specials, const 
     return ZC_OK;
 }
 
+/* Puts ids around what is around a text already: in a sequence a later step is the outer one. */
+static int put_around(struct zt_tok *tok, const int32_t *before, size_t n_before,
+                      const int32_t *after, size_t n_after, struct zc_diag *dg)
+{
+    if (n_before + tok->n_before > ZT_TOK_AROUND_MAX || n_after + tok->n_after > ZT_TOK_AROUND_MAX)
+        return zc_diag(dg, ZC_ELIMIT, "post_processor: more than %d tokens around a text",
+                       ZT_TOK_AROUND_MAX);
+    memmove(tok->before + n_before, tok->before, tok->n_before * sizeof *before);
+    memcpy(tok->before, before, n_before * sizeof *before);
+    tok->n_before += n_before;
+    memcpy(tok->after + tok->n_after, after, n_after * sizeof *after);
+    tok->n_after += n_after;
+    return ZC_OK;
+}
+
 static int read_template(struct zt_tok *tok, const json_t *spec, struct zc_diag *dg)
 {
     const json_t *specials = json_object_get(spec, "special_tokens"), *one;
     int32_t before[ZT_TOK_AROUND_MAX], after[ZT_TOK_AROUND_MAX];
-    size_t i, n_before = 0, n_after = tok->n_after;
+    size_t i, n_before = 0, n_after = 0;
     bool has_text = false;
 
-    memcpy(after, tok->after, sizeof after);
     json_array_foreach (json_object_get(spec, "single"), i, one) {
         const char *name =
             json_string_value(json_object_get(json_object_get(one, "SpecialToken"), "id"));
@@ -325,16 +339,32 @@ static int read_template(struct zt_tok *tok, const json_t *spec, struct zc_diag 
         if (r < 0)
             return r;
     }
-    /* In a sequence a later template goes around an earlier one. */
-    if (!has_text || n_before + tok->n_before > ZT_TOK_AROUND_MAX)
-        return zc_diag(dg, ZC_EFORMAT, "post_processor: a template %s",
-                       has_text ? "that is too long" : "without a text");
-    memmove(tok->before + n_before, tok->before, tok->n_before * sizeof *before);
-    memcpy(tok->before, before, n_before * sizeof *before);
-    tok->n_before += n_before;
-    memcpy(tok->after, after, n_after * sizeof *after);
-    tok->n_after = n_after;
+    return has_text ? put_around(tok, before, n_before, after, n_after, dg)
+                    : zc_diag(dg, ZC_EFORMAT, "post_processor: a template without a text");
+}
+
+/* The [name, id] that BertProcessing and RobertaProcessing have for each side. */
+static int read_side(const struct zt_tok *tok, const json_t *spec, const char *key, int32_t *ret_id,
+                     struct zc_diag *dg)
+{
+    const json_t *id = json_array_get(json_object_get(spec, key), 1);
+
+    if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+        json_integer_value(id) >= tok->bpe.vocab.n_ids)
+        return zc_diag(dg, ZC_EFORMAT, "post_processor: '%s' has no id of the vocabulary", key);
+    *ret_id = (int32_t)json_integer_value(id);
     return ZC_OK;
+}
+
+static int read_sides(struct zt_tok *tok, const json_t *spec, struct zc_diag *dg)
+{
+    int32_t cls, sep;
+    int r;
+
+    if ((r = read_side(tok, spec, "cls", &cls, dg)) < 0 ||
+        (r = read_side(tok, spec, "sep", &sep, dg)) < 0)
+        return r;
+    return put_around(tok, &cls, 1, &sep, 1, dg);
 }
 
 static int read_post(struct zt_tok *tok, const json_t *spec, int depth, struct zc_diag *dg)
@@ -351,6 +381,8 @@ static int read_post(struct zt_tok *tok, const json_t *spec, int depth, struct z
         return ZC_OK;
     if (strcmp(type, "TemplateProcessing") == 0)
         return read_template(tok, spec, dg);
+    if (strcmp(type, "BertProcessing") == 0 || strcmp(type, "RobertaProcessing") == 0)
+        return read_sides(tok, spec, dg);
     if (strcmp(type, "Sequence") != 0 || !json_is_array(list))
         return zc_diag(dg, ZC_EUNSUPPORTED, "post_processor '%s' is not supported", type);
     json_array_foreach (list, i, one) {
