@@ -15,21 +15,24 @@ sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 unit_sources = %D%/systemd/zoracd.service.in %D%/systemd/zoracd.socket.in \
   %D%/systemd/user/zoracd.service.in %D%/systemd/user/zoracd.socket.in \
-  %D%/systemd/zoracd.sysusers.in %D%/systemd/zoracd.tmpfiles.in %D%/systemd/10-cuda.conf.in
+  %D%/systemd/zoracd.sysusers.in %D%/systemd/zoracd.tmpfiles.in %D%/systemd/10-cuda.conf.in \
+  %D%/systemd/zoracd-cuda.in
 EXTRA_DIST += $(unit_sources) %D%/zoracd.conf
 unit_files = $(unit_sources:.in=)
 CLEANFILES += $(unit_files)
 $(unit_files): %D%/local.mk
 $(unit_files): %: %.in
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed -e 's|@bindir[@]|$(bindir)|g' \
-	  -e 's|@sysconfdir[@]|$(sysconfdir)|g' $< >$@.tmp && mv $@.tmp $@
+	  -e 's|@sysconfdir[@]|$(sysconfdir)|g' -e 's|@pkgdatadir[@]|$(pkgdatadir)|g' $< >$@.tmp && mv $@.tmp $@
 if HAVE_SYSTEMD
 noinst_DATA = %D%/systemd/zoracd.sysusers %D%/systemd/zoracd.tmpfiles
 nodist_systemdsystemunit_DATA = %D%/systemd/zoracd.service %D%/systemd/zoracd.socket
 nodist_systemduserunit_DATA = %D%/systemd/user/zoracd.service %D%/systemd/user/zoracd.socket
 if HAVE_CUDA
-dropindir = $(systemdsystemunitdir)/zoracd.service.d
-nodist_dropin_DATA = %D%/systemd/10-cuda.conf
+# The drop-in is not where systemd reads it: the generator puts it there, where there is a card.
+systemdgeneratordir = $(prefix)/lib/systemd/system-generators
+nodist_pkgdata_DATA = %D%/systemd/10-cuda.conf
+nodist_systemdgenerator_SCRIPTS = %D%/systemd/zoracd-cuda
 endif
 endif
 

@@ -4,12 +4,13 @@
 EXTRA_DIST += %D%/README.md %D%/debian/changelog %D%/debian/control %D%/debian/copyright %D%/debian/rules \
   %D%/debian/source/format %D%/debian/zorac-cli.install %D%/debian/zoracd-cuda.install \
   %D%/debian/zorac-cli.lintian-overrides %D%/debian/zoracd-cuda.lintian-overrides \
-  %D%/debian/zoracd-cuda.postinst %D%/debian/zoracd.lintian-overrides %D%/debian/zoracd.postinst \
+  %D%/debian/zoracd-cuda.postinst %D%/debian/zoracd-cuda.postrm %D%/debian/zoracd.lintian-overrides %D%/debian/zoracd.postinst \
   %D%/debian/zoracd.prerm %D%/debian/zoracd.docs %D%/debian/zoracd.install %D%/debian/zoracd.postrm \
-  %D%/rpm/rpmlint.toml %D%/rpm/zorac.spec.in
+  %D%/cuda-licence.sh %D%/rpm/rpmlint.toml %D%/rpm/zorac.spec.in
 if HAVE_CUDA
 deb_profiles = nocheck pkg.zorac.cuda
 rpm_switches = --with cuda
+export NVCC
 else
 deb_profiles = nocheck
 rpm_switches =
@@ -30,8 +31,9 @@ deb: dist
 	cp $(distdir).tar.xz deb-build/$(PACKAGE)_$(VERSION).orig.tar.xz
 	cp -R deb-build/$(distdir)/packaging/debian deb-build/$(distdir)/debian
 	$(fill_in) deb-build/$(distdir)/debian/control deb-build/$(distdir)/debian/changelog
+	cd deb-build/$(distdir) && dpkg-checkbuilddeps -P nocheck # nvcc is configure's, not always a package's
 	cd deb-build/$(distdir) && unset MAKEFLAGS MAKELEVEL; DEB_BUILD_OPTIONS="nocheck parallel=2" \
-	  DEB_BUILD_PROFILES="$(deb_profiles)" dpkg-buildpackage -b -us -uc
+	  DEB_BUILD_PROFILES="$(deb_profiles)" dpkg-buildpackage -b -d -us -uc
 	cp deb-build/*.deb packages
 	@$(say_who)
 rpm: dist

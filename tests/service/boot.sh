@@ -97,6 +97,18 @@ nothing_is_enabled
 in_boot systemctl enable --now zoracd.socket >/dev/null 2>&1
 is zoracd.service inactive || fail "it runs unasked"
 as anna -t 0 "hello, who are you?" | grep -q 'demo model' || fail "no answer: $(in_boot journalctl --no-pager -n 40)"
+if [ -f "$root/usr/share/zorac/10-cuda.conf" ] && ! grep -qs 0x10de /sys/bus/pci/devices/*/vendor; then
+    mdwe() {
+        in_boot systemctl daemon-reload
+        in_boot systemctl show -P MemoryDenyWriteExecute zoracd.service
+    }
+    [ "$(mdwe)" = yes ] || fail "the CUDA package loosens the service where there is no GPU"
+    in_boot sh -c 'mkdir /etc/systemd/system/zoracd.service.d
+        ln -s /usr/share/zorac/10-cuda.conf /etc/systemd/system/zoracd.service.d/'
+    [ "$(mdwe)" = no ] || fail "the drop-in put there by hand is not read"
+    in_boot rm -r /etc/systemd/system/zoracd.service.d
+    [ "$(mdwe)" = yes ] || fail "the drop-in stays"
+fi
 [ "$(in_boot systemctl show -P StatusText zoracd.service)" = "Serving zorac-demo" ] || fail "no status"
 [ "$(in_boot stat -c '%U:%G %a' /run/zoracd/zoracd.sock)" = "root:zorac 660" ] || fail "the socket's mode"
 for d in /var/lib/zoracd /var/cache/zoracd /run/zoracd/daemon; do

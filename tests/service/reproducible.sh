@@ -21,7 +21,7 @@ if [ "$kind" = deb ]; then
     who=$(dpkg-deb -f "$(ls "$folder"/zoracd_*.deb)" Maintainer)
     sed -i "s/@MAINTAINER@/$who/" "$tmp/$name/debian/control" "$tmp/$name/debian/changelog"
     (cd "$tmp/$name" && DEB_BUILD_OPTIONS="nocheck parallel=3" DEB_BUILD_PROFILES=$profiles \
-        dpkg-buildpackage -b -us -uc) >"$tmp/log" 2>&1 || { tail -n 30 "$tmp/log"; exit 1; }
+        dpkg-buildpackage -b -d -us -uc) >"$tmp/log" 2>&1 || { tail -n 30 "$tmp/log"; exit 1; }
     made=$(ls "$tmp"/*.deb)
 else
     mkdir -p "$tmp/top/SOURCES"

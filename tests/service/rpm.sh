@@ -41,13 +41,18 @@ rpm -qp --requires "$c" | grep -q libreadline || fail "the client is without rea
 [ "$(rpm -qp --qf '%{LICENSE}' "$d")" = MIT ] || fail "the daemon's licence"
 rpm -qp --qf '%{LICENSE}' "$c" | grep -q GPL-3 || fail "the client's licence does not tell of readline"
 rpm -qp --scripts "$d" | grep -q useradd || fail "no account is made"
+rpm -qp --requires "$d" | grep -q shadow || fail "the account is made before there is what makes it"
 ! rpm -qp --scripts "$d" "$c" | grep -E 'systemctl (enable|start|preset)' || fail "something is started unasked"
 ls "$folder"/zorac*-debuginfo-*.rpm >/dev/null 2>&1 || fail "no debug symbols"
 g=$(ls "$folder"/zoracd-cuda-[0-9]*.rpm 2>/dev/null || true)
 if [ -n "$g" ]; then
     has "$g" '/usr/lib(64)?/zorac/libzorac-cuda.so'
-    has "$g" /usr/lib/systemd/system/zoracd.service.d/10-cuda.conf
+    has "$g" /usr/share/zorac/10-cuda.conf
+    has "$g" /usr/lib/systemd/system-generators/zoracd-cuda
+    has "$g" '/usr/share/licenses/zoracd-cuda/LICENSE.CUDA-Toolkit|/usr/share/doc/.*/LICENSE.CUDA-Toolkit'
+    [ "$(rpm -qp --scripts "$g" | grep -c 'systemctl try-restart zoracd.service')" = 2 ] || fail "the daemon runs on with the old plug-in"
     rpm -qp --requires "$g" | grep -q '^zoracd = ' || fail "the plug-in goes with any daemon"
+    ! rpm -qp --scripts "$g" | grep -E 'systemctl (enable|start|preset)' || fail "something is started unasked"
     ! rpm -qp --requires "$g" | grep -iE 'libcu|nvidia|libstdc' || fail "the plug-in does not install without a GPU"
     rpm -qp --qf '%{LICENSE}' "$g" | grep -q NVIDIA || fail "the plug-in's licence does not tell of CUDA's runtime"
 fi

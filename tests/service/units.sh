@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The units are what systemd understands, the base unit's exposure is at most 2.5 (of 10), each
-# restriction has its reason above it, and what the daemon really calls is what the filter lets through.
+# directive has its reason above it, and what the daemon really calls is what the filter lets through.
 set -eu
 src=$(cd "${top_srcdir:-.}" && pwd)
 build=$(cd "${top_builddir:-.}" && pwd)
@@ -18,13 +18,29 @@ skip() {
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/zorac-units-XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 
-# no directive without a sentence: of its own, or above the group it stands in
-for f in "$src"/packaging/systemd/zoracd.service.in "$src"/packaging/systemd/10-cuda.conf.in; do
-    awk -v file="$f" '/^\[Service\]/{on = 1; said = 0; next} /^\[/{on = 0}
-        on && /^$/{said = 0} on && /^#/{said = 1}
-        on && /^[A-Z]/ && !said && !/^(Type|NotifyAccess|Exec)/{print file ": " $0; bad = 1}
-        END{exit bad}' "$f" || fail "a directive without its reason"
+# each directive has a comment of its own, in the line above
+for f in "$src"/packaging/systemd/*.conf.in "$src"/packaging/systemd/*.service.in "$src"/packaging/systemd/*.socket.in \
+    "$src"/packaging/systemd/user/*.in; do
+    awk -v file="$f" '/^[A-Z]/ && !/^(Description|Documentation)=/{n++
+        if (above !~ /^# /) {print file ": " $0; bad = 1}} {above = $0} END{exit bad || n < 5}' "$f" ||
+        fail "a directive without its reason"
 done
+
+# The generator lets the GPU in where there is one: display controllers of NVIDIA, and nothing else.
+sed "s|@pkgdatadir@|/usr/share/zorac|" "$src/packaging/systemd/zoracd-cuda.in" >"$tmp/generator"
+lets_in() {
+    rm -rf "$tmp/units" "$tmp/sys/bus/pci/devices/0000:01:00.0" && mkdir -p "$tmp/units" "$tmp/sys/bus/pci/devices/0000:01:00.0"
+    echo "$1" >"$tmp/sys/bus/pci/devices/0000:01:00.0/vendor"
+    echo "$2" >"$tmp/sys/bus/pci/devices/0000:01:00.0/class"
+    sh "$tmp/generator" "$tmp/units" "$tmp/units" "$tmp/units" "$tmp/sys" || fail "the generator failed"
+    [ "$(find "$tmp/units" -type l -printf '%P %l')" = "zoracd.service.d/10-cuda.conf /usr/share/zorac/10-cuda.conf" ]
+}
+lets_in 0x10de 0x030000 || fail "the generator does not see a graphics card"
+lets_in 0x10de 0x030200 || fail "the generator does not see a card without a display"
+! lets_in 0x10de 0x040300 || fail "the sound of a card is taken for a GPU"
+! lets_in 0x8086 0x030000 || fail "another maker's card is taken for NVIDIA's"
+sh "$tmp/generator" "$tmp/none" "$tmp/none" "$tmp/none" "$tmp/nosys" || fail "no /sys, and the generator failed"
+[ ! -e "$tmp/none" ] || fail "no /sys, and something was let in"
 
 command -v systemd-analyze >/dev/null || skip "no systemd-analyze: the units were only read"
 mkdir "$tmp/system" "$tmp/user" "$tmp/system/zoracd.service.d"
