@@ -3,6 +3,7 @@ noinst_LIBRARIES += %D%/libcommon.a
 %C%_libcommon_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(MSGPACK_CFLAGS)
 %C%_libcommon_a_SOURCES = \
   %D%/zc_buf.c %D%/zc_buf.h \
+  %D%/zc_core.c %D%/zc_core.h \
   %D%/zc_err.c %D%/zc_err.h \
   %D%/zc_file.c %D%/zc_file.h \
   %D%/zc_json.c %D%/zc_json.h \

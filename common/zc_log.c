@@ -78,8 +78,8 @@ int zc_log_to_journal(const char *path)
     return ZC_OK;
 }
 
-/* Control characters would end a line, or a field of the journal, early. */
-/* https://systemd.io/JOURNAL_NATIVE_PROTOCOL: lines of FIELD=value in one datagram. */
+/* https://systemd.io/JOURNAL_NATIVE_PROTOCOL: lines of FIELD=value in one datagram; a control
+ * character would end a field early. */
 static int send_journal(enum zc_log_level level, const struct zc_log_about *about, const char *text)
 {
     char line[1536], session[512];

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/zc_core.h"
 #include "common/zc_err.h"
 #include "common/zc_file.h"
 #include "common/zc_mem.h"
@@ -207,6 +208,7 @@ int main(int argc, char **argv)
     struct zc_diag dg;
     int c, r = ZC_OK;
 
+    zc_core_forbid();
     zc_file_guard_std();
     if (argc > 0)
         argv[0] = name; /* what getopt's messages begin with */

@@ -11,12 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/zc_core.h"
 #include "common/zc_err.h"
 #include "common/zc_file.h"
 #include "common/zc_log.h"
 #include "common/zc_mem.h"
 #include "common/zc_sock.h"
-#include "zoracd/serve/zs_cage.h"
 #include "zoracd/serve/zs_front.h"
 #include "zoracd/serve/zs_listen.h"
 #include "zoracd/serve/zs_sd.h"
@@ -192,7 +192,7 @@ int main(int argc, char **argv)
     zc_file_guard_std();
     signal(SIGPIPE, SIG_IGN);
     umask(0077);
-    zs_cage_no_core();
+    zc_core_forbid();
     json_object_seed(0);
     int r = zs_config_options(NULL, &cmd.line, argc, argv, &dg);
     if (r < 0 || cmd.line.help || cmd.line.version || cmd.line.check)

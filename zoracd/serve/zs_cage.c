@@ -7,7 +7,6 @@
 #include "zoracd/serve/zs_cage.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -15,25 +14,11 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/zc_err.h"
-
-void zs_cage_no_core(void)
-{
-    static const struct rlimit none = {0, 0};
-    int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
-
-    setrlimit(RLIMIT_CORE, &none);
-    if (fd < 0)
-        return;
-    ssize_t n = write(fd, "0", 1);
-    (void)n; /* the limit above is what most systems heed */
-    close(fd);
-}
 
 #if defined __x86_64__
 #define CAGE_ARCH AUDIT_ARCH_X86_64

@@ -6,10 +6,6 @@
 
 struct zc_diag;
 
-/* A crash leaves no file of prompts and replies: no core, and of one that is made all the same (a
- * handler behind a pipe) no memory. Main, before the model is loaded. */
-void zs_cage_no_core(void);
-
 /* From here on no thread of the process can execute a program, trace or read another process, open
  * a socket but a Unix one, mount, load a module, make a namespace or change its account: such
  * calls fail with EPERM. To be called when all libraries and devices are open: the GPU's driver
