@@ -30,6 +30,47 @@ for p in $programs; do
     same "the exit status in $(page_of "$p")" "$tmp/page" "$tmp/right"
 done
 
+# The environment: what the program's sources ask for, and what libraries ask for on its behalf; and
+# the files, whose names stand in the sources, with what made them there.
+rooms_of() {
+    case $1 in
+    zorac) echo "$src/zorac-cli $src/common" ;;
+    zoracd) echo "$src/zoracd/main.c $src/zoracd/serve $src/zoracd/text $src/zoracd/engine $src/zoracd/weights $src/kernels $src/common" ;;
+    *) echo "$src/zoracd/tools $src/zoracd/text $src/zoracd/engine $src/zoracd/weights $src/kernels" ;;
+    esac
+}
+libraries_of() {
+    case $1 in
+    zoracd)
+        printf '%s\n' NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID LISTEN_FDS LISTEN_PID LISTEN_FDNAMES # sd_*(3)
+        printf '%s\n' CUDA_CACHE_PATH CUDA_VISIBLE_DEVICES                                         # the driver
+        ;;
+    zorac) echo INPUTRC ;; # readline
+    esac
+}
+# section NAME PAGE: its lines
+section() {
+    awk -v name=".Sh $1" '/^\.Sh /{on = $0 == name} on' "$2"
+}
+# code PROGRAM: of its rooms
+code() {
+    # shellcheck disable=SC2046 # several folders
+    find $(rooms_of "$1") -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' | xargs cat
+}
+for p in $programs; do
+    code "$p" >"$tmp/code"
+    { grep -oE 'getenv\("[A-Z_]+"' "$tmp/code" | cut -d '"' -f 2 && libraries_of "$p"; } | sort -u >"$tmp/right"
+    [ "$(grep -c 'getenv(' "$tmp/code")" = "$(grep -c 'getenv("' "$tmp/code")" ] || wrong "$p: a getenv whose name is not beside it"
+    section ENVIRONMENT "$(page_of "$p")" | sed -n 's/^\.It Ev //p' | grep -oE '[A-Z_]+' | sort >"$tmp/page"
+    [ -s "$tmp/page" ] || wrong "$(page_of "$p") has no ENVIRONMENT"
+    same "the environment in $(page_of "$p")" "$tmp/page" "$tmp/right"
+    section FILES "$(page_of "$p")" | sed -n 's/^\.It Pa //p' >"$tmp/page"
+    while read -r file; do
+        name=${file##*/}
+        grep -qF "$name\"" "$tmp/code" || grep -qF "${name#zoracd.sock}\"" "$tmp/code" || wrong "$p: nothing in it is called $file"
+    done <"$tmp/page"
+done
+
 # zorac's commands, and those of the chat
 help_of zorac | sed -n '/^Commands/,/^$/s/^  \([a-z]*\).*/\1/p' | grep . | sort >"$tmp/right"
 sed -n '/^\.Sh COMMANDS/,/^\.Ss/s/^\.It Cm \([a-z]*\).*/\1/p' "$man/zorac.1" | sort >"$tmp/page"
