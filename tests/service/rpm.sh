@@ -49,7 +49,7 @@ if [ -n "$g" ]; then
     has "$g" '/usr/lib(64)?/zorac/libzorac-cuda.so'
     has "$g" /usr/share/zorac/10-cuda.conf
     has "$g" /usr/lib/systemd/system-generators/zoracd-cuda
-    has "$g" '/usr/share/licenses/zoracd-cuda/LICENSE.CUDA-Toolkit|/usr/share/doc/.*/LICENSE.CUDA-Toolkit'
+    has "$g" '/usr/share/licenses/zoracd-cuda.*/LICENSE.CUDA-Toolkit'
     [ "$(rpm -qp --scripts "$g" | grep -c 'systemctl try-restart zoracd.service')" = 2 ] || fail "the daemon runs on with the old plug-in"
     rpm -qp --requires "$g" | grep -q '^zoracd = ' || fail "the plug-in goes with any daemon"
     ! rpm -qp --scripts "$g" | grep -E 'systemctl (enable|start|preset)' || fail "something is started unasked"
