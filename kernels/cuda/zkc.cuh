@@ -44,6 +44,7 @@ struct zkc_dev {
     struct zk_dev dev;
     int ordinal;
     int cc;          /* compute capability, 90 for 9.0 */
+    int early_cc;    /* for zkc_launch_early: the same; 0: $ZORAC_CUDA_EARLY is 0 */
     int sms;         /* multiprocessors */
     size_t smem_max; /* dynamic shared memory that a block may ask for */
     cudaStream_t stream;
@@ -57,6 +58,7 @@ struct zkc_dev {
     void *work;              /* device: partial results; holds anything when a kernel starts */
     size_t work_bytes;
     cudaError_t error;        /* the first of a launch */
+    cudaError_t refused;      /* a launch while recording, which is then the driver's fault */
     int recording, replaying; /* the number of the pass that is, or 0 */
     cudaGraphExec_t graph[ZK_MAX_RECORD + 1];
     struct zkc_ring *ring;     /* NULL: no matrix is being packed */

@@ -42,7 +42,7 @@ struct kv_slot {
 ZKC_DEV struct kv_slot kv_at(void *base, const struct zkc_geometry *g, const int32_t *pages,
                              int pos, int which, int head)
 {
-    const int page = pages[pos / ZK_PAGE], i = pos % ZK_PAGE;
+    const int page = __ldcg(&pages[pos / ZK_PAGE]), i = pos % ZK_PAGE;
     char *b = static_cast<char *>(base);
     struct kv_slot slot = {
         b + zkc_page_at(g, page, which, head) + (size_t)i * g->D * zkc_kv_size(g->kv_type), NULL};
@@ -150,20 +150,21 @@ __global__ void __launch_bounds__(ROPE_THREADS)
 {
     ZKC_SHARED(float, part, [ROPE_THREADS / 32]);
     ZKC_SHARED(float, head, [ZK_MAX_HEAD_DIM]);
-    zkc_grid_wait();
     zkc_grid_trigger();
     const int row = blockIdx.x, at = blockIdx.y;
+    struct kv_slot to = {};
+    if (at >= g.H) { /* a key or value: where to, before there is one */
+        const struct zk_seq s = zkc_seq_of(seqs, g.n_seqs, row);
+        const int which = at >= g.H + g.K, h = at - g.H - which * g.K;
+        if (!zkc_is_padding(s))
+            to = kv_at(base, &g, s.pages, s.pos0 + row - s.first_row, which, h);
+    }
+    zkc_grid_wait();
     float *x = qkv + ((size_t)row * (g.H + 2 * g.K) + at) * g.D;
     if (at < g.H + g.K)
         rope_head(x, x, cs + (size_t)row * g.rot, &g, at < g.H ? g.q_norm : g.k_norm, part, head);
-    if (at < g.H)
-        return;
-    const struct zk_seq *s = zkc_seq_of(seqs, g.n_seqs, row);
-    if (zkc_is_padding(s))
-        return;
-    const int which = at >= g.H + g.K, h = at - g.H - which * g.K;
-    const struct kv_slot to = kv_at(base, &g, s->pages, s->pos0 + row - s->first_row, which, h);
-    kv_put(&to, g.kv_type, x, g.D, part, status);
+    if (to.at)
+        kv_put(&to, g.kv_type, x, g.D, part, status);
 }
 
 int zkc_rope_store(struct zk_dev *dev, float *qkv, const float *cs, const struct zk_batch *b,
@@ -172,7 +173,7 @@ int zkc_rope_store(struct zk_dev *dev, float *qkv, const float *cs, const struct
     struct zkc_dev *d = zkc_of(dev);
     if (!is_sound(a))
         return ZC_EINVAL;
-    return zkc_check(d, zkc_launch_early(d->cc, rope_store_kernel,
+    return zkc_check(d, zkc_launch_early(d->early_cc, rope_store_kernel,
                                          dim3(b->rows, a->heads + 2 * a->kv_heads),
                                          dim3(ROPE_THREADS), 0, d->stream, qkv, cs, b->seqs,
                                          geometry_of(dev, b, a), kv->base, d->status));
@@ -206,14 +207,14 @@ __global__ void __launch_bounds__(ATTN_WARPS * 32)
 {
     ZKC_SHARED(float, query, [ATTN_WARPS][ZK_MAX_HEAD_DIM]);
     ZKC_SHARED(float, weight, [ATTN_WARPS][TILE]);
-    zkc_grid_wait();
     zkc_grid_trigger();
+    zkc_grid_wait();
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const int row = blockIdx.x, h = blockIdx.y * ATTN_WARPS + warp;
     if (h >= g.H)
         return;
-    const struct zk_seq *s = zkc_seq_of(seqs, g.n_seqs, row);
-    const int pos = zkc_is_padding(s) ? -1 : s->pos0 + row - s->first_row, kh = h / (g.H / g.K);
+    const struct zk_seq s = zkc_seq_of(seqs, g.n_seqs, row);
+    const int pos = zkc_is_padding(s) ? -1 : s.pos0 + row - s.first_row, kh = h / (g.H / g.K);
     const int first = zkc_first_seen(&g, pos);
     const float *q = qkv + ((size_t)row * (g.H + 2 * g.K) + h) * g.D;
     float acc[ZK_MAX_HEAD_DIM / 32] = {}, max = -INFINITY, sum = 0;
@@ -224,7 +225,7 @@ __global__ void __launch_bounds__(ATTN_WARPS * 32)
         const int j = j0 + lane;
         float score = -INFINITY;
         if (j >= first && j <= pos) {
-            const struct kv_slot k = kv_at(base, &g, s->pages, j, 0, kh);
+            const struct kv_slot k = kv_at(base, &g, s.pages, j, 0, kh);
             score = 0;
             for (int i = 0; i < g.D; i++)
                 score += query[warp][i] * kv_get(&k, g.kv_type, i);
@@ -240,7 +241,7 @@ __global__ void __launch_bounds__(ATTN_WARPS * 32)
         for (int i = 0; i < ZK_MAX_HEAD_DIM / 32; i++)
             acc[i] *= shrink;
         for (int t = first > j0 ? first - j0 : 0; t < n; t++) {
-            const struct kv_slot v = kv_at(base, &g, s->pages, j0 + t, 1, kh);
+            const struct kv_slot v = kv_at(base, &g, s.pages, j0 + t, 1, kh);
             const float w = weight[warp][t] * kv_scale(&v);
 #pragma unroll
             for (int i = 0; i < ZK_MAX_HEAD_DIM / 32; i++)
@@ -266,7 +267,7 @@ int zkc_attn(struct zk_dev *dev, float *o, const float *qkv, const struct zk_bat
         return zkc_attn_prefill(d, o, qkv, b, &g, kv);
     if (zkc_attn_decode_takes(&g))
         return zkc_attn_decode(d, o, qkv, b, &g, kv);
-    return zkc_check(d, zkc_launch_early(d->cc, attn_kernel,
+    return zkc_check(d, zkc_launch_early(d->early_cc, attn_kernel,
                                          dim3(b->rows, (a->heads + ATTN_WARPS - 1) / ATTN_WARPS),
                                          dim3(ATTN_WARPS * 32), 0, d->stream, o, qkv, b->seqs, g,
                                          kv->base));

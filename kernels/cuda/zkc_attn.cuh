@@ -18,23 +18,32 @@ struct zkc_geometry {
     const float *q_norm, *k_norm;
 };
 
-/* The sequence that a row belongs to. */
-ZKC_DEV const struct zk_seq *zkc_seq_of(const struct zk_seq *seqs, int n_seqs, int row)
+/* The sequence that a row belongs to; in a pass of decode, number `row`. What the host has sent for
+ * the pass may be read before zkc_grid_wait(): past L1, which may hold what was there before. */
+ZKC_DEV struct zk_seq zkc_seq_of(const struct zk_seq *seqs, int n_seqs, int row)
 {
     int low = 0, high = n_seqs - 1;
+    if (row < n_seqs && __ldcg(&seqs[row].first_row) == row)
+        low = high = row;
     while (low < high) {
         int mid = (low + high + 1) / 2;
-        if (seqs[mid].first_row <= row)
+        if (__ldcg(&seqs[mid].first_row) <= row)
             low = mid;
         else
             high = mid - 1;
     }
-    return &seqs[low];
+    struct zk_seq s;
+    s.pages = reinterpret_cast<const int32_t *>(
+        __ldcg(reinterpret_cast<const unsigned long long *>(&seqs[low].pages)));
+    s.first_row = __ldcg(&seqs[low].first_row);
+    s.n_rows = __ldcg(&seqs[low].n_rows);
+    s.pos0 = __ldcg(&seqs[low].pos0);
+    return s;
 }
 
-ZKC_DEV bool zkc_is_padding(const struct zk_seq *s)
+ZKC_DEV bool zkc_is_padding(const struct zk_seq &s)
 {
-    return s->pages == NULL;
+    return s.pages == NULL;
 }
 
 /* The first position that a position sees. */

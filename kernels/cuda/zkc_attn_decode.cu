@@ -20,6 +20,7 @@
 #define STAGES      3
 #define ON_SM       4 /* blocks for each SM, where sequences are long enough */
 #define SPLIT_PAGES (ZKC_SPLIT / ZK_PAGE)
+#define JOIN        4 /* groups of threads that join splits */
 
 namespace
 {
@@ -105,6 +106,8 @@ ZKC_DEV void join_warps(const struct decode_args *a, const struct running<D> *r,
     for (int h = 0; h < 2; h++) {
         const int row = lane / 4 + 8 * h;
         const float sum = zkc_quad_sum(r->sum[h]);
+        if (row >= G)
+            continue;
         if (lane % 4 == 0) {
             ml[0][warp][row] = r->max[h];
             ml[1][warp][row] = sum;
@@ -137,9 +140,11 @@ ZKC_DEV void join_warps(const struct decode_args *a, const struct running<D> *r,
     }
 }
 
-/* One split of one kv head of a row. smem: a ring of pages for each warp, then their results. */
+/* One split of one kv head of a row. smem: a ring of pages for each warp, then their results. Pages
+ * before the pass's own positions are as they were when it began: the first of them are fetched
+ * before the kernels before this one have ended. */
 template <int D, int TYPE>
-ZKC_DEV void one_split(const decode_args &a, const struct zk_seq *s, int pos, int split, int row,
+ZKC_DEV void one_split(const decode_args &a, const struct zk_seq &s, int pos, int split, int row,
                        int head, char *smem, float (*ml)[WARPS][16])
 {
     const struct zkc_geometry *g = &a.g;
@@ -153,20 +158,25 @@ ZKC_DEV void one_split(const decode_args &a, const struct zk_seq *s, int pos, in
     constexpr int page = decode_smem<D, TYPE>::page;
     const char *const at = smem + warp * decode_smem<D, TYPE>::ring;
     const zkc_smem ring = zkc_smem_addr(at);
-    const auto fetch = [&](int p, int stage) {
-        if (p <= to) {
-            const int number = s->pages[p];
-            const zkc_smem to = ring + stage * 2 * page;
-            zkc_page_copy<D, TYPE>(to, a.base, g, number, 0, head);
-            zkc_page_copy<D, TYPE>(to + page, a.base, g, number, 1, head);
-        }
-        zkc_cp_async_commit();
-    };
     /* page p belongs to warp p % 4: the same warp wherever a window begins */
-    const int mine = from + (warp - from % WARPS + WARPS) % WARPS;
+    const int mine = from + (warp - from % WARPS + WARPS) % WARPS, last = mine + lane * WARPS;
+    const int numbers = lane < SPLIT_PAGES / WARPS && last <= to ? __ldcg(&s.pages[last]) : 0;
+    const auto fetch =
+        [&](int i, int stage) { /* number i of the warp's pages */
+                                const int number = __shfl_sync(ZKC_ALL_LANES, numbers, i);
+                                if (mine + i * WARPS <= to) {
+                                    const zkc_smem to = ring + stage * 2 * page;
+                                    zkc_page_copy<D, TYPE>(to, a.base, g, number, 0, head);
+                                    zkc_page_copy<D, TYPE>(to + page, a.base, g, number, 1, head);
+                                }
+                                zkc_cp_async_commit();
+        };
+    if (min(to, mine + (STAGES - 2) * WARPS) >= s.pos0 / ZK_PAGE)
+        zkc_grid_wait();
 #pragma unroll
     for (int i = 0; i < STAGES - 1; i++)
-        fetch(mine + i * WARPS, i);
+        fetch(i, i);
+    zkc_grid_wait();
 
     uint32_t qa[2][D / 16][4];
     struct running<D> r = {
@@ -174,18 +184,18 @@ ZKC_DEV void one_split(const decode_args &a, const struct zk_seq *s, int pos, in
     r.max[0] = r.max[1] = -1e30f; /* less than any score, and no NaN in differences */
     load_queries<D, TYPE>(qa, a.qkv + ((size_t)row * (g->H + 2 * g->K) + head * G) * D, G,
                           g->scale * 1.4426950408889634f, a.status);
-    for (int p = mine, stage = 0; p <= to; p += WARPS, stage = (stage + 1) % STAGES) {
+    for (int i = 0, stage = 0; mine + i * WARPS <= to; i++, stage = (stage + 1) % STAGES) {
         zkc_cp_async_wait<STAGES - 2>();
         __syncwarp();
-        fetch(p + (STAGES - 1) * WARPS, (stage + STAGES - 1) % STAGES);
-        const int keys = stage * 2 * page, values = keys + page;
+        fetch(i + STAGES - 1, (stage + STAGES - 1) % STAGES);
+        const int p = mine + i * WARPS, keys = stage * 2 * page, values = keys + page;
         float score[2][4];
         zkc_page_scores<D, TYPE, 2>(score, qa, ring + keys, at + keys);
 #pragma unroll
-        for (int i = 0; i < 8; i++) {
-            const int j = p * ZK_PAGE + 8 * (i / 4) + 2 * (lane % 4) + (i & 1);
+        for (int c = 0; c < 8; c++) {
+            const int j = p * ZK_PAGE + 8 * (c / 4) + 2 * (lane % 4) + (c & 1);
             if (j < first || j > pos)
-                score[i / 4][i % 4] = -INFINITY;
+                score[c / 4][c % 4] = -INFINITY;
         }
         take_page<D, TYPE>(&r, score, ring + values, at + values);
     }
@@ -201,47 +211,73 @@ __global__ void __launch_bounds__(WARPS * 32) decode_kernel(const decode_args a)
 {
     ZKC_SHARED_DYN(char, smem);
     ZKC_SHARED(float, ml, [2][WARPS][16]);
-    zkc_grid_wait();
     zkc_grid_trigger();
 #pragma unroll 1
     for (int split = blockIdx.x; split < a.splits; split += gridDim.x) {
         /* found each time: there are no registers to keep it in */
         const int unit = a.unit0 + blockIdx.y, row = unit / a.g.K;
-        const struct zk_seq *s = zkc_seq_of(a.seqs, a.g.n_seqs, row);
-        const int pos = zkc_is_padding(s) ? -1 : s->pos0 + row - s->first_row;
+        const struct zk_seq s = zkc_seq_of(a.seqs, a.g.n_seqs, row);
+        const int pos = zkc_is_padding(s) ? -1 : s.pos0 + row - s.first_row;
         if (split * ZKC_SPLIT > pos)
-            return;
+            break;
         one_split<D, TYPE>(a, s, pos, split, row, unit % a.g.K, smem, ml);
         __syncthreads();
     }
+    zkc_grid_wait(); /* also where there was nothing to do */
 }
 
-/* o[row][head] = the splits of a row joined in their order. Grid: units; a thread is a dimension of
- * one head after the other. */
-__global__ void __launch_bounds__(128) join_kernel(float *o, const decode_args a)
+/* o[row][head] = the splits of a row joined: JOIN groups of threads, each over every JOIN-th split
+ * in order, then the groups in order. Grid: units x heads of a unit; a thread of a group is a
+ * dimension. Limit: latency, of two rounds of loads from the L2 cache per 32 splits. */
+template <int D> __global__ void __launch_bounds__(JOIN *D) join_kernel(float *o, decode_args a)
 {
-    zkc_grid_wait();
+    ZKC_SHARED(float, tops, [JOIN * D / 32]);
+    ZKC_SHARED(float, sums, [2][JOIN][D]);
     zkc_grid_trigger();
     const struct zkc_geometry *g = &a.g;
-    const int unit = a.unit0 + blockIdx.x, G = g->H / g->K;
-    const int row = unit / g->K, head = unit % g->K;
-    const struct zk_seq *s = zkc_seq_of(a.seqs, g->n_seqs, row);
-    const int pos = s->pos0 + row - s->first_row;
-    const bool is_padding = zkc_is_padding(s);
-    const int from = zkc_first_seen(g, pos) / ZKC_SPLIT, to = is_padding ? -1 : pos / ZKC_SPLIT;
-    for (int i = threadIdx.x; i < G * g->D; i += 128) {
-        const size_t slot = (size_t)blockIdx.x * a.splits * G + i / g->D;
-        float top = -INFINITY, sum = 0, out = 0;
-        for (int t = from; t <= to; t++)
-            top = fmaxf(top, a.ml[(slot + (size_t)t * G) * 2]);
-        for (int t = from; t <= to; t++) {
-            const size_t at = slot + (size_t)t * G;
-            const float weight = zkc_ex2(a.ml[at * 2] - top);
-            sum += weight * a.ml[at * 2 + 1];
-            out += weight * a.part[at * g->D + i % g->D];
-        }
-        o[((size_t)row * g->H + head * G) * g->D + i] = is_padding ? 0.0f : out / sum;
+    const int G = g->H / g->K, unit = a.unit0 + blockIdx.x, row = unit / g->K;
+    const int group = threadIdx.x / D, dim = threadIdx.x % D;
+    const struct zk_seq s = zkc_seq_of(a.seqs, g->n_seqs, row);
+    const int pos = s.pos0 + row - s.first_row;
+    const int from = zkc_first_seen(g, pos) / ZKC_SPLIT, to = pos / ZKC_SPLIT;
+    const size_t slot = (size_t)blockIdx.x * a.splits * G + blockIdx.y;
+    const float2 *ml = reinterpret_cast<const float2 *>(a.ml) + slot;
+    const float *part = a.part + slot * D + dim;
+    float top = -INFINITY, sum = 0, out = 0;
+    zkc_grid_wait();
+    o += ((size_t)row * g->H + unit % g->K * G + blockIdx.y) * D + dim;
+    if (zkc_is_padding(s)) {
+        if (group == 0)
+            *o = 0;
+        return;
     }
+    for (int t = from + threadIdx.x; t <= to; t += JOIN * D)
+        top = fmaxf(top, ml[(size_t)t * G].x);
+    top = zkc_warp_max(top);
+    if (threadIdx.x % 32 == 0)
+        tops[threadIdx.x / 32] = top;
+    __syncthreads();
+#pragma unroll
+    for (int w = 0; w < JOIN * D / 32; w++)
+        top = fmaxf(top, tops[w]);
+#pragma unroll 8
+    for (int t = from + group; t <= to; t += JOIN) {
+        const float2 m = ml[(size_t)t * G];
+        const float weight = zkc_ex2(m.x - top);
+        sum += weight * m.y;
+        out += weight * part[(size_t)t * G * D];
+    }
+    sums[0][group][dim] = sum;
+    sums[1][group][dim] = out;
+    __syncthreads();
+    if (group > 0)
+        return;
+#pragma unroll
+    for (int i = 1; i < JOIN; i++) {
+        sum += sums[0][i][dim];
+        out += sums[1][i][dim];
+    }
+    *o = out / sum;
 }
 
 } /* namespace */
@@ -257,8 +293,15 @@ template <int D, int TYPE>
 static cudaError_t launch_splits(struct zkc_dev *d, const struct decode_args *a, int n)
 {
     const int some = min(a->splits, (ON_SM * d->sms + n - 1) / n);
-    return zkc_launch_early(d->cc, decode_kernel<D, TYPE>, dim3(some, n), dim3(WARPS * 32),
+    return zkc_launch_early(d->early_cc, decode_kernel<D, TYPE>, dim3(some, n), dim3(WARPS * 32),
                             decode_smem<D, TYPE>::bytes, d->stream, *a);
+}
+
+template <int D>
+static cudaError_t launch_join(struct zkc_dev *d, float *o, const struct decode_args *a, int n)
+{
+    return zkc_launch_early(d->early_cc, join_kernel<D>, dim3(n, a->g.H / a->g.K), dim3(JOIN * D),
+                            0, d->stream, o, *a);
 }
 
 int zkc_attn_decode(struct zkc_dev *d, float *o, const float *qkv, const struct zk_batch *b,
@@ -283,7 +326,7 @@ int zkc_attn_decode(struct zkc_dev *d, float *o, const float *qkv, const struct 
             e = g->D == 64 ? launch_splits<64, ZK_KV_F16>(d, &a, n)
                            : launch_splits<128, ZK_KV_F16>(d, &a, n);
         if (e == cudaSuccess)
-            e = zkc_launch_early(d->cc, join_kernel, dim3(n), dim3(128), 0, d->stream, o, a);
+            e = g->D == 64 ? launch_join<64>(d, o, &a, n) : launch_join<128>(d, o, &a, n);
         if (e != cudaSuccess)
             return zkc_check(d, e);
     }

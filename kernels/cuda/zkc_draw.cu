@@ -77,8 +77,8 @@ ZKC_DEV unsigned long long block_max(unsigned long long v, unsigned long long *p
 /* Grid: chunks x rows. */
 __global__ void __launch_bounds__(THREADS) draw_max_kernel(const draw_args a)
 {
-    zkc_grid_wait();
     zkc_grid_trigger();
+    zkc_grid_wait();
     ZKC_SHARED(unsigned long long, part, [THREADS / 32]);
     const struct zk_draw *d = &a.draws[blockIdx.y];
     const int first = blockIdx.x * CHUNK, end = min(first + CHUNK, a.V);
@@ -117,8 +117,8 @@ ZKC_DEV bool best_of(const draw_args &a, int row, unsigned long long *part, int 
 /* Grid: chunks x rows; a thread has EACH ids in a row, so that the order of threads is theirs. */
 __global__ void __launch_bounds__(THREADS) draw_list_kernel(const draw_args a)
 {
-    zkc_grid_wait();
     zkc_grid_trigger();
+    zkc_grid_wait();
     ZKC_SHARED(unsigned long long, part, [THREADS / 32]);
     ZKC_SHARED(int, before, [THREADS / 32]);
     const struct zk_draw *d = &a.draws[blockIdx.y];
@@ -309,8 +309,8 @@ template <class F> ZKC_DEV unsigned long long kept(const pick_state &s, F f)
 /* Grid: rows. */
 __global__ void __launch_bounds__(PICK) draw_pick_kernel(const draw_args a)
 {
-    zkc_grid_wait();
     zkc_grid_trigger();
+    zkc_grid_wait();
     ZKC_SHARED(unsigned long long, sums, [WARPS][3]);
     ZKC_SHARED(unsigned long long, by_chunk, [MAX_V / CHUNK]);
     ZKC_SHARED(int, found, [1]);
@@ -372,11 +372,13 @@ int zkc_draw(struct zk_dev *dev, int32_t *ids, float *logits, const struct zk_dr
         a.list = (struct candidate *)(a.best + (size_t)n * a.chunks);
         a.count = (int *)(a.list + (size_t)n * a.chunks * CHUNK);
         cudaError_t e =
-            zkc_launch_early(d->cc, draw_max_kernel, grid, dim3(THREADS), 0, d->stream, a);
+            zkc_launch_early(d->early_cc, draw_max_kernel, grid, dim3(THREADS), 0, d->stream, a);
         if (e == cudaSuccess)
-            e = zkc_launch_early(d->cc, draw_list_kernel, grid, dim3(THREADS), 0, d->stream, a);
+            e = zkc_launch_early(d->early_cc, draw_list_kernel, grid, dim3(THREADS), 0, d->stream,
+                                 a);
         if (e == cudaSuccess)
-            e = zkc_launch_early(d->cc, draw_pick_kernel, dim3(n), dim3(PICK), 0, d->stream, a);
+            e = zkc_launch_early(d->early_cc, draw_pick_kernel, dim3(n), dim3(PICK), 0, d->stream,
+                                 a);
         if (e != cudaSuccess)
             return zkc_check(d, e);
     }

@@ -21,45 +21,61 @@
     extern __shared__ __align__(128) unsigned char zkc_dynamic[]; \
     T *const name = reinterpret_cast<T *>(zkc_dynamic)
 
-/* zkc_launch(kernel, grid, block, bytes of dynamic shared memory, stream, arguments...) */
-template <class... P, class... A>
-inline cudaError_t zkc_launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t smem,
-                              cudaStream_t stream, A... args)
+/* Shared memory for the largest launch of a kernel so far; never less again, because a recorded
+ * launch keeps the size that it was recorded with. The default is 48 KiB less what is static. */
+inline cudaError_t zkc_make_room(const void *kernel, size_t smem)
 {
-    if (smem > 48 * 1024) {
-        cudaError_t e = cudaFuncSetAttribute(
-            (const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)smem);
-        if (e != cudaSuccess)
-            return e;
-    }
-    kernel<<<grid, block, smem, stream>>>(static_cast<P>(args)...);
-    return cudaPeekAtLastError();
+    cudaFuncAttributes now;
+    cudaError_t e = cudaFuncGetAttributes(&now, kernel);
+    if (e != cudaSuccess || (size_t)now.maxDynamicSharedSizeBytes >= smem)
+        return e;
+    return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)smem);
 }
 
-/* As zkc_launch, for a kernel that may start while the one before it ends (cc 90 and later): it
- * calls zkc_grid_wait() before it touches anything that a kernel before it reads or writes. Shared
- * memory is taken from L1 to the full, so that as many blocks fit as its launcher reckons with. */
 template <class... P, class... A>
-inline cudaError_t zkc_launch_early(int cc, void (*kernel)(P...), dim3 grid, dim3 block,
-                                    size_t smem, cudaStream_t stream, A... args)
+inline cudaError_t zkc_launch_as(cudaLaunchAttribute *attributes, unsigned n_attributes,
+                                 void (*kernel)(P...), dim3 grid, dim3 block, size_t smem,
+                                 cudaStream_t stream, A... args)
 {
-    cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
-                         cudaSharedmemCarveoutMaxShared);
-    cudaError_t e = cudaFuncSetAttribute((const void *)kernel,
-                                         cudaFuncAttributeMaxDynamicSharedMemorySize, (int)smem);
+    cudaError_t e = smem > 0 ? zkc_make_room((const void *)kernel, smem) : cudaSuccess;
     if (e != cudaSuccess)
         return e;
-    cudaLaunchAttribute early = {};
-    early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    early.val.programmaticStreamSerializationAllowed = 1;
     cudaLaunchConfig_t config = {};
     config.gridDim = grid;
     config.blockDim = block;
     config.dynamicSmemBytes = smem;
     config.stream = stream;
-    config.attrs = &early;
-    config.numAttrs = cc >= 90;
+    config.attrs = attributes;
+    config.numAttrs = n_attributes;
     return cudaLaunchKernelEx(&config, kernel, static_cast<P>(args)...);
+}
+
+/* zkc_launch(kernel, grid, block, bytes of dynamic shared memory, stream, arguments...) */
+template <class... P, class... A>
+inline cudaError_t zkc_launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t smem,
+                              cudaStream_t stream, A... args)
+{
+    return zkc_launch_as(NULL, 0, kernel, grid, block, smem, stream, static_cast<P>(args)...);
+}
+
+/* As zkc_launch, for a kernel that may start while those before it still run (cc 90 and later):
+ * each of its threads calls zkc_grid_wait() before it touches anything that a kernel before it
+ * reads or writes, and before it ends. Shared memory is taken from L1 to the full, for all of these
+ * alike: kernels that want it divided differently can't be on an SM together. */
+template <class... P, class... A>
+inline cudaError_t zkc_launch_early(int cc, void (*kernel)(P...), dim3 grid, dim3 block,
+                                    size_t smem, cudaStream_t stream, A... args)
+{
+    cudaError_t e =
+        cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                             cudaSharedmemCarveoutMaxShared);
+    if (e != cudaSuccess)
+        return e;
+    cudaLaunchAttribute early = {};
+    early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    early.val.programmaticStreamSerializationAllowed = 1;
+    return zkc_launch_as(&early, cc >= 90, kernel, grid, block, smem, stream,
+                         static_cast<P>(args)...);
 }
 #endif
 

@@ -24,19 +24,23 @@ int zkc_begin(struct zk_dev *dev, enum zk_phase phase, int record, bool *ret_don
     }
     if (record == 0)
         return ZC_OK;
+    d->refused = cudaSuccess;
     cudaError_t e = cudaStreamBeginCapture(d->stream, cudaStreamCaptureModeThreadLocal);
     if (e == cudaSuccess)
         d->recording = record;
     return zkc_check(d, e);
 }
 
-/* What was captured, ready to run. r: of the operations. */
+/* What was captured, ready to run. r: of the operations. What the driver refuses to record (the
+ * same operations have run unrecorded) is no failure of the pass. */
 static int finish_recording(struct zkc_dev *d, int r, struct zc_diag *dg)
 {
     const int record = d->recording;
     cudaGraph_t graph = NULL;
     cudaError_t e = cudaStreamEndCapture(d->stream, &graph);
     d->recording = 0;
+    if (d->refused != cudaSuccess)
+        e = d->refused;
     if (e == cudaSuccess && r == ZC_OK)
         e = cudaGraphInstantiate(&d->graph[record], graph, 0);
     if (graph)

@@ -37,8 +37,9 @@ int zkc_err(cudaError_t e)
 
 int zkc_check(struct zkc_dev *d, cudaError_t e)
 {
-    if (e != cudaSuccess && d->error == cudaSuccess && d->recording == 0)
-        d->error = e;
+    cudaError_t *first = d->recording ? &d->refused : &d->error;
+    if (e != cudaSuccess && *first == cudaSuccess)
+        *first = e;
     return zkc_err(e);
 }
 
@@ -366,6 +367,8 @@ static int set_up(struct zkc_dev *d, struct zc_diag *dg)
     cudaDeviceGetAttribute(&d->sms, cudaDevAttrMultiProcessorCount, d->ordinal);
     cudaDeviceGetAttribute(&smem, cudaDevAttrMaxSharedMemoryPerBlockOptin, d->ordinal);
     d->cc = major * 10 + minor;
+    const char *early = secure_getenv("ZORAC_CUDA_EARLY"); /* for measuring what it gives */
+    d->early_cc = early && strcmp(early, "0") == 0 ? 0 : d->cc;
     d->smem_max = (size_t)smem;
     if (d->cc < 80)
         return zc_diag(dg, ZC_EUNSUPPORTED,

@@ -174,10 +174,10 @@ ZKC_DEV float zkc_ex2(float x)
 /* ---- memory and barriers ----------------------------------------------------------------- */
 
 /* 16 bytes that nobody writes during the kernel and that are needed once: past L1. */
-ZKC_DEV uint4 zkc_ld_stream16(const void *p)
+ZKC_DEV uint4 zkc_ld_stream16(const void *p ZKC_SITE)
 {
 #ifdef CUDASIM
-    return *static_cast<const uint4 *>(p);
+    return simptx::ld_nc16(p, site);
 #else
     uint4 v;
     asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];\n"
@@ -219,11 +219,15 @@ ZKC_DEV void zkc_bar_sync(int id, int n ZKC_SITE)
 #endif
 }
 
-/* Programmatic dependent launch (sm_90 and later; nothing before): what the kernel before wrote may
- * be read after the wait; the kernel after may start once all blocks have triggered. */
+/* Programmatic dependent launch (sm_90 and later; nothing before). The trigger: the kernel after
+ * this may start, as soon as all blocks have said so and it finds room. The wait: until all kernels
+ * before have ended and what they wrote can be read; the one before waited for those before it. So
+ * a trigger first thing is right, and lets a kernel that waits take its place in good time. */
 ZKC_DEV void zkc_grid_wait()
 {
-#if !defined(CUDASIM) && __CUDA_ARCH__ >= 900
+#ifdef CUDASIM
+    ::sim::grid_wait();
+#elif __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
 }

@@ -3,11 +3,13 @@
  * with every CUDA thread as a fiber. Included through kernels/cuda/zkc_gpu.cuh only. It checks what
  * a GPU does not: barriers that part of a block misses, lanes that a warp instruction waits for in
  * vain, unaligned and out-of-range copies, shared memory that is read before it is written; built
- * with CUDASIM_RACE also races, reads of what nobody wrote and addresses in no allocation.
+ * with CUDASIM_RACE also races, reads of what nobody wrote, addresses in no allocation, and what an
+ * early kernel touches before it has waited for those before it.
  *
  * Environment: CUDASIM_THREADS (processors to use), CUDASIM_SEED (not 0: a random schedule),
  * CUDASIM_SMEM (bytes of shared memory of a block), CUDASIM_STACK (bytes of a thread's stack),
- * CUDASIM_MEMORY (MiB of the device), CUDASIM_DEVICES (how many, 0: none), CUDASIM_ABORT=1 (core
+ * CUDASIM_MMA=trunc (sums of a product cut off as a device's may be), CUDASIM_MEMORY (MiB of the
+ * device), CUDASIM_DEVICES (how many, 0: none), CUDASIM_ABORT=1 (core
  * at the first error), CUDASIM_FAIL=no-driver|old-driver|busy|capture|lost:N (capture: nothing can
  * be recorded; lost: from the Nth launch on). */
 #ifndef TESTS_CUDASIM_CUDASIM_H
@@ -51,6 +53,7 @@ void barrier(int id, int nthreads, bool wait, Site, const char *what);
 int barrier_reduce(int pred, int op, Site); /* op 0 count, 1 and, 2 or */
 void yield();
 void fence();
+void grid_wait();
 void trap(Site);
 
 /* Warp collectives: every lane parks with a pointer to its argument record; the */
@@ -88,12 +91,13 @@ struct Desc {
     void (*invoke)(void *);
     void *ctx;
     size_t ctx_size;
+    bool is_early; /* may start while the kernels before it still run */
 };
 cudaError_t launch(const Desc &, cudaStream_t);
 
 template <class... P, class... A>
-inline cudaError_t launch_args(const char *name, void (*k)(P...), dim3 g, dim3 b, size_t smem,
-                               cudaStream_t stream, A &&...a)
+inline cudaError_t launch_args(const char *name, bool is_early, void (*k)(P...), dim3 g, dim3 b,
+                               size_t smem, cudaStream_t stream, A &&...a)
 {
     struct C {
         void (*k)(P...);
@@ -101,13 +105,13 @@ inline cudaError_t launch_args(const char *name, void (*k)(P...), dim3 g, dim3 b
     } c{k, std::tuple<P...>(static_cast<P>(std::forward<A>(a))...)};
     return launch(Desc{name, g, b, smem,
                        [](void *p) { std::apply(static_cast<C *>(p)->k, static_cast<C *>(p)->t); },
-                       &c, sizeof c},
+                       &c, sizeof c, is_early},
                   stream);
 }
 } /* namespace sim */
 
-#define zkc_launch(...) ::sim::launch_args(#__VA_ARGS__, __VA_ARGS__)
-#define zkc_launch_early(cc, ...) ::sim::launch_args(#__VA_ARGS__, __VA_ARGS__)
+#define zkc_launch(...)           ::sim::launch_args(#__VA_ARGS__, false, __VA_ARGS__)
+#define zkc_launch_early(cc, ...) ::sim::launch_args(#__VA_ARGS__, true, __VA_ARGS__)
 
 #define threadIdx (::sim::cur->threadIdx_)
 #define blockIdx  (::sim::cur->blockIdx_)
@@ -510,6 +514,7 @@ namespace simptx
 using sim::Site;
 void cp_async(zkc_smem dst, const void *src, int size, int src_size, Site);
 void cp_commit();
+uint4 ld_nc16(const void *p, Site);
 void cp_wait(int n, Site); /* n < 0: all */
 void ldmatrix(uint32_t *r, zkc_smem row, int num, bool trans, Site);
 enum Type { F16, BF16 };

@@ -33,9 +33,10 @@ if HAVE_CUDASIM_RACE
 check_DATA += %D%/race/libzorac-cuda.so
 CLEANFILES += %D%/race/*.o %D%/race/libzorac-cuda.so
 sim_race = $(sim_cxx) -DCUDASIM_RACE
+sim_watched = -fsanitize=thread -fsanitize=alignment
 %D%/race/zkc_%.o: $(srcdir)/kernels/cuda/zkc_%.cu $(sim_deps)
 	@$(MKDIR_P) $(@D)
-	$(AM_V_SIM)$(sim_race) -O1 -fsanitize=thread -x c++ -c -o $@ $<
+	$(AM_V_SIM)$(sim_race) -O1 $(sim_watched) -x c++ -c -o $@ $<
 %D%/race/sim_%.o: $(srcdir)/%D%/sim_%.cc $(sim_deps)
 	@$(MKDIR_P) $(@D)
 	$(AM_V_SIM)$(sim_race) -O2 -c -o $@ $<
@@ -81,7 +82,7 @@ CLEANFILES += %D%/race/test_sim
 sim_race_only = $(sim_sources:%=%D%/race/%.o) %D%/race/sim_race.o
 %D%/race/test_sim.o: $(srcdir)/%D%/test_sim.cc $(sim_deps)
 	@$(MKDIR_P) $(@D)
-	$(AM_V_SIM)$(sim_race) -O1 -fsanitize=thread -c -o $@ $(srcdir)/%D%/test_sim.cc
+	$(AM_V_SIM)$(sim_race) -O1 $(sim_watched) -c -o $@ $(srcdir)/%D%/test_sim.cc
 %D%/race/test_sim: %D%/race/test_sim.o $(sim_race_only)
 	$(AM_V_SIM)$(sim_race) -o $@ %D%/race/test_sim.o $(sim_race_only)
 endif

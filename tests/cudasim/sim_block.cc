@@ -210,6 +210,10 @@ static inline void park(Worker *w, Thread *t, State s)
     Thread *n = pick(w, t);
     switch_to(w, t, n ? n : &w->main);
 }
+void grid_wait()
+{
+    W->curt->has_waited = true;
+}
 bool seeded()
 {
     return config().seed != 0;
@@ -418,6 +422,9 @@ static void fiber_main()
     Thread *t = w->curt;
     if (t->cp_head < t->cp.size())
         fail("thread ends with %zu cp.async copies it never waited for", t->cp.size() - t->cp_head);
+    if (w->l->d.is_early && !t->has_waited)
+        fail("an early kernel's thread ends without zkc_grid_wait(): what comes after may start "
+             "before what came before has ended");
     Warp *wp = t->warp;
     wp->exited |= 1u << t->v.lane;
     w->done++;
@@ -541,6 +548,7 @@ void run_block(Worker *w, Launch *l, uint64_t b)
         t->cp.clear();
         t->cp_head = 0;
         t->cp_group = 0;
+        t->has_waited = false;
         if (w->failed)
             ASAN_UNPOISON_MEMORY_REGION(t->stack, t->stack_sz);
         fiber_init(t);

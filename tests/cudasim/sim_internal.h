@@ -55,6 +55,7 @@ struct Thread {
     std::vector<Copy> cp;
     size_t cp_head = 0;
     uint32_t cp_group = 0;
+    bool has_waited = false; /* for the kernels before this one */
 };
 struct Coll {
     uint32_t mask, arrived;
@@ -134,7 +135,9 @@ cudaError_t graph_run(const sim_graph *graph);
 void note_alloc(void *p, size_t n, bool is_host);
 void note_free(void *p);
 void note_host_write(void *p, size_t n);
+void note_all_done(); /* nothing is under way on the device */
 void race_launch_begin(const Desc &d, uint32_t first_block);
+void check_nc(Worker *w, const void *p, size_t n, Site s);
 
 constexpr size_t ARENA = 320 * 1024;
 bool seeded();
@@ -157,7 +160,7 @@ struct sim_graph {
         void *dst = nullptr;
         const void *src = nullptr;
         int value = 0;
-        size_t bytes = 0; /* 0: a launch */
+        size_t bytes = 0;      /* 0: a launch */
         std::vector<char> own; /* of memory that is not pinned: as it was when it was asked */
     };
     std::vector<Node> nodes;

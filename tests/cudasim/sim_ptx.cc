@@ -2,6 +2,11 @@
 /* The instructions of kernels/cuda/zkc_ptx.cuh, and the values of fp16. */
 #include "sim_internal.h"
 
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <numeric>
+
 using namespace sim;
 
 /* ---- fp16 -------------------------------------------------------------------------------- */
@@ -51,6 +56,19 @@ void cp_async(zkc_smem dst, const void *src, int size, int n, Site s)
         memcpy(c.data, src, n);
     memset(d, 0xff, size);
     t->cp.push_back(c);
+}
+
+uint4 ld_nc16(const void *p, Site s)
+{
+    Worker *w = W;
+    if ((uintptr_t)p % 16)
+        fail("ld.global.nc at %s:%d: the address %% 16 is %d", s.file, s.line,
+             (int)((uintptr_t)p % 16));
+    sim::access(w, w->curt, p, 16, A_READ, nullptr, s);
+    sim::check_nc(w, p, 16, s);
+    uint4 v;
+    memcpy(&v, p, sizeof v);
+    return v;
 }
 
 void cp_commit()
@@ -138,6 +156,28 @@ template <Type T> static inline void widen(const uint32_t *r, float *f)
     }
 }
 
+/* c + the sum of 16 products as tensor cores are seen to add: what is added is cut off at the last
+ * place of the largest, and so is the result. */
+static float sum_cut(float c, const float *a, const float *b)
+{
+    double part[17], sum = 0, top = 0;
+    int e;
+    part[16] = (double)c;
+    for (int k = 0; k < 16; k++)
+        part[k] = (double)a[k] * (double)b[k];
+    for (double v : part)
+        top = std::max(top, std::fabs(v));
+    if (!(top > 0) || std::isinf(top))
+        return (float)std::accumulate(part, part + 17, 0.0);
+    std::frexp(top, &e);
+    for (double v : part)
+        sum += std::ldexp(std::trunc(std::ldexp(v, 24 - e)), e - 24);
+    if (sum == 0)
+        return 0;
+    std::frexp(sum, &e);
+    return (float)std::ldexp(std::trunc(std::ldexp(sum, 24 - e)), e - 24);
+}
+
 /* Fragments as zkc_ptx.cuh says. Products are exact in float; the sum over 16 is in float, as good
  * as a device's, whose order is its own. */
 template <Type T> static void mma_fn(void **p, uint32_t)
@@ -160,6 +200,15 @@ template <Type T> static void mma_fn(void **p, uint32_t)
     for (int k = 0; k < 16; k++)
         for (int n = 0; n < 8; n++)
             B[k][n] = Bt[n][k];
+    static const bool is_cut = getenv("CUDASIM_MMA") && !strcmp(getenv("CUDASIM_MMA"), "trunc");
+    if (is_cut) {
+        for (int l = 0; l < 32; l++) {
+            MmaArg *x = (MmaArg *)p[l];
+            for (int i = 0; i < 4; i++)
+                x->d[i] = sum_cut(x->c[i], A[l / 4 + 8 * (i >> 1)], Bt[2 * (l % 4) + (i & 1)]);
+        }
+        return;
+    }
     for (int m = 0; m < 16; m++) {
         v8 s = {};
         for (int k = 0; k < 16; k++)

@@ -71,8 +71,18 @@ static Alloc *find(const char *p)
     return p < i->second.p + i->second.n ? g_hit = &i->second : nullptr;
 }
 
+/* Kernels from this block on may still run when an early one starts: the latest that waited for
+ * everything before it was started, and the early ones after it. */
+static uint32_t g_flight;
+
+void note_all_done()
+{
+    g_flight = next_block;
+}
+
 void note_host_write(void *p, size_t n)
 {
+    note_all_done(); /* a copy in the stream has its place between kernels */
     std::lock_guard<std::mutex> g(g_mu);
     Alloc *a = find((char *)p);
     if (!a || a->is_host)
@@ -117,6 +127,8 @@ void race_launch_begin(const Desc &d, uint32_t first)
 {
     dl_iterate_phdr(img, nullptr); /* each time: the engine's thread is not the first's */
     g_first_blk = first;
+    if (!d.is_early)
+        g_flight = first;
     g_ctx = (char *)d.ctx;
     g_ctx_end = g_ctx + d.ctx_size;
     g_rel.clear();
@@ -242,6 +254,14 @@ void access(Worker *w, Thread *t, const void *vp, size_t n, int kind, void *pc, 
         snprintf(b, sizeof b, "%p", vp);
         report(w, "address is in no device allocation", b, 0, n, opn(kind), nullptr, pc, site);
     }
+    if (global && w->l->d.is_early && !t->has_waited) {
+        if (kind == A_WRITE || kind == A_ATOMIC)
+            report(w, "before zkc_grid_wait()", mem, off, n, opn(kind), nullptr, pc, site);
+        for (size_t i = 0; i < n; i++)
+            if (sh[i].w.blk >= g_flight && sh[i].w.blk < g_first_blk)
+                report(w, "before zkc_grid_wait(), of what a kernel before wrote", mem, off + i, n,
+                       opn(kind), nullptr, pc, site);
+    }
     if (g_acq_blk != w->blk) {
         g_acq_blk = w->blk;
         g_acq.clear();
@@ -275,6 +295,16 @@ void access(Worker *w, Thread *t, const void *vp, size_t n, int kind, void *pc, 
         }
     }
 }
+/* A load past coherence, of what nobody may write while the kernel runs. */
+void check_nc(Worker *w, const void *p, size_t n, Site s)
+{
+    Alloc *a = find((const char *)p);
+    for (size_t i = 0; a && i < n; i++)
+        if (a->sh[(const char *)p - a->p + i].w.blk >= g_first_blk)
+            report(w, "ld.global.nc of what this kernel writes", "global memory",
+                   (size_t)((const char *)p - a->p) + i, n, "read", nullptr, nullptr, s);
+}
+
 static void acq_rel(Worker *w, Thread *t, const void *p, bool acquire, bool release)
 {
     if (g_acq_blk != w->blk) {
@@ -353,6 +383,20 @@ static inline void aligned(void *p, size_t n, void *pc)
         fail("misaligned access of %zu bytes at %p (%s)", n, p, where(pc, Site{}).c_str());
 }
 extern "C" {
+/* -fsanitize=alignment: what the compiler may do with an access of 8 or 16 bytes, a device does. */
+struct Misaligned {
+    const char *file;
+    uint32_t line, column;
+};
+void __ubsan_handle_type_mismatch_v1(Misaligned *at, void *p)
+{
+    if (cur && !is_local(p))
+        fail("misaligned access at %p (%s:%u)", p, at->file, at->line);
+}
+void __ubsan_handle_type_mismatch_v1_abort(Misaligned *at, void *p)
+{
+    __ubsan_handle_type_mismatch_v1(at, p);
+}
 #define H(N)                                              \
     void __tsan_read##N(void *p)                          \
     {                                                     \

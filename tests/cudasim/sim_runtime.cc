@@ -141,6 +141,8 @@ static cudaError_t run_all()
 static cudaError_t copy(void *dst, const void *src, int value, size_t n, cudaStream_t s)
 {
     if (s && s->capture) {
+        if (n > 0 && src && !is_pinned(src) && !is_device(src))
+            return state(); /* the host's memory would be read at once */
         sim_graph::Node node;
         node.dst = dst, node.src = src, node.value = value, node.bytes = n;
         s->capture->nodes.push_back(node);
@@ -161,6 +163,15 @@ static cudaError_t copy(void *dst, const void *src, int value, size_t n, cudaStr
     return state();
 }
 
+/* What a device refuses while this thread records, because it may have to wait for everything. */
+static bool is_refused(cudaError_t *ret_e)
+{
+    if (!breaks_recording())
+        return false;
+    *ret_e = state();
+    return true;
+}
+
 #ifndef CUDASIM_RACE
 void note_alloc(void *, size_t, bool)
 {
@@ -169,6 +180,12 @@ void note_free(void *)
 {
 }
 void note_host_write(void *, size_t)
+{
+}
+void note_all_done()
+{
+}
+void check_nc(Worker *, const void *, size_t, Site)
 {
 }
 #endif
@@ -237,6 +254,7 @@ cudaError_t cudaSetDeviceFlags(unsigned)
 cudaError_t cudaDeviceSynchronize()
 {
     sim::run_all();
+    sim::note_all_done();
     return sim::state();
 }
 cudaError_t cudaGetLastError()
@@ -318,6 +336,9 @@ cudaError_t cudaFree(void *p)
 
 cudaError_t cudaHostAlloc(void **p, size_t n, unsigned)
 {
+    cudaError_t e;
+    if (sim::is_refused(&e))
+        return e;
     if (sim::pins_no_more() || posix_memalign(p, 4096, n ? n : 1))
         return cudaErrorMemoryAllocation;
     sim::set_pinned(*p, n);
@@ -326,6 +347,9 @@ cudaError_t cudaHostAlloc(void **p, size_t n, unsigned)
 }
 cudaError_t cudaFreeHost(void *p)
 {
+    cudaError_t e;
+    if (sim::is_refused(&e))
+        return e;
     sim::run_all();
     sim::set_pinned(p, 0);
     sim::note_free(p);
@@ -334,12 +358,18 @@ cudaError_t cudaFreeHost(void *p)
 }
 cudaError_t cudaHostRegister(void *p, size_t n, unsigned)
 {
+    cudaError_t e;
+    if (sim::is_refused(&e))
+        return e;
     sim::set_pinned(p, n);
     sim::note_alloc(p, n, true);
     return cudaSuccess;
 }
 cudaError_t cudaHostUnregister(void *p)
 {
+    cudaError_t e;
+    if (sim::is_refused(&e))
+        return e;
     sim::set_pinned(p, 0);
     sim::note_free(p);
     return cudaSuccess;
@@ -384,6 +414,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t s)
 cudaError_t cudaStreamSynchronize(cudaStream_t s)
 {
     cudaError_t e = sim::queue_run(s, (size_t)-1);
+    sim::note_all_done();
     return e == cudaSuccess ? sim::state() : e;
 }
 cudaError_t cudaDeviceGetPCIBusId(char *text, int size, int device)
@@ -413,6 +444,7 @@ cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 cudaError_t cudaEventSynchronize(cudaEvent_t e)
 {
     cudaError_t r = sim::queue_run(e->stream, e->at);
+    sim::note_all_done();
     return r == cudaSuccess ? sim::state() : r;
 }
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t a, cudaEvent_t b)
@@ -431,6 +463,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode)
 cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g)
 {
     sim_graph *made = s->capture;
+    sim::note_all_done();
     sim::recording = nullptr;
     s->capture = nullptr;
     *g = nullptr;

@@ -399,8 +399,8 @@ static void check(const Matrix &m, zk_type type, int rows, const Run &run, bool 
 }
 
 /* Matrices packed by several threads at once through a ring of a few rows a slot, on a device that
- * begins nothing before it is waited for (the stream is that of CUDASIM_LATE): the bytes are those of
- * the host. Twice, with an end of the ring between. */
+ * begins nothing before it is waited for (the stream is that of CUDASIM_LATE): the bytes are those
+ * of the host. Twice, with an end of the ring between. */
 static void check_ring()
 {
     setenv("CUDASIM_LATE", "1", 1);

@@ -87,6 +87,50 @@ __global__ void host_memory(int *p, const int *host)
 {
     p[threadIdx.x] = host[0];
 }
+__global__ void writes(int *p)
+{
+    p[threadIdx.x] = (int)threadIdx.x;
+}
+__global__ void waits(int *p)
+{
+    zkc_grid_trigger();
+    zkc_grid_wait();
+    p[threadIdx.x] += 1;
+}
+__global__ void never_waits(int *p)
+{
+    if (threadIdx.x != 5)
+        zkc_grid_wait();
+}
+__global__ void reads_early(int *p)
+{
+    const int v = p[threadIdx.x];
+    zkc_grid_wait();
+    p[threadIdx.x] = v;
+}
+__global__ void writes_early(int *p)
+{
+    p[threadIdx.x] = 1;
+    zkc_grid_wait();
+}
+__global__ void unaligned_vector(int *p)
+{
+    uint4 v = *reinterpret_cast<const uint4 *>(p + 1);
+    if (threadIdx.x == 0)
+        *reinterpret_cast<uint4 *>(p + 9) = v;
+}
+__global__ void unaligned_stream(int *p)
+{
+    if (threadIdx.x == 0)
+        p[0] = (int)zkc_ld_stream16(p + 1).x;
+}
+__global__ void stream_of_own(int *p)
+{
+    p[threadIdx.x] = 1;
+    __syncthreads();
+    if (threadIdx.x == 0)
+        p[8] = (int)zkc_ld_stream16(p + 4).x;
+}
 
 static int n_failed;
 
@@ -98,6 +142,38 @@ template <class... A> static void expect(const char *name, const char *says, cud
     printf("%s %s%s%s\n", ok ? "ok  " : "FAIL", name, *text ? ": " : "", text);
     n_failed += !ok;
     cudaGetLastError();
+}
+
+/* What must not be called while a stream is recorded breaks the recording. */
+template <class F> static void breaks(const char *name, bool is_broken, F call)
+{
+    cudaStream_t s;
+    cudaGraph_t g = nullptr;
+    cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking);
+    cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal);
+    call(s);
+    const cudaError_t e = cudaStreamEndCapture(s, &g);
+    expect(name, is_broken ? "" : nullptr, e);
+    if (g)
+        cudaGraphDestroy(g);
+    cudaStreamDestroy(s);
+}
+
+static void recordings(int *device)
+{
+    void *p, *host = malloc(16), *pinned;
+    cudaHostAlloc(&pinned, 16, 0);
+    breaks("recorded: a launch", false,
+           [&](cudaStream_t s) { (void)zkc_launch(writes, dim3(1), dim3(N), 0, s, device); });
+    breaks("recorded: a copy from pinned memory", false,
+           [&](cudaStream_t s) { cudaMemcpyAsync(device, pinned, 16, cudaMemcpyHostToDevice, s); });
+    breaks("recorded: a copy from other memory", true,
+           [&](cudaStream_t s) { cudaMemcpyAsync(device, host, 16, cudaMemcpyHostToDevice, s); });
+    breaks("recorded: cudaMalloc", true, [&](cudaStream_t) { cudaMalloc(&p, 16); });
+    breaks("recorded: cudaHostAlloc", true, [&](cudaStream_t) { cudaHostAlloc(&p, 16, 0); });
+    breaks("recorded: a wait", true, [&](cudaStream_t s) { cudaStreamSynchronize(s); });
+    cudaFreeHost(pinned);
+    free(host);
 }
 
 int main()
@@ -122,6 +198,19 @@ int main()
     RUN(two_barriers, one, "different __syncthreads");
     RUN(lane_missing, one, "__shfl_sync");
     RUN(spins_alone, one, "deadlock");
+    RUN(unaligned_vector, one, "misaligned");
+    RUN(unaligned_stream, one, "ld.global.nc");
+    RUN(stream_of_own, one, "what this kernel writes");
+#define RUN_EARLY(KERNEL, SAYS) \
+    expect(#KERNEL, SAYS, zkc_launch_early(90, KERNEL, one, block, 0, nullptr, p))
+    RUN(writes, one, nullptr);
+    RUN_EARLY(waits, nullptr);
+    RUN_EARLY(never_waits, "without zkc_grid_wait");
+    RUN_EARLY(reads_early, "of what a kernel before wrote");
+    RUN_EARLY(writes_early, "before zkc_grid_wait");
+    cudaDeviceSynchronize();
+    RUN_EARLY(reads_early, nullptr); /* nothing is under way */
+    recordings(p);
     expect("host_memory", "no device allocation",
            zkc_launch(host_memory, one, block, 0, nullptr, p, (const int *)malloc(4)));
     expect("too much shared memory", "bad grid, block or shared memory",
