@@ -247,6 +247,117 @@ y
 {% autoescape true %}{% set inner = 1 %}{% endautoescape %}{{ inner }}
 {{ l|map('string')|map('upper')|join }} {{ [[1,2],[3]]|map('first')|list }} {{ [[1,2],[3]]|map(attribute=0)|list }} {{ objs|map(attribute='n')|unique|list }} {{ objs|selectattr('v', '>', 1)|map(attribute='v')|sum }}
 {{ 'a b c'.split(none, -1) }} {{ ' a  b '.rsplit(none, 0) }} {{ 'a,b'.split(',', 0) }} {{ 'aXbXc'.rsplit('X', 1) }} {{ ' '.split(' ') }}
+{{ '\N' }}
+{% macro m(a,b=1) %}x{% endmacro %}{{ m.arguments }}
+{% macro m(a,b=1) %}x{% endmacro %}{{ m.name }}
+{% macro m(a,b=1) %}x{% endmacro %}{{ m.catch_kwargs }}{{ m.catch_varargs }}{{ m.caller }}{{ m.defaults }}{{ m.explicit_caller }}
+{% macro m(a,b=1) %}{{ varargs }}{{ kwargs }}{{ caller }}{% endmacro %}{{ m.catch_kwargs }}{{ m.catch_varargs }}{{ m.caller }}
+{% macro m() %}{% endmacro %}{{ m.foo is defined }}{{ m['name'] }}{{ m._func is defined }}
+{{ 3 .real }}
+{{ 3.real }}
+{{ (3).imag }}{{ (3).numerator }}{{ (3).denominator }}{{ (true).real }}{{ (2.5).real }}{{ (2.5).imag }}
+{{ (l|list) is sameas l }}
+{{ l|list is sameas l }}
+{{ (l|list)|length }} {{ l is sameas l }} {{ l[:] is sameas l }} {{ l + [] is sameas l }}
+{{ ''.__class__.__mro__ }}
+{{ ''.__class__ }}
+{{ ''.__class__ is defined }}
+{{ ''.__foo__ }}
+{{ ''.__foo__ is defined }}
+{{ ''.__foo__.x }}
+{{ ''['__class__'] }}
+{{ l.__len__ }}
+{{ l.__len__() }}
+{{ d.__class__ }}|{{ d._x }}|{{ d['__class__'] }}
+{{ s._y }}
+{{ undef.__class__ }}
+{{ none.foo }} {{ none.__class__ }}
+{{ '{} {0}'.format(1) }}
+{{ '{0} {}'.format(1) }}
+{{ '{a} {} {b}'.format(1, a=2,b=3) }}
+{{ '{:{}}'.format(1, 5) }}|{{ '{:{0}}'.format(5) }}
+{{ '{0:{}}'.format(5) }}
+{{ '{0:{1}}'.format(5,3) }}
+{% macro m(a,a) %}{% endmacro %}
+{% macro m(a,a) %}{{a}}{% endmacro %}{{ m(1,2) }}
+{% macro m(a,b,a=1) %}{{a}}{% endmacro %}{{ m(1,2) }}
+{% call(a,a) x() %}{% endcall %}
+{% for x in l %}{% generation %}{% continue %}{% endgeneration %}{% endfor %}
+{% for x in l %}{% generation %}{% break %}{% endgeneration %}{% endfor %}
+{% for x in l %}{% generation %}{{x}}{{ loop.index }}{% endgeneration %}{% endfor %}
+{% generation %}{% set zz = 1 %}{% endgeneration %}{{ zz }}
+{% for x in l %}{% filter upper %}{% continue %}{% endfilter %}{% endfor %}
+{% for x in l %}{% set y %}a{% continue %}{% endset %}{% endfor %}
+{% for x in l %}{% set y %}a{% if x == 1 %}{% continue %}{% endif %}{% endset %}{{ y }}{% endfor %}
+{% for x in l %}a{% filter upper %}b{% if x == 1 %}{% break %}{% endif %}{% endfilter %}c{% endfor %}
+{% for x in l %}{% call m() %}{% continue %}{% endcall %}{% endfor %}
+{% for x in l %}{% macro m() %}{% continue %}{% endmacro %}{% endfor %}
+{% for x in l %}{% with %}{% continue %}{% endwith %}{% endfor %}
+{% for x in l %}{% block b %}{% continue %}{% endblock %}{% endfor %}
+{% for x in [] %}{% else %}{% continue %}{% endfor %}
+{% for y in l %}{% for x in [] %}{% else %}{% continue %}{% endfor %}a{% endfor %}
+{% if 0 %}{% break %}{% endif %}
+{{ 'aaa'.replace('a','b',count=1) }}
+{{ 'aaa'|replace('a','b',count=1) }}
+{{ 'aaa'|replace('a','b',1) }}
+{{ 'aaa'|replace(old='a',new='b') }}
+{{ 'aaa'.replace(old='a',new='b') }}
+{{ 'ab'.strip(chars='a') }}
+{{ 'ab'.split(sep='a', maxsplit=1) }}
+{{ 'ab'.encode(encoding='utf-8') }}
+{{ 'ab'.encode('ascii') }} {{ 'é'.encode('latin-1') }} {{ 'é'.encode('ascii') }}
+{{ 'ab'.splitlines(keepends=true) }}
+{{ 'ab'.expandtabs(tabsize=4) }}
+{{ 'ab'.center(width=4) }}
+{{ 'ab'.zfill(width=4) }}
+{{ 'ab'.startswith(prefix='a') }}
+{{ 'ab'.find(sub='a') }}
+{{ 'ab'.join(iterable=[]) }}
+{{ 'ab'.removeprefix(prefix='a') }}
+{{ 'ab'.partition(sep='a') }}
+{{ d.get(key='a') }}
+{{ d.get('a', default=1) }}
+{{ d.items(1) }}
+{{ l.index(value=1) }}
+{{ l.index(1, 1) }} {{ l.index(3, 1) }} {{ l.index(3, 1, 4) }}
+{{ l.index(1, 2) }}
+{{ 'abc'.isidentifier() }} {{ '1a'.isidentifier() }} {{ '_é'.isidentifier() }} {{ ''.isidentifier() }} {{ 'a b'.isidentifier() }}
+{{ '{a}'.format_map({'a': 1}) }}
+{{ '{a}'.format_map(d) }} {{ '{}'.format_map(d) }}
+{{ (5).bit_length() }} {{ (-8).bit_length() }} {{ (0).bit_length() }} {{ true.bit_length() }}
+{{ (2.0).is_integer() }} {{ (2.5).is_integer() }} {{ (2).is_integer() }}
+{{ (2.5).hex() }} {{ (0.1).hex() }} {{ (-0.0).hex() }} {{ (1e-320).hex() }}
+{{ (2.5).as_integer_ratio() }} {{ (5).as_integer_ratio() }} {{ (0.1).as_integer_ratio() }}
+{{ (5).bit_count() }} {{ (5).conjugate() }} {{ (5.5).conjugate() }} {{ (5).__add__(1) }}
+{{ '%a' % 'é' }}
+{{ '%a %a' % ('é', [1,'ü']) }}
+{{ '{!a}'.format('é') }}
+{{ '{:n}'.format(12345) }} {{ '{:n}'.format(12345.678) }} {{ '{:n}'.format(1e10) }}
+{% block a %}x{% endblock %}{{ self.a() }}
+{% block a %}x{{ l }}{% endblock %}{{ self.a() ~ 'q' }}{{ self.b }}
+{{ self.b() }}
+{{ self }}
+{% block a %}{{ super() }}{% endblock %}
+{% block a %}{% endblock %}{% block a %}{% endblock %}
+{% block a required %}{% endblock %}
+{% block a required %}x{% endblock %}
+{% block a scoped %}{{ x }}{% endblock %}
+{% for x in l %}{% block a scoped %}{{ x }}{{ loop.index }}{% endblock %}{% endfor %}
+{% for x in l %}{% block a %}{{ x }}{{ loop is defined }}{% endblock %}{% endfor %}
+{% set x = 1 %}{% block a %}{{ x }}{% set x = 2 %}{{ x }}{% endblock %}{{ x }}
+{% block a %}1{% endblock a %}
+{% block a %}1{% endblock b %}
+{% block a-b %}1{% endblock %}
+{% block a required scoped %}{% endblock %}
+{{ '😀'.encode() }}
+{{ '{0.__class__}'.format('a') }}
+{{ '{0.real}'.format(5) }} {{ '{0.foo}'.format(5) }}
+{{ '{0[a]}'.format(d) }}
+{{ '{0[zz]}'.format(d) }}
+{{ '{0[1]}'.format(l) }} {{ '{0[1]}'.format('abc') }}
+{{ 1e400 }} {{ -1e400 }} {{ 1e400 - 1e400 }}
+{{ dict.fromkeys([1,2]) }} {{ dict.fromkeys('ab', 0) }}
+{{ namespace(a=1).a }} {{ namespace(a=1) }} {{ namespace({'a':1}) }}
 '''
 OTHERS = [
     "a\n{% if true %}\nb\n{% endif %}\nc\n",

@@ -8,6 +8,7 @@
  *   zt_py_json.c      JSON to values
  *   zt_py_repr.c      str(), repr(), json.dumps(), pprint
  *   zt_py_format.c    "%" and "{}"
+ *   zt_py_dict.c      dicts
  *   zt_py_number.c    int(), float() and what else concerns numbers
  *   zt_py_call.c      how a function gets its arguments
  *   zt_py_str.c, zt_py_objects.c, zt_py_filters.c, zt_py_text.c, zt_py_html.c, zt_py_globals.c
@@ -45,6 +46,11 @@ struct zt_val zt_py_need_str(struct zt_env *e, struct zt_val v);
 /* ---- text ----------------------------------------------------------------------------------- */
 
 bool zt_py_is_space(uint32_t c);
+/* Half a character of UTF-16, which only an escape in a string makes; it has no UTF-8. */
+static inline bool zt_py_is_surrogate(uint32_t c)
+{
+    return c >= 0xd800 && c < 0xe000;
+}
 /* The number or quoted string as in Python's source that begins at offset *at of s, which moves
  * behind it; integer: a point ends the number. */
 struct zt_val zt_py_number_at(struct zt_env *e, struct zt_val s, size_t *at, bool integer);
@@ -67,12 +73,14 @@ struct zt_py_args {
     int x;
 };
 
-/* NULL if it is not there; a method of values of this kind. */
+/* NULL if it is not there. */
 const struct zt_py_fn *zt_py_find_filter(struct zt_val name);
 const struct zt_py_fn *zt_py_find_test(struct zt_val name);
 const struct zt_py_fn *zt_py_find_global(struct zt_val name);
-const struct zt_py_fn *zt_py_find_method(enum zt_kind kind, struct zt_val name);
-/* The value that calling fn with self is; what the sandbox refuses is undefined. */
+/* The attribute of a value that Python and jinja2 give it, ZT_UNSET if there is none; what the
+ * sandbox refuses is undefined, and says so when it is used. */
+struct zt_val zt_py_attr(struct zt_env *e, struct zt_val obj, struct zt_val name);
+/* The value that calling fn with self is. */
 struct zt_val zt_py_bind(struct zt_env *e, struct zt_val self, const struct zt_py_fn *fn);
 /* Binds the arguments and calls. */
 struct zt_val zt_py_call(struct zt_env *e, const struct zt_py_fn *fn, const struct zt_py_args *a);

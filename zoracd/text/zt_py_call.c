@@ -99,9 +99,10 @@ struct zt_val zt_py_call(struct zt_env *e, const struct zt_py_fn *fn, const stru
         bound.x = fn->x;
         return fn->call(e, &bound);
     }
-    for (const char *p = fn->params; *p; bound.n++) {
+    bool by_position = *fn->params == '/';
+    for (const char *p = fn->params + by_position; *p; bound.n++) {
         struct param x = take_param(&p);
-        struct zt_val given = named(a->kw, &x);
+        struct zt_val given = by_position ? ZT_NO_VALUE : named(a->kw, &x);
         ZC_BUG_ON(bound.n == MAX_PARAMS);
         used += ZT_IS_GIVEN(given);
         if (ZT_IS_GIVEN(given) && bound.n < a->n)
@@ -117,11 +118,6 @@ struct zt_val zt_py_call(struct zt_env *e, const struct zt_py_fn *fn, const stru
 
 struct zt_val zt_py_bind(struct zt_env *e, struct zt_val self, const struct zt_py_fn *fn)
 {
-    if (!fn->call) {
-        struct zt_val refused = zt_undef(self.kind, zt_text(e, fn->name, true));
-        refused.unsafe = true;
-        return refused;
-    }
     struct zt_func *f = zt_alloc(e, 1, sizeof *f);
     *f = (struct zt_func){.fn = fn, .self = self};
     return (struct zt_val){.kind = ZT_FUNC, .u.fn = f};

@@ -266,7 +266,7 @@ static struct zt_val f_map(struct zt_env *e, const struct zt_py_args *a)
 /* ---- sequences ------------------------------------------------------------------------------ */
 
 static ZT_FN(f_length, zt_int((int64_t)zt_py_len(e, a->self), true));
-static ZT_FN(f_list, zt_of_list(ZT_LIST, zt_py_items(e, a->self)));
+static ZT_FN(f_list, zt_py_list(e, a->self));
 
 /* first and (x) last */
 static struct zt_val f_end(struct zt_env *e, const struct zt_py_args *a)
@@ -364,10 +364,20 @@ static struct zt_val f_default(struct zt_env *e, const struct zt_py_args *a)
     return ZT_IS_GIVEN(a->v[0]) ? a->v[0] : zt_text(e, "", true);
 }
 
-static ZT_FN(f_attr, zt_get_attr(e, a->self, a->v[0], false));
+static struct zt_val f_attr(struct zt_env *e, const struct zt_py_args *a)
+{
+    zt_py_need_defined(e, a->self);
+    return zt_get_attr(e, a->self, zt_py_str(e, a->v[0]), false);
+}
+
+static struct zt_val f_random(struct zt_env *e, const struct zt_py_args *a)
+{
+    (void)a;
+    zt_fail(e, "random would make another prompt each time");
+}
 
 static const struct zt_py_fn filters[] = {
-    {"attr", "name:s", f_attr, 0},
+    {"attr", "name", f_attr, 0},
     {"batch", "linecount:i fill_with?", f_batch, 0},
     {"count", "", f_length, 0},
     {"d", "default_value! boolean:b", f_default, 0},
@@ -384,6 +394,7 @@ static const struct zt_py_fn filters[] = {
     {"max", "case_sensitive:b attribute?", f_extreme, '>'},
     {"min", "case_sensitive:b attribute?", f_extreme, '<'},
     {"pprint", "", zt_py_pprint, 0},
+    {"random", "", f_random, 0},
     {"reject", NULL, f_choose, 0},
     {"rejectattr", NULL, f_choose, BY_ATTR},
     {"reverse", "", f_reverse, 0},

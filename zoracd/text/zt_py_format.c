@@ -256,8 +256,9 @@ static struct zt_val percent_convert(struct zt_env *e, bool markup, struct spec 
         sp->type = 'd';
         if (v.kind == ZT_FLOAT && fabs(v.u.f) < 0x1p63)
             v = zt_int((int64_t)v.u.f, v.trusted);
-    } else if (zt_is_one_of(sp->type, "sr") || (is_char && v.kind == ZT_STR)) {
-        v = sp->type == 'r' ? zt_py_repr(e, v) : zt_py_str(e, v);
+    } else if (zt_is_one_of(sp->type, "sra") || (is_char && v.kind == ZT_STR)) {
+        bool repr = sp->type == 'r' || sp->type == 'a';
+        v = repr ? zt_py_repr(e, v, sp->type == 'a') : zt_py_str(e, v);
         v = markup ? zt_py_escape(e, v) : v;
         sp->type = 's';
     }
@@ -274,7 +275,7 @@ static void percent_one(struct zt_sb *b, struct percent *f, struct spec *sp)
         zt_add_ascii(b, "%", false);
         return;
     }
-    sp->type = took(sp, "srdiuxXoeEfFgGc");
+    sp->type = took(sp, "srdiuxXoeEfFgGca");
     if (!sp->type)
         zt_fail(b->e, "unknown format '%%%s'",
                 zt_utf8(b->e, zt_sub(sp->fmt, sp->at, sp->at + (sp->at < sp->fmt.n))));
@@ -339,8 +340,9 @@ static struct spec parse_spec(struct zt_env *e, struct zt_val text)
 /* Arguments of str.format, and how many of those without a name are used. */
 struct braces {
     const struct zt_py_args *a;
-    int64_t next;
+    int64_t next; /* -1: fields say their number */
     int depth;
+    bool map; /* format_map: there are names only */
 };
 
 static bool is_digits(struct zt_val s)
@@ -366,8 +368,11 @@ static struct zt_val field_value(struct zt_env *e, struct braces *f, struct zt_v
     struct spec digits = {.fmt = zt_sub(name, 0, end)};
     const struct zt_val *v = NULL;
 
-    if (is_digits(digits.fmt)) {
-        int64_t at = end ? take_number(e, &digits) : f->next++;
+    if (is_digits(digits.fmt) && !f->map) {
+        if (end ? f->next > 0 : f->next < 0)
+            zt_fail(e, "a format with fields with and without a number");
+        int64_t at = end ? take_number(e, &digits) : f->next;
+        f->next = end ? -1 : at + 1;
         v = at < f->a->n ? &f->a->v[at] : NULL;
     } else {
         v = zt_dict_get(e, f->a->kw, digits.fmt);
@@ -385,7 +390,6 @@ static struct zt_val field_value(struct zt_env *e, struct braces *f, struct zt_v
             value = zt_py_item(e, value, zt_int(take_number(e, &digits), true));
         else
             value = zt_py_item(e, value, digits.fmt);
-        zt_py_need_defined(e, value);
         end += item;
     }
     return value;
@@ -401,8 +405,12 @@ static void add_field(struct zt_sb *b, struct braces *f, struct zt_val field, bo
     struct zt_val spec = zt_sub(field, colon + (colon < field.n), field.n);
     struct zt_val v = field_value(e, f, zt_sub(field, 0, end));
 
-    if (end < colon)
-        v = end + 1 < colon && zt_char(field, end + 1) == 'r' ? zt_py_repr(e, v) : zt_py_str(e, v);
+    if (end < colon) {
+        uint32_t how = colon == end + 2 ? zt_char(field, end + 1) : 0;
+        if (!zt_is_one_of(how, "rsa"))
+            zt_fail(e, "a format with a conversion that is none of !r, !s and !a");
+        v = how == 's' ? zt_py_str(e, v) : zt_py_repr(e, v, how == 'a');
+    }
     if (markup)
         v = zt_py_escape(e, zt_py_str(e, v));
     if (spec.n == 0) {
@@ -412,6 +420,10 @@ static void add_field(struct zt_sb *b, struct braces *f, struct zt_val field, bo
     if (v.kind > ZT_STR || v.kind <= ZT_NONE)
         zt_fail(e, "%s has no format", zt_py_type_name(v));
     struct spec sp = parse_spec(e, format_braces(e, f, spec));
+    if (sp.type == 'n' && sp.group) /* as the C locale has it: without a separator */
+        zt_fail(e, "a bad format specification");
+    if (sp.type == 'n')
+        sp.type = v.kind == ZT_FLOAT ? 'g' : 'd';
     bool is_int = (v.kind == ZT_INT || v.kind == ZT_BOOL) && !zt_is_one_of(sp.type, "eEfFgG%");
     if ((is_int && sp.precision >= 0) || (sp.group && zt_is_one_of(sp.type, "sc")))
         zt_fail(e, "a bad format specification");
@@ -451,6 +463,16 @@ static struct zt_val format_braces(struct zt_env *e, struct braces *f, struct zt
 struct zt_val zt_py_braces(struct zt_env *e, const struct zt_py_args *a)
 {
     struct braces f = {.a = a};
+
+    return format_braces(e, &f, a->self);
+}
+
+struct zt_val zt_py_format_map(struct zt_env *e, const struct zt_py_args *a)
+{
+    if (a->v[0].kind != ZT_DICT)
+        zt_fail(e, "format_map needs a dict, got %s", zt_py_type_name(a->v[0]));
+    struct zt_py_args named = {.kw = a->v[0].u.d};
+    struct braces f = {.a = &named, .map = true};
 
     return format_braces(e, &f, a->self);
 }

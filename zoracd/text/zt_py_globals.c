@@ -203,7 +203,7 @@ static struct zt_val g_lipsum(struct zt_env *e, const struct zt_py_args *a)
 }
 
 static const struct zt_py_fn globals[] = {
-    {"range", "start:i stop? step:i=1", g_range, 0},
+    {"range", "/start:i stop! step:i=1", g_range, 0},
     {"dict", NULL, g_dict, ZT_DICT},
     {"namespace", NULL, g_dict, ZT_NAMESPACE},
     {"cycler", NULL, g_cycler, 0},

@@ -10,7 +10,8 @@
 /* A filter, test, method or global function. params: parameters with a blank between them, each
  * "name[:kind][=default|?|!]". kind: s a string, t anything as its text, i an integer, b a truth
  * value; without one any value. '?': may be left out or None, '!': may be left out, then ZT_UNSET.
- * In a default string '_' stands for a blank. NULL: the function takes what is given. */
+ * In a default string '_' stands for a blank. A '/' before them: none can be given by its name.
+ * NULL: the function takes what is given. */
 struct zt_py_fn {
     const char *name, *params;
     struct zt_val (*call)(struct zt_env *, const struct zt_py_args *); /* NULL: refused */
@@ -35,12 +36,15 @@ static inline struct zt_val zt_py_self(struct zt_env *e, const struct zt_py_args
 
 /* ---- values --------------------------------------------------------------------------------- */
 
+/* list(v) */
+struct zt_val zt_py_list(struct zt_env *e, struct zt_val v);
 /* len(); fails where there is none. */
 size_t zt_py_len(struct zt_env *e, struct zt_val v);
 int64_t zt_py_need_int(struct zt_env *e, struct zt_val v);
 /* The whole backwards. */
 struct zt_val zt_py_reversed(struct zt_env *e, struct zt_val v);
-struct zt_val zt_py_repr(struct zt_env *e, struct zt_val v);
+/* repr(), or ascii(), which escapes all but ASCII. */
+struct zt_val zt_py_repr(struct zt_env *e, struct zt_val v, bool ascii);
 /* The shortest digits that give f back, in Python's notation. */
 void zt_py_write_float(char *text, size_t cap, double f);
 /* (key, value) of all. */
@@ -95,9 +99,9 @@ struct zt_val zt_py_percent(struct zt_env *e, struct zt_val fmt, struct zt_val a
 /* ---- functions that tables of other files name ---------------------------------------------- */
 
 typedef struct zt_val zt_py_call_fn(struct zt_env *e, const struct zt_py_args *a);
-zt_py_call_fn zt_py_case, zt_py_m_strip, zt_py_pad, zt_py_replace, zt_py_braces, zt_py_tojson,
-    zt_py_pprint;
-extern const struct zt_py_fn zt_py_str_methods[], zt_py_number_filters[], zt_py_text_filters[],
-    zt_py_html_filters[];
+zt_py_call_fn zt_py_case, zt_py_m_strip, zt_py_pad, zt_py_replace, zt_py_braces, zt_py_format_map,
+    zt_py_tojson, zt_py_pprint;
+extern const struct zt_py_fn zt_py_str_methods[], zt_py_int_methods[], zt_py_float_methods[],
+    zt_py_number_filters[], zt_py_text_filters[], zt_py_html_filters[];
 
 #endif

@@ -81,12 +81,14 @@ static size_t add_escape(struct zt_sb *b, struct zt_val s, size_t i)
     const char *set = octal ? "01234567" : "0123456789abcdefABCDEF";
     char digits[9] = "";
 
+    if (c == 'N')
+        zt_fail(b->e, "\\N in a string: characters are not known by their names here");
     for (i += !octal; n < max && i < s.n && zt_is_one_of(zt_char(s, i), set); i++)
         digits[n++] = (char)zt_char(s, i);
     if (!octal && n < max)
         zt_fail(b->e, "a bad escape \\%c in a string", (char)c);
     uint32_t v = max ? (uint32_t)strtoul(digits, NULL, octal ? 8 : 16) : c;
-    if (v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
+    if (v > 0x10ffff)
         zt_fail(b->e, "an escape in a string that is no character");
     if (!max && zt_is_one_of(c, from))
         v = (unsigned char)to[strchr(from, (int)c) - from];

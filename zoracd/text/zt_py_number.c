@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,6 +151,79 @@ static struct zt_val f_filesizeformat(struct zt_env *e, const struct zt_py_args 
                 binary && i == 0 ? 'K' : units[i], binary ? "i" : "");
     return zt_take(&b);
 }
+
+/* ---- methods -------------------------------------------------------------------------------- */
+
+static ZT_FN(m_itself, zt_py_sign(e, a->self, '+'));
+static ZT_FN(m_is_integer, zt_bool(isfinite(a->self.u.f) && a->self.u.f == floor(a->self.u.f)));
+
+/* bit_length and (x) bit_count */
+static struct zt_val m_bits(struct zt_env *e, const struct zt_py_args *a)
+{
+    int64_t i = zt_py_need_int(e, a->self);
+    uint64_t u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
+
+    return zt_int(a->x ? __builtin_popcountll(u) : u ? 64 - __builtin_clzll(u) : 0, false);
+}
+
+static struct zt_val m_int_ratio(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_val ratio[] = {zt_py_sign(e, a->self, '+'), zt_int(1, true)};
+
+    return zt_tuple(e, ratio, 2);
+}
+
+static struct zt_val m_float_ratio(struct zt_env *e, const struct zt_py_args *a)
+{
+    double f = a->self.u.f, below = 1;
+
+    if (!isfinite(f))
+        zt_fail(e, "infinity and not-a-number are no ratio");
+    for (; f != floor(f) && below < 0x1p62; below *= 2)
+        f *= 2;
+    if (f != floor(f) || fabs(f) >= 0x1p63)
+        zt_fail(e, "an integer that does not fit 64 bits");
+    struct zt_val ratio[] = {zt_int((int64_t)f, false), zt_int((int64_t)below, false)};
+    return zt_tuple(e, ratio, 2);
+}
+
+static struct zt_val m_hex(struct zt_env *e, const struct zt_py_args *a)
+{
+    double f = fabs(a->self.u.f);
+    struct zt_sb b = {.e = e};
+    int exp = 0;
+
+    zt_add_ascii(&b, signbit(a->self.u.f) && !isnan(f) ? "-" : "", false);
+    if (!isfinite(f)) {
+        zt_add_ascii(&b, isnan(f) ? "nan" : "inf", false);
+        return zt_take(&b);
+    }
+    bool is_normal = f >= DBL_MIN;
+    if (f > 0)
+        exp = is_normal ? ilogb(f) : -1022;
+    uint64_t fraction = (uint64_t)((ldexp(f, -exp) - is_normal) * 0x1p52);
+    if (f > 0)
+        zt_addf(&b, false, "0x%d.%013llxp%+d", is_normal, (unsigned long long)fraction, exp);
+    else
+        zt_add_ascii(&b, "0x0.0p+0", false);
+    return zt_take(&b);
+}
+
+const struct zt_py_fn zt_py_int_methods[] = {
+    {"bit_length", "", m_bits, false},
+    {"bit_count", "", m_bits, true},
+    {"as_integer_ratio", "", m_int_ratio, 0},
+    {"conjugate", "", m_itself, 0},
+    {0},
+};
+
+const struct zt_py_fn zt_py_float_methods[] = {
+    {"is_integer", "", m_is_integer, 0},
+    {"as_integer_ratio", "", m_float_ratio, 0},
+    {"conjugate", "", m_itself, 0},
+    {"hex", "", m_hex, 0},
+    {0},
+};
 
 const struct zt_py_fn zt_py_number_filters[] = {
     {"abs", "", f_abs, 0},

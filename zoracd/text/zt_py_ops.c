@@ -219,6 +219,15 @@ struct zt_list *zt_py_items(struct zt_env *e, struct zt_val v)
     return l;
 }
 
+struct zt_val zt_py_list(struct zt_env *e, struct zt_val v)
+{
+    struct zt_list *l = zt_list_new(e, 0);
+
+    *l = *zt_py_items(e, v); /* whose items nothing can change */
+    l->pos = 0;
+    return zt_of_list(ZT_LIST, l);
+}
+
 size_t zt_py_len(struct zt_env *e, struct zt_val v)
 {
     if (v.kind == ZT_STR || v.kind == ZT_UNDEF)

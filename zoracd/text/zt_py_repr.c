@@ -221,11 +221,12 @@ static void add_value(struct zt_sb *b, struct zt_val v, const struct style *st, 
     zt_leave(b->e);
 }
 
-struct zt_val zt_py_repr(struct zt_env *e, struct zt_val v)
+struct zt_val zt_py_repr(struct zt_env *e, struct zt_val v, bool ascii)
 {
     struct style style = repr_style(e);
     struct zt_sb b = {.e = e};
 
+    style.ascii = ascii;
     add_value(&b, v, &style, 0);
     return zt_take(&b);
 }
@@ -239,7 +240,7 @@ struct zt_val zt_py_str(struct zt_env *e, struct zt_val v)
     if (v.kind <= ZT_UNDEF)
         return zt_text(e, "", true);
     if (v.kind > ZT_FLOAT)
-        return zt_py_repr(e, v);
+        return zt_py_repr(e, v, false);
     add_scalar(&b, v, false);
     return zt_take(&b);
 }

@@ -4,6 +4,8 @@
  * character of a result is as trusted as the one it came from. */
 #include "zoracd/text/zt_py_internal.h"
 
+#include "common/zc_utf8.h"
+
 /* ---- parts of strings ----------------------------------------------------------------------- */
 
 /* Whether sub is at offset at of s, where there is room for it. */
@@ -277,7 +279,7 @@ static struct zt_val m_remove_affix(struct zt_env *e, const struct zt_py_args *a
 /* x: where the text goes */
 struct zt_val zt_py_pad(struct zt_env *e, const struct zt_py_args *a)
 {
-    struct zt_val s = zt_py_self(e, a), fill = a->v[1];
+    struct zt_val s = zt_py_self(e, a), fill = a->n > 1 ? a->v[1] : zt_text(e, " ", true);
     int64_t width = a->v[0].u.i, n = width > s.n ? width - s.n : 0;
     int64_t half = n / 2 + (n & width & 1); /* where Python's center puts the odd one */
     int64_t left = a->x == ZT_LEFT ? 0 : a->x == ZT_RIGHT ? n : half;
@@ -324,47 +326,80 @@ static struct zt_val m_expandtabs(struct zt_env *e, const struct zt_py_args *a)
 
 /* ---- the rest ------------------------------------------------------------------------------- */
 
-static struct zt_val m_encode(struct zt_env *e, const struct zt_py_args *a)
+static struct zt_val m_isidentifier(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_val s = zt_py_self(e, a);
+    bool is = s.n > 0 && !zt_py_is_of(zt_char(s, 0), ZT_PY_NUMERIC);
+
+    zt_step(e, s.n / 4);
+    for (size_t i = 0; i < s.n && is; i++)
+        is = zt_char(s, i) == '_' || zt_py_is_of(zt_char(s, i), ZT_PY_ALNUM);
+    return zt_bool(is);
+}
+
+/* Whether this is one of Python's names of the encoding: "utf8" of "UTF-8", "utf_8" and so on. */
+static bool is_encoding(struct zt_env *e, struct zt_val name, const char *plain)
 {
     struct zt_sb b = {.e = e};
 
-    for (const char *p = zt_utf8(e, zt_py_self(e, a)); *p; p++)
-        zt_add_char(&b, (unsigned char)*p);
-    struct zt_val s = zt_take(&b);
-    s.bytes = true;
-    return s;
+    for (size_t i = 0; i < name.n; i++)
+        if (!zt_is_one_of(zt_char(name, i), "-_ "))
+            zt_add_char(&b, name.u.s[i]);
+    return zt_is(zt_py_in_case(e, zt_take(&b), ZT_LOWER), plain);
+}
+
+static struct zt_val m_encode(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_val s = zt_py_self(e, a);
+    bool ascii = is_encoding(e, a->v[0], "ascii"), latin1 = is_encoding(e, a->v[0], "latin1");
+    struct zt_sb b = {.e = e};
+
+    if (!(ascii || latin1 || is_encoding(e, a->v[0], "utf8")) || !zt_is(a->v[1], "strict"))
+        zt_fail(e, "encode knows utf-8, ascii and latin-1 with strict errors");
+    for (size_t i = 0; i < s.n; i++) {
+        uint32_t c = zt_char(s, i), origin = s.u.s[i] & ZT_TRUSTED;
+        char utf8[4] = {(char)c};
+        int n = ascii || latin1 ? 1 : zc_utf8_put(utf8, c);
+        if ((ascii && c > 0x7f) || (latin1 && c > 0xff) || zt_py_is_surrogate(c))
+            zt_fail(e, "a character that '%s' does not have", zt_utf8(e, a->v[0]));
+        for (int k = 0; k < n; k++)
+            zt_add_char(&b, (unsigned char)utf8[k] | origin);
+    }
+    struct zt_val bytes = zt_take(&b);
+    bytes.bytes = true;
+    return bytes;
 }
 
 const struct zt_py_fn zt_py_str_methods[] = {
-    {"strip", "chars:s?", zt_py_m_strip, ZT_BOTH},
-    {"lstrip", "chars:s?", zt_py_m_strip, ZT_LEFT},
-    {"rstrip", "chars:s?", zt_py_m_strip, ZT_RIGHT},
+    {"strip", "/chars:s?", zt_py_m_strip, ZT_BOTH},
+    {"lstrip", "/chars:s?", zt_py_m_strip, ZT_LEFT},
+    {"rstrip", "/chars:s?", zt_py_m_strip, ZT_RIGHT},
     {"split", "sep:s? maxsplit:i=-1", m_split, false},
     {"rsplit", "sep:s? maxsplit:i=-1", m_split, true},
-    {"startswith", "prefix start? end?", m_affix, false},
-    {"endswith", "suffix start? end?", m_affix, true},
-    {"replace", "old:s new:s count:i=-1", zt_py_replace, 0},
+    {"startswith", "/prefix start? end?", m_affix, false},
+    {"endswith", "/suffix start? end?", m_affix, true},
+    {"replace", "/old:s new:s count:i=-1", zt_py_replace, 0},
     {"upper", "", zt_py_case, ZT_UPPER},
     {"lower", "", zt_py_case, ZT_LOWER},
     {"title", "", zt_py_case, ZT_TITLE},
     {"capitalize", "", zt_py_case, ZT_CAPITALIZE},
     {"swapcase", "", zt_py_case, ZT_SWAPCASE},
     {"casefold", "", zt_py_case, ZT_CASEFOLD},
-    {"join", "iterable", m_join, 0},
+    {"join", "/iterable", m_join, 0},
     {"splitlines", "keepends:b", m_splitlines, 0},
-    {"partition", "sep:s", m_partition, false},
-    {"rpartition", "sep:s", m_partition, true},
-    {"find", "sub:s start? end?", m_find, 0},
-    {"rfind", "sub:s start? end?", m_find, 1},
-    {"index", "sub:s start? end?", m_find, 2},
-    {"rindex", "sub:s start? end?", m_find, 3},
-    {"count", "sub:s start? end?", m_count, 0},
-    {"removeprefix", "prefix:s", m_remove_affix, false},
-    {"removesuffix", "suffix:s", m_remove_affix, true},
-    {"center", "width:i fillchar:s=_", zt_py_pad, ZT_BOTH},
-    {"ljust", "width:i fillchar:s=_", zt_py_pad, ZT_LEFT},
-    {"rjust", "width:i fillchar:s=_", zt_py_pad, ZT_RIGHT},
-    {"zfill", "width:i", m_zfill, 0},
+    {"partition", "/sep:s", m_partition, false},
+    {"rpartition", "/sep:s", m_partition, true},
+    {"find", "/sub:s start? end?", m_find, 0},
+    {"rfind", "/sub:s start? end?", m_find, 1},
+    {"index", "/sub:s start? end?", m_find, 2},
+    {"rindex", "/sub:s start? end?", m_find, 3},
+    {"count", "/sub:s start? end?", m_count, 0},
+    {"removeprefix", "/prefix:s", m_remove_affix, false},
+    {"removesuffix", "/suffix:s", m_remove_affix, true},
+    {"center", "/width:i fillchar:s=_", zt_py_pad, ZT_BOTH},
+    {"ljust", "/width:i fillchar:s=_", zt_py_pad, ZT_LEFT},
+    {"rjust", "/width:i fillchar:s=_", zt_py_pad, ZT_RIGHT},
+    {"zfill", "/width:i", m_zfill, 0},
     {"isalpha", "", m_is, ZT_PY_ALPHA},
     {"isalnum", "", m_is, ZT_PY_ALNUM},
     {"isdigit", "", m_is, ZT_PY_DIGIT},
@@ -377,7 +412,9 @@ const struct zt_py_fn zt_py_str_methods[] = {
     {"islower", "", m_is, ZT_PY_LOWER},
     {"istitle", "", m_is, ZT_PY_TITLE},
     {"expandtabs", "tabsize:i=8", m_expandtabs, 0},
+    {"isidentifier", "", m_isidentifier, 0},
     {"format", NULL, zt_py_braces, 0},
-    {"encode", "encoding? errors?", m_encode, 0},
+    {"format_map", "/mapping", zt_py_format_map, 0},
+    {"encode", "encoding:s=utf-8 errors:s=strict", m_encode, 0},
     {0},
 };

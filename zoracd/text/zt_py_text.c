@@ -57,9 +57,13 @@ static struct zt_val f_indent(struct zt_env *e, const struct zt_py_args *a)
     return zt_markup(zt_py_joined(e, lines, newline), s.markup);
 }
 
-static ZT_FN(f_format,
-             zt_py_percent(e, zt_py_self(e, a),
-                           a->kw ? zt_of_dict(ZT_DICT, a->kw) : zt_tuple(e, a->v, (size_t)a->n)));
+static struct zt_val f_format(struct zt_env *e, const struct zt_py_args *a)
+{
+    if (a->kw && a->n)
+        zt_fail(e, "format takes arguments by position or by name, not both");
+    return zt_py_percent(e, zt_py_self(e, a),
+                         a->kw ? zt_of_dict(ZT_DICT, a->kw) : zt_tuple(e, a->v, (size_t)a->n));
+}
 
 /* length, killwords, end, leeway */
 static struct zt_val f_truncate(struct zt_env *e, const struct zt_py_args *a)
@@ -280,7 +284,7 @@ static struct zt_val f_urlencode(struct zt_env *e, const struct zt_py_args *a)
 
 const struct zt_py_fn zt_py_text_filters[] = {
     {"capitalize", "", zt_py_case, ZT_CAPITALIZE},
-    {"center", "width:i=80 fillchar:s=_", zt_py_pad, ZT_BOTH},
+    {"center", "width:i=80", zt_py_pad, ZT_BOTH},
     {"format", NULL, f_format, 0},
     {"indent", "width? first:b blank:b", f_indent, 0},
     {"lower", "", zt_py_case, ZT_LOWER},

@@ -71,6 +71,17 @@ static void bind_vars(struct zt_env *e, const struct zt_dict *trusted, const str
     }
 }
 
+/* The character whose two halves in UTF-16 are at i and behind it, from an escape like
+ * "\ud83d\ude00": two characters for Python, which prints them only where JSON joins them. */
+static uint32_t join_surrogates(struct zt_env *e, struct zt_val s, size_t i)
+{
+    uint32_t high = zt_char(s, i), low = i + 1 < s.n ? zt_char(s, i + 1) : 0;
+
+    if (high >= 0xdc00 || low < 0xdc00 || low >= 0xe000)
+        zt_fail(e, "half a character, \\u%04x, cannot be printed", high);
+    return 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+}
+
 void zt_print(struct zt_env *e, struct zt_val s)
 {
     char utf8[1024];
@@ -83,6 +94,8 @@ void zt_print(struct zt_env *e, struct zt_val s)
         uint32_t origin = s.u.s[i] & ZT_TRUSTED;
         for (; i < s.n && (s.u.s[i] & ZT_TRUSTED) == origin && n + 4 <= sizeof utf8; i++) {
             uint32_t c = zt_char(s, i);
+            if (zt_py_is_surrogate(c))
+                c = join_surrogates(e, s, i++);
             utf8[n] = (char)c;
             n += c < 0x80 ? 1 : (size_t)zc_utf8_put(utf8 + n, c);
         }

@@ -190,12 +190,12 @@ static struct zt_val call_macro(struct zt_env *e, const struct zt_macro *m,
     return capture(e, s, n->d, &flow);
 }
 
-static struct zt_val macro_value(struct zt_env *e, const struct zt_node *n)
+static struct zt_val macro_value(struct zt_env *e, const struct zt_node *n, struct zt_scope *scope)
 {
     struct zt_macro *m = zt_alloc(e, 1, sizeof *m);
 
-    *m = (struct zt_macro){.node = n, .scope = e->scope};
-    for (struct zt_scope *s = e->scope; s; s = s->parent)
+    *m = (struct zt_macro){.node = n, .scope = scope};
+    for (struct zt_scope *s = scope; s; s = s->parent)
         s->captured = true;
     return (struct zt_val){.kind = ZT_MACRO, .u.macro = m};
 }
@@ -220,8 +220,9 @@ static bool loop_has(struct zt_env *e, struct zt_loop *loop, size_t i)
     return i < loop->items->n;
 }
 
-static void run_loop(struct zt_env *e, const struct zt_node *n, struct zt_val over,
-                     struct zt_scope *around, int64_t depth0)
+/* break and continue in the else of a loop are for the loop around it. */
+static enum flow run_loop(struct zt_env *e, const struct zt_node *n, struct zt_val over,
+                          struct zt_scope *around, int64_t depth0)
 {
     struct zt_loop *loop = zt_alloc(e, 1, sizeof *loop);
     struct zt_scope *s = scope_new(e, around), *outer = e->scope;
@@ -243,8 +244,8 @@ static void run_loop(struct zt_env *e, const struct zt_node *n, struct zt_val ov
         e->scope = outer;
         completed |= flow == NEXT;
     }
-    if (!completed) /* as in jinja2: also when no turn came to its end */
-        exec(e, scope_new(e, around), n->f);
+    /* as in jinja2: also when no turn came to its end */
+    return completed ? NEXT : exec(e, scope_new(e, around), n->f);
 }
 
 static struct zt_val call_loop(struct zt_env *e, struct zt_loop *loop, const struct zt_py_args *a)
@@ -309,25 +310,28 @@ static struct zt_val call(struct zt_env *e, struct zt_val callee, const struct z
 
 /* ---- expressions ---------------------------------------------------------------------------- */
 
+/* A block, which a template can call as a member of self. */
+static struct zt_val block_attr(struct zt_env *e, struct zt_val name)
+{
+    const struct zt_node *block = e->tmpl->blocks;
+
+    while (block && !zt_is_same(block->val, name))
+        block = block->next;
+    return block ? macro_value(e, block, &e->root) : zt_undef(ZT_SELF, name);
+}
+
 struct zt_val zt_get_attr(struct zt_env *e, struct zt_val obj, struct zt_val name, bool item)
 {
     if (obj.kind == ZT_NAMESPACE)
         return zt_py_item(e, obj, name);
-    const struct zt_py_fn *fn = zt_py_find_method(obj.kind, name);
-    if (fn)
-        return zt_py_bind(e, obj, fn);
+    struct zt_val v = zt_py_attr(e, obj, name);
+    if (ZT_IS_GIVEN(v))
+        return v;
     if (obj.kind == ZT_LOOP)
         return loop_attr(e, obj.u.loop, name);
-    if (obj.kind == ZT_MACRO && zt_is(name, "name"))
-        return obj.u.macro->node->val;
-    if (obj.kind == ZT_CYCLER && zt_is(name, "current"))
-        return obj.u.l->v[obj.u.l->pos];
-    if (obj.kind == ZT_TUPLE && obj.u.l->group && (zt_is(name, "grouper") || zt_is(name, "list")))
-        return obj.u.l->v[zt_is(name, "list")];
-    bool dunder = name.n > 1 && zt_is(zt_sub(name, 0, 2), "__");
-    if (item && !(obj.kind == ZT_UNDEF && dunder))
-        return zt_py_item(e, obj, name);
-    return zt_undef(obj.kind, name);
+    if (obj.kind == ZT_SELF)
+        return block_attr(e, name);
+    return item ? zt_py_item(e, obj, name) : zt_undef(obj.kind, name);
 }
 
 static struct zt_val eval_item(struct zt_env *e, const struct zt_node *n)
@@ -469,7 +473,7 @@ static void exec_call_block(struct zt_env *e, const struct zt_node *n)
     struct zt_val callee = eval(e, n->a->a);
     struct zt_py_args a = eval_args(e, n->a->b);
 
-    add_keyword(e, &a, zt_text(e, "caller", true), macro_value(e, n->b));
+    add_keyword(e, &a, zt_text(e, "caller", true), macro_value(e, n->b, e->scope));
     print(e, call(e, callee, &a));
 }
 
@@ -489,7 +493,7 @@ static enum flow exec_capture(struct zt_env *e, const struct zt_node *n)
     return NEXT;
 }
 
-/* with, block and generation. */
+/* with, block and generation */
 static enum flow exec_scope(struct zt_env *e, const struct zt_node *n)
 {
     struct zt_scope *s = scope_new(e, n->op ? &e->root : e->scope);
@@ -522,13 +526,12 @@ static enum flow exec_node(struct zt_env *e, const struct zt_node *n)
     case ZT_N_IF:
         return exec(e, e->scope, zt_py_is_true(eval(e, n->a)) ? n->b : n->c);
     case ZT_N_FOR:
-        run_loop(e, n, eval(e, n->b), e->scope, 0);
-        return NEXT;
+        return run_loop(e, n, eval(e, n->b), e->scope, 0);
     case ZT_N_SET:
         assign(e, n->a, eval(e, n->b));
         return NEXT;
     case ZT_N_MACRO:
-        set_name(e, e->scope, n->id, macro_value(e, n));
+        set_name(e, e->scope, n->id, macro_value(e, n, e->scope));
         return NEXT;
     case ZT_N_CALL_BLOCK:
         exec_call_block(e, n);
@@ -539,6 +542,8 @@ static enum flow exec_node(struct zt_env *e, const struct zt_node *n)
         return exec_scope(e, n);
     case ZT_N_AUTOESCAPE:
         return exec_autoescape(e, n);
+    case ZT_N_REFUSED:
+        zt_fail(e, "'%s' needs another template, and there is none", n->tag);
     default:
         ZC_BUG_ON(n->type != ZT_N_BREAK && n->type != ZT_N_CONTINUE);
         return n->type == ZT_N_BREAK ? BREAK : CONTINUE;

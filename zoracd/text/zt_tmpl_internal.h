@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the template interpreter share:
- *   zt_tmpl_value.c             memory, failure, text, lists, dicts
+ *   zt_tmpl_value.c             memory, failure, text, lists
  *   zt_tmpl_lex.c, _parse.c     source to tree
  *   zt_tmpl_eval.c              tree to text
  *   zt_tmpl.c                   the two of them for the outside
@@ -42,7 +42,7 @@ enum zt_kind {
     ZT_FUNC,
     ZT_MACRO,
     ZT_LOOP,
-    ZT_SELF,   /* what jinja2 calls self, which has no members here */
+    ZT_SELF,   /* what jinja2 calls self: its members are the blocks */
     ZT_CYCLER, /* a zt_list and a position in it */
     ZT_JOINER, /* a zt_list with the separator; its position says whether it was called */
     ZT_N_KINDS
@@ -153,6 +153,7 @@ enum zt_node_type {
     ZT_N_CALL_BLOCK, /* a: the call, b: a ZT_N_MACRO that is the caller */
     ZT_N_SCOPE,      /* d: body with names a set to b; op: which sees the outermost names only */
     ZT_N_AUTOESCAPE, /* a, d: body */
+    ZT_N_REFUSED,    /* needs other templates, or a block that they would have */
     ZT_N_BREAK,
     ZT_N_CONTINUE,
     ZT_N_NS_TARGET /* as a target only: id . val */
@@ -234,6 +235,7 @@ struct zt_tmpl {
     char *name;
     struct zt_node *body;
     struct zt_dict *names;             /* their numbers, in order */
+    struct zt_node *blocks;            /* as macros without parameters */
     _Atomic(struct zt_chunk *) *spare; /* memory that a rendering has left for the next */
 };
 
@@ -369,6 +371,7 @@ void zt_push(struct zt_env *e, struct zt_list *l, struct zt_val v);
 void zt_push_all(struct zt_env *e, struct zt_list *to, const struct zt_list *from);
 /* Of the n values at v. */
 struct zt_val zt_tuple(struct zt_env *e, const struct zt_val *v, size_t n);
+/* Python's dict (zt_py_dict.c). */
 struct zt_dict *zt_dict_new(struct zt_env *e);
 /* Fails for a key that Python could not hash. */
 void zt_dict_set(struct zt_env *e, struct zt_dict *d, struct zt_val k, struct zt_val v);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Lexemes to a tree: jinja2's grammar with its precedences, the tags of its core, loop controls and
  * Hugging Face's generation block. Names become numbers, filters and tests are looked up here,
- * once. Tags that need other templates (include, import, extends) are refused. */
+ * once. Tags that need other templates (include, import, extends) fail where they are reached. */
 #include "zoracd/text/zt_py.h"
 
 #include <string.h>
 
 struct parser {
     struct zt_env *e;
+    struct zt_tmpl *t;
     struct zt_lexeme *at;
     struct zt_dict *ids;           /* name to number */
     int loops;                     /* around here, in this macro */
@@ -475,9 +476,24 @@ static struct zt_node *parse_block_of(struct parser *p, const char *end)
     expect(p, "%}");
     struct zt_node *body = parse_body(p, (const char *const[]){end, NULL});
     next(p);
-    if (strcmp(end, "endblock") == 0 && p->at->is == ZT_LEX_NAME)
+    expect(p, "%}");
+    return body;
+}
+
+/* The same where jinja2 makes a function of the body, so that no loop around it can be left from
+ * it; name, if not NULL, may follow the end's. */
+static struct zt_node *parse_function(struct parser *p, const char *end, const struct zt_val *name)
+{
+    int loops = p->loops;
+
+    p->loops = 0;
+    expect(p, "%}");
+    struct zt_node *body = parse_body(p, (const char *const[]){end, NULL});
+    next(p);
+    if (name && p->at->is == ZT_LEX_NAME && zt_is_same(p->at->val, *name))
         next(p);
     expect(p, "%}");
+    p->loops = loops;
     return body;
 }
 
@@ -512,6 +528,8 @@ static void parse_if(struct parser *p, struct zt_node *n)
 
 static void parse_for(struct parser *p, struct zt_node *n)
 {
+    int outer = p->loops;
+
     n->a = parse_target(p);
     expect(p, "in");
     n->b = parse_tuple(p, NULL, false);
@@ -521,8 +539,9 @@ static void parse_for(struct parser *p, struct zt_node *n)
     expect(p, "%}");
     p->loops++;
     n->d = parse_body(p, (const char *const[]){"endfor", "else", NULL});
-    p->loops--;
+    p->loops = n->op ? 0 : p->loops - 1; /* one that is called is no part of the loop around it */
     n->f = parse_else(p, "endfor");
+    p->loops = outer;
 }
 
 static void parse_set(struct parser *p, struct zt_node *n)
@@ -561,19 +580,89 @@ static void parse_with(struct parser *p, struct zt_node *n)
     n->d = parse_block_of(p, "endwith");
 }
 
-/* generation, block and autoescape */
-static void parse_scope(struct parser *p, struct zt_node *n)
+static void parse_autoescape(struct parser *p, struct zt_node *n)
 {
-    if (n->type == ZT_N_AUTOESCAPE) {
-        n->a = parse_expr(p, true);
-    } else if (n->op) {
-        expect_name(p);
-        n->op = !took(p, "scoped");
-        took(p, "required");
+    n->a = parse_expr(p, true);
+    n->d = parse_block_of(p, "endautoescape");
+}
+
+static void parse_generation(struct parser *p, struct zt_node *n)
+{
+    n->d = parse_function(p, "endgeneration", NULL);
+}
+
+static bool is_blank(const struct zt_node *body)
+{
+    for (; body; body = body->next)
+        for (size_t i = 0; i < body->val.n || body->type != ZT_N_DATA; i++)
+            if (body->type != ZT_N_DATA || !zt_py_is_space(zt_char(body->val, i)))
+                return false;
+    return true;
+}
+
+static void parse_block(struct parser *p, struct zt_node *n)
+{
+    struct zt_node *macro = make(p, ZT_N_MACRO, NULL, NULL);
+
+    macro->val = expect_name(p);
+    for (const struct zt_node *other = p->t->blocks; other; other = other->next)
+        if (zt_is_same(other->val, macro->val))
+            zt_fail(p->e, "the block '%s' is defined twice", zt_utf8(p->e, macro->val));
+    macro->next = p->t->blocks;
+    p->t->blocks = macro;
+    n->op = !took(p, "scoped");
+    bool required = took(p, "required");
+    n->d = macro->d = parse_function(p, "endblock", &macro->val);
+    if (required && !is_blank(n->d))
+        zt_fail(p->e, "a required block with something in it");
+    n->type = required ? ZT_N_REFUSED : n->type;
+}
+
+/* Whether these two words stand here; then they are taken. */
+static bool took_pair(struct parser *p, const char *first, const char *second)
+{
+    bool is = at(p, first) && p->at[1].is == ZT_LEX_NAME && zt_is(p->at[1].val, second);
+
+    if (is) {
+        next(p);
+        next(p);
     }
-    n->d = parse_block_of(p, n->type == ZT_N_AUTOESCAPE ? "endautoescape"
-                             : zt_is(n->val, "block")   ? "endblock"
-                                                        : "endgeneration");
+    return is;
+}
+
+static bool took_context(struct parser *p)
+{
+    return took_pair(p, "with", "context") || took_pair(p, "without", "context");
+}
+
+/* include, import and extends */
+static void parse_refused(struct parser *p, struct zt_node *n)
+{
+    parse_expr(p, true);
+    if (zt_is(n->val, "include"))
+        took_pair(p, "ignore", "missing");
+    if (zt_is(n->val, "import")) {
+        expect(p, "as");
+        expect_name(p);
+    }
+    if (!zt_is(n->val, "extends"))
+        took_context(p);
+    expect(p, "%}");
+}
+
+static void parse_from(struct parser *p, struct zt_node *n)
+{
+    (void)n;
+    parse_expr(p, true);
+    expect(p, "import");
+    do {
+        if (took_context(p))
+            break;
+        expect_name(p);
+        if (took(p, "as"))
+            expect_name(p);
+    } while (!took_context(p) && took(p, ","));
+    expect(p, "%}");
 }
 
 /* Parameters in brackets: of a macro or of the caller of a call block. */
@@ -588,20 +677,27 @@ static void parse_params(struct parser *p, struct zt_node *n)
             param->b = parse_expr(p, true);
         else if (defaults)
             zt_fail(p->e, "a parameter without a default after one with it");
+        for (const struct zt_node *other = n->a; other; other = other->next)
+            if (other->id == param->id)
+                zt_fail(p->e, "the parameter '%s' is there twice", zt_utf8(p->e, param->val));
         append(&tail, param);
     }
 }
 
 static void parse_macro_body(struct parser *p, struct zt_node *n, const char *end)
 {
-    struct parser outer = *p;
+    unsigned outer = p->uses;
 
     p->uses = 0;
-    p->loops = 0;
-    n->d = parse_block_of(p, end);
+    n->d = parse_function(p, end, NULL);
     n->uses = p->uses;
-    p->uses |= outer.uses;
-    p->loops = outer.loops;
+    p->uses |= outer;
+    for (const struct zt_node *param = n->a; param; param = param->next) {
+        if (param->id == ZT_ID_CALLER && !param->b && (n->uses & 1u << ZT_ID_CALLER))
+            zt_fail(p->e, "a parameter 'caller' without a default");
+        if (param->id <= ZT_ID_KWARGS)
+            n->uses &= ~(1u << param->id);
+    }
 }
 
 static void parse_macro(struct parser *p, struct zt_node *n)
@@ -648,9 +744,13 @@ static struct zt_node *parse_statement(struct parser *p)
         {"call", ZT_N_CALL_BLOCK, 0, parse_call_block},
         {"filter", ZT_N_CAPTURE, 0, parse_filtered},
         {"with", ZT_N_SCOPE, 0, parse_with},
-        {"generation", ZT_N_SCOPE, false, parse_scope},
-        {"block", ZT_N_SCOPE, true, parse_scope},
-        {"autoescape", ZT_N_AUTOESCAPE, 0, parse_scope},
+        {"generation", ZT_N_SCOPE, 0, parse_generation},
+        {"block", ZT_N_SCOPE, 0, parse_block},
+        {"autoescape", ZT_N_AUTOESCAPE, 0, parse_autoescape},
+        {"include", ZT_N_REFUSED, 0, parse_refused},
+        {"import", ZT_N_REFUSED, 0, parse_refused},
+        {"from", ZT_N_REFUSED, 0, parse_from},
+        {"extends", ZT_N_REFUSED, 0, parse_refused},
         {"break", ZT_N_BREAK, 0, parse_loop_control},
         {"continue", ZT_N_CONTINUE, 0, parse_loop_control},
     };
@@ -675,7 +775,7 @@ void zt_fail_unknown(struct zt_env *e, const struct zt_node *n)
 void zt_parse(struct zt_tmpl *t, const char *src, size_t len)
 {
     static const char *const known[] = {"loop", "caller", "varargs", "kwargs"};
-    struct parser p = {.e = &t->env};
+    struct parser p = {.e = &t->env, .t = t};
 
     p.at = zt_lex(p.e, src, len);
     p.ids = t->names = zt_dict_new(p.e);
