@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 # docs/protocol.md and the page zorac-protocol.7 are committed; their tables come from the code.
-EXTRA_DIST += %D%/admin.md %D%/security.md %D%/performance.md %D%/protocol.md
+# Installed as they lie here, so that the links from one to another hold.
+dist_doc_DATA = README.md HACKING.md
+docsdir = $(docdir)/docs
+dist_docs_DATA = %D%/admin.md %D%/design.md %D%/performance.md %D%/protocol.md %D%/security.md
 check_PROGRAMS += %D%/mkprotocol
 %C%_mkprotocol_SOURCES = %D%/mkprotocol.c
 %C%_mkprotocol_CFLAGS = $(AM_CFLAGS) $(MSGPACK_CFLAGS)

@@ -5,7 +5,7 @@ EXTRA_DIST += %D%/README.md %D%/debian/changelog %D%/debian/control %D%/debian/c
   %D%/debian/source/format %D%/debian/zorac-cli.install %D%/debian/zoracd-cuda.install \
   %D%/debian/zorac-cli.lintian-overrides %D%/debian/zoracd-cuda.lintian-overrides \
   %D%/debian/zoracd-cuda.postinst %D%/debian/zoracd-cuda.postrm %D%/debian/zoracd.lintian-overrides %D%/debian/zoracd.postinst \
-  %D%/debian/zoracd.prerm %D%/debian/zoracd.docs %D%/debian/zoracd.install %D%/debian/zoracd.postrm \
+  %D%/debian/zoracd.prerm %D%/debian/zoracd.install %D%/debian/zoracd.postrm \
   %D%/cuda-licence.sh %D%/rpm/rpmlint.toml %D%/rpm/zorac.spec.in
 if HAVE_CUDA
 deb_profiles = nocheck pkg.zorac.cuda

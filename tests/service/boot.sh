@@ -169,6 +169,27 @@ own systemctl --user reload zoracd.service || fail "the user's reload: $(in_boot
 own systemctl --user stop zoracd.service 2>/dev/null
 [ "$(own systemctl --user is-active zoracd.socket)" = active ] || fail "the user's socket went with the service"
 
+echo "== the second daemon of docs/admin.md"
+sed -n '/^## Two daemons/,/^## /s/^    //p' "$(dirname "$0")/../../docs/admin.md" >"$root/root/second"
+in_boot sh -eu /root/second >"$top/log" 2>&1 || fail "$(cat "$top/log")"
+as anna -S /run/zoracd/b.sock -t 0 "hello, who are you?" | grep -q 'demo model' || fail "no answer: $(in_boot journalctl --no-pager -n 20)"
+as anna -t 0 hi >/dev/null || fail "the first does not answer beside the second"
+is zoracd-b.service active || fail "the second does not run"
+in_boot systemctl stop zoracd-b.service 2>/dev/null
+is zoracd.service active || fail "the first stopped with the second"
+[ "$(in_boot stat -c '%U:%G %a' /run/zoracd/b.sock)" = "root:zorac 660" ] || fail "the second's socket"
+
+echo "== as another account"
+in_boot sh -c 'useradd -r other && mkdir -p /etc/systemd/system/zoracd.service.d && systemctl daemon-reload
+    printf "[Service]\nUser=other\n" >/etc/systemd/system/zoracd.service.d/override.conf'
+in_boot sh -c 'systemctl daemon-reload && systemctl restart zoracd.service' || fail "not as another: $(in_boot journalctl --no-pager -n 20)"
+[ "$(in_boot stat -c %U "/proc/$(main)")" = other ] || fail "it runs as $(in_boot stat -c %U "/proc/$(main)")"
+as anna -t 0 hi >/dev/null || fail "no answer of another account's: $(in_boot journalctl --no-pager -n 20)"
+[ "$(in_boot stat -c %U /var/lib/zoracd)" = other ] || fail "its folder is $(in_boot stat -c %U /var/lib/zoracd)'s"
+in_boot rm -r /etc/systemd/system/zoracd.service.d
+in_boot sh -c 'systemctl daemon-reload && systemctl restart zoracd.service' || fail "not as itself again: $(in_boot journalctl --no-pager -n 20)"
+[ "$(in_boot stat -c %U /var/lib/zoracd)" = zoracd ] || fail "its folder is $(in_boot stat -c %U /var/lib/zoracd)'s"
+
 echo "== removed while it runs, and purged"
 is zoracd.service active || fail "it should run"
 in_boot apt-get -q -y remove zoracd >"$top/log" 2>&1 || fail "$(cat "$top/log")"

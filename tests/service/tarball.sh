@@ -19,7 +19,8 @@ trap 'rm -rf "$tmp"' EXIT
 # Of use in a checkout only.
 printf '%s\n' .ci/run .gitignore tools/demo-model/.gitignore | sort >"$tmp/omitted"
 
-git -c safe.directory='*' -C "$src" ls-files | sort >"$tmp/tracked"
+git -c safe.directory='*' -C "$src" ls-files --deleted | sort >"$tmp/gone"
+git -c safe.directory='*' -C "$src" ls-files | sort | comm -23 - "$tmp/gone" >"$tmp/tracked"
 [ "$(wc -l <"$tmp/tracked")" -gt 300 ] || fail "git names $(wc -l <"$tmp/tracked") files only"
 comm -13 "$tmp/tracked" "$tmp/omitted" >"$tmp/stale"
 [ ! -s "$tmp/stale" ] || fail "git has no longer: $(cat "$tmp/stale")"

@@ -33,7 +33,8 @@ lets_in() {
     echo "$1" >"$tmp/sys/bus/pci/devices/0000:01:00.0/vendor"
     echo "$2" >"$tmp/sys/bus/pci/devices/0000:01:00.0/class"
     sh "$tmp/generator" "$tmp/units" "$tmp/units" "$tmp/units" "$tmp/sys" || fail "the generator failed"
-    [ "$(find "$tmp/units" -type l -printf '%P %l')" = "zoracd.service.d/10-cuda.conf /usr/share/zorac/10-cuda.conf" ]
+    [ "$(find "$tmp/units" -type l -printf '%P %l\n' | sort)" = "zoracd-.service.d/10-cuda.conf /usr/share/zorac/10-cuda.conf
+zoracd.service.d/10-cuda.conf /usr/share/zorac/10-cuda.conf" ]
 }
 lets_in 0x10de 0x030000 || fail "the generator does not see a graphics card"
 lets_in 0x10de 0x030200 || fail "the generator does not see a card without a display"
@@ -58,6 +59,19 @@ mkdir -m 700 "$tmp/run"
 XDG_RUNTIME_DIR=$tmp/run
 export XDG_RUNTIME_DIR
 quiet systemd-analyze --user verify --man=no "$tmp/user/zoracd.service" "$tmp/user/zoracd.socket"
+
+# the second daemon of docs/admin.md
+sed -n '/^## Two daemons/,/^## /s/^    //p' "$src/docs/admin.md" | sed '/^systemctl\|^cp /d' |
+    sed "s#/[a-z]*/systemd/system#$tmp/system#" >"$tmp/second"
+[ "$(grep -c 'zoracd-b' "$tmp/second")" -ge 3 ] || fail "docs/admin.md has no second daemon: $(cat "$tmp/second")"
+sh -eu "$tmp/second"
+quiet systemd-analyze verify --man=no "$tmp/system/zoracd-b.service" "$tmp/system/zoracd-b.socket"
+shares() {
+    grep -hE '^(ListenStream|(State|Cache|Runtime)Directory|ExecStart|Requires|After)=' "$tmp/system/$1.service" "$tmp/system/$1.socket" | sort
+}
+shares zoracd >"$tmp/first"
+shares zoracd-b | comm -12 - "$tmp/first" >"$tmp/same"
+[ "$(cat "$tmp/same")" = After=nvidia-persistenced.service ] || fail "two daemons share $(cat "$tmp/same")"
 
 # exposure FILE ARGUMENT: must not be over it, in tenths
 exposure() {
