@@ -19,7 +19,7 @@ static void check(int version, const json_t *vars, size_t n)
 
     /* Each byte may be escaped, and the system prompt stands once. */
     zc_buf_init(&out, 1000 + 200 * n);
-    int r = zt_mistral_normalize(version, json_object_get(vars, "messages"),
+    int r = zt_mistral_normalize(version, version >= 13, json_object_get(vars, "messages"),
                                  json_object_get(vars, "tools"), &out, &dg);
     if (r < 0 ? !dg.text[0] || r == ZC_ELIMIT : zc_buf_error(&out) < 0)
         abort();

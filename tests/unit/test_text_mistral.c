@@ -166,6 +166,76 @@ START_TEST(no_message_becomes_a_control_token)
 }
 END_TEST
 
+/* What messages say in a format, or why it refuses them. */
+static const char *said(const char *format, bool has_thoughts, const char *messages)
+{
+    static char out[400];
+    const json_t *version = json_object_get(format_named(format), "version");
+    json_t *list = json_loads(messages, 0, NULL);
+    struct zt_tok *tok = tokenizer_of(format_named(format));
+    struct zt_mistral *m = NULL;
+    struct zt_text text;
+    struct zc_buf vars;
+
+    zt_text_init(&text, 1000);
+    zc_buf_init(&vars, 10000);
+    t_assert_err(zt_mistral_new(&m, tok, (int)json_integer_value(version), &dg), ZC_OK, &dg);
+    int r = has_thoughts ? zt_mistral_render(m, list, NULL, &text, &dg)
+                         : zt_mistral_normalize(13, false, list, NULL, &vars, &dg);
+    snprintf(out, sizeof out, "%s", r < 0 ? dg.text : zc_buf_str(&text.buf));
+    zc_buf_release(&vars);
+    zt_text_release(&text);
+    zt_mistral_free(m);
+    zt_tok_free(tok);
+    json_decref(list);
+    return out;
+}
+
+START_TEST(thoughts_stand_where_the_format_has_them)
+{
+#define ASKED "{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"prefix\":true,"
+#define THINK "{\"type\":\"thinking\",\"thinking\":\"t\"}"
+    static const struct {
+        const char *format, *messages, *want;
+        bool has_thoughts;
+    } rows[] = {
+        {"tekken_v13", "[" ASKED "\"content\":\"b\",\"reasoning\":\"t\"}]",
+         "<s>[INST]a[/INST][THINK]t[/THINK]b", true},
+        {"tekken_v13",
+         "[" ASKED "\"content\":\"b\",\"reasoning_content\":null,\"reasoning\":\"t\"}]",
+         "<s>[INST]a[/INST][THINK]t[/THINK]b", true},
+        {"tekken_v13",
+         "[{\"role\":\"developer\",\"content\":[" THINK "]},{\"role\":\"user\",\"content\":\"a\"}]",
+         "<s>[SYSTEM_PROMPT][THINK]t[/THINK][/SYSTEM_PROMPT][INST]a[/INST]", true},
+        {"tekken_v13", "[" ASKED "\"content\":\"b\",\"reasoning\":\"t\"}]",
+         "messages[1]: v13 has no place for reasoning", false},
+        {"tekken_v13", "[" ASKED "\"content\":[" THINK "]}]",
+         "messages[1]: content of type 'thinking' has no place in what the assistant says, in v13",
+         false},
+        {"tekken_v13", "[{\"role\":\"user\",\"content\":[" THINK "]}]",
+         "messages[0]: content of type 'thinking' has no place in what the user says, in v13",
+         true},
+        {"tekken_v13",
+         "[" ASKED "\"content\":\"b\",\"reasoning\":\"t\",\"reasoning_content\":\"u\"}]",
+         "messages[1]: reasoning and reasoning_content must be one text", true},
+        {"tekken_v13", "[" ASKED "\"content\":[" THINK "],\"reasoning\":\"t\"}]",
+         "messages[1]: reasoning beside thinking in the content", true},
+        {"tekken_v13",
+         "[" ASKED "\"content\":[{\"type\":\"thinking\",\"thinking\":\"t\",\"closed\":false},"
+         "{\"type\":\"text\",\"text\":\"b\"}]}]",
+         "a thought that is not closed, and content behind it", true},
+        {"spm_v3", "[" ASKED "\"content\":\"b\",\"reasoning\":null,\"reasoning_content\":null}]",
+         "<s>[INST]a[/INST]b", true},
+        {"spm_v7", "[{\"role\":\"user\",\"content\":\"a\",\"prefix\":true}]",
+         "messages[0]: only the assistant's can be a prefix", true},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        ck_assert_str_eq(said(rows[i].format, rows[i].has_thoughts, rows[i].messages),
+                         rows[i].want);
+}
+END_TEST
+
 /* ---- bad input ---------------------------------------------------------------------------- */
 
 START_TEST(what_has_no_place_is_named)
@@ -359,6 +429,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, every_version_is_the_references, 0, 8);
     tcase_add_test(tc, no_message_becomes_a_control_token);
+    tcase_add_test(tc, thoughts_stand_where_the_format_has_them);
     tcase_add_test(tc, what_has_no_place_is_named);
     tcase_add_test(tc, a_version_that_is_not_done_and_a_token_that_is_missing_are_named);
     tcase_add_test(tc, the_format_of_a_directory_is_found);

@@ -13,12 +13,19 @@
 
 struct zt_mistral {
     int version;
+    bool has_thoughts; /* tokens for them: not every v13 has some */
     struct zt_tmpl *tmpl;
 };
 
 /* v1 has no control tokens but BOS and EOS; its texts are encoded one by one, which for its
  * vocabulary is the same as with a space between them. From v13 on calls have no ids. */
 static const char layout[] =
+    "{%- macro say(parts) %}\n"
+    "{%-   for part in parts %}\n"
+    "{{-     part.text if part.text is defined else '[THINK]' + part.thinking }}\n"
+    "{{-     '[/THINK]' if part.closed }}\n"
+    "{%-   endfor %}\n"
+    "{%- endmacro %}\n"
     "{{- '<s>' }}\n"
     "{%- for m in messages %}\n"
     "{%-   if v == 1 and loop.previtem is defined and loop.previtem.role == 'user' %}{{ ' ' }}"
@@ -30,7 +37,7 @@ static const char layout[] =
     "{{-     '[INST] ' + m.content + ' [/INST]' if v == 1 else '[INST]' + m.content + '[/INST]' "
     "}}\n"
     "{%-   elif m.role == 'system' %}\n"
-    "{{-     '[SYSTEM_PROMPT]' + m.content + '[/SYSTEM_PROMPT]' }}\n"
+    "{{-     '[SYSTEM_PROMPT]' }}{{ say(m.parts) }}{{ '[/SYSTEM_PROMPT]' }}\n"
     "{%-   elif m.role == 'tool' %}\n"
     "{{-     '[TOOL_RESULTS]' }}\n"
     "{%-     if v <= 3 %}{{ m.result | tojson }}{% endif %}\n"
@@ -38,10 +45,7 @@ static const char layout[] =
     "{%-     if v >= 7 %}{{ m.content }}{% endif %}\n"
     "{{-     '[/TOOL_RESULTS]' }}\n"
     "{%-   else %}\n"
-    "{%-     for part in m.parts %}\n"
-    "{{-       part.text if part.text is defined else '[THINK]' + part.thinking }}\n"
-    "{{-       '[/THINK]' if part.closed }}\n"
-    "{%-     endfor %}\n"
+    "{{-     say(m.parts) }}\n"
     "{%-     if m.calls and v < 11 %}{{ '[TOOL_CALLS]' + m.calls | tojson }}{% endif %}\n"
     "{%-     for call in m.calls if v >= 11 %}\n"
     "{{-       '[TOOL_CALLS]' + call.name }}\n"
@@ -71,8 +75,6 @@ static const struct {
     {"[TOOL_CONTENT]", 7, 11},
     {"[ARGS]", 11, 99},
     {"[CALL_ID]", 11, 11},
-    {"[THINK]", 13, 99},
-    {"[/THINK]", 13, 99},
 };
 
 static bool has_control(const struct zt_tok *tok, const char *name)
@@ -124,6 +126,8 @@ int zt_mistral_new(struct zt_mistral **ret_m, const struct zt_tok *tok, int vers
         return r;
     *ret_m = zc_xcalloc(1, sizeof **ret_m);
     (*ret_m)->version = version;
+    (*ret_m)->has_thoughts =
+        version >= 13 && has_control(tok, "[THINK]") && has_control(tok, "[/THINK]");
     (*ret_m)->tmpl = tmpl;
     return ZC_OK;
 }
@@ -142,7 +146,7 @@ int zt_mistral_render(const struct zt_mistral *m, const json_t *messages, const 
     struct zc_buf vars;
 
     zc_buf_init(&vars, (size_t)1 << 30);
-    int r = zt_mistral_normalize(m->version, messages, tools, &vars, dg);
+    int r = zt_mistral_normalize(m->version, m->has_thoughts, messages, tools, &vars, dg);
     struct zt_tmpl_in in = {.json = vars.data, .json_len = vars.len};
     if (r >= 0)
         r = zt_tmpl_render(m->tmpl, &in, out, dg);

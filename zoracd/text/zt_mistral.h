@@ -32,8 +32,9 @@ void zt_mistral_free(struct zt_mistral *m);
 int zt_mistral_render(const struct zt_mistral *m, const json_t *messages, const json_t *tools,
                       struct zt_text *out, struct zc_diag *dg);
 
-/* The first half of that, for zt_mistral.c: the variables of its template as JSON text. */
-int zt_mistral_normalize(int version, const json_t *messages, const json_t *tools,
-                         struct zc_buf *out, struct zc_diag *dg);
+/* The first half of that, for zt_mistral.c: the variables of its template as JSON text.
+ * has_thoughts: v13 with tokens around what the assistant (or the system prompt) thinks. */
+int zt_mistral_normalize(int version, bool has_thoughts, const json_t *messages,
+                         const json_t *tools, struct zc_buf *out, struct zc_diag *dg);
 
 #endif

@@ -28,6 +28,7 @@ struct msg {
 
 struct norm {
     int version;
+    bool has_thoughts; /* the format has a place for thinking */
     struct zc_diag *dg;
     struct msg *msgs;
     size_t n;
@@ -43,6 +44,8 @@ static int role_of(const json_t *m)
     const char *role = json_string_value(json_object_get(m, "role"));
     int i = 0;
 
+    if (role && strcmp(role, "developer") == 0) /* OpenAI's newer name of it */
+        return SYSTEM;
     while (role && i < N_ROLES && strcmp(role, role_names[i]) != 0)
         i++;
     return role && i < N_ROLES ? i : -1;
@@ -100,6 +103,13 @@ static void add_thinking(struct norm *s, json_t *parts, const json_t *thinking, 
     json_array_append_new(parts, json_pack("{s:O, s:b}", "thinking", thinking, "closed", closed));
 }
 
+/* Clients write a field that they have nothing to say in as null. */
+static const json_t *field(const json_t *m, const char *key)
+{
+    const json_t *v = json_object_get(m, key);
+    return json_is_null(v) ? NULL : v;
+}
+
 /* One element of a list of contents. */
 static int add_chunk(struct norm *s, const json_t *chunk, enum role role, json_t *parts, size_t at)
 {
@@ -111,35 +121,59 @@ static int add_chunk(struct norm *s, const json_t *chunk, enum role role, json_t
         add_text(&s->text, json_string_value(text), json_string_length(text));
         return ZC_OK;
     }
-    if (type && strcmp(type, "thinking") == 0 && json_is_string(thinking) && role == ASSISTANT &&
-        s->version >= 13) {
+    if (type && strcmp(type, "thinking") == 0 && json_is_string(thinking) && s->has_thoughts &&
+        (role == ASSISTANT || role == SYSTEM)) {
         add_thinking(s, parts, thinking, !json_is_false(json_object_get(chunk, "closed")));
         return ZC_OK;
     }
-    return zc_diag(s->dg, ZC_EINVAL,
-                   "messages[%zu]: content of type '%.40s' has no place in a %s message of v%d", at,
-                   type ? type : "?", role_names[role], s->version);
+    return zc_diag(
+        s->dg, ZC_EINVAL,
+        "messages[%zu]: content of type '%.40s' has no place in what the %s says, in v%d", at,
+        type ? type : "?", role_names[role], s->version);
+}
+
+/* What the assistant thought, under either of two names; NULL if nothing. */
+static const json_t *reasoning_of(const json_t *m)
+{
+    const json_t *one = field(m, "reasoning_content");
+    return one ? one : field(m, "reasoning");
+}
+
+static int add_reasoning(struct norm *s, const json_t *m, json_t *parts, size_t at)
+{
+    const json_t *thinking = reasoning_of(m), *other = field(m, "reasoning");
+    const json_t *chunk;
+    size_t i;
+
+    if (!thinking)
+        return ZC_OK;
+    if (!s->has_thoughts)
+        return zc_diag(s->dg, ZC_EINVAL, "messages[%zu]: v%d has no place for reasoning", at,
+                       s->version);
+    if (!json_is_string(thinking) || (other && !json_equal(thinking, other)))
+        return zc_diag(s->dg, ZC_EINVAL,
+                       "messages[%zu]: reasoning and reasoning_content must be one text", at);
+    json_array_foreach (json_object_get(m, "content"), i, chunk) {
+        if (json_object_get(chunk, "thinking"))
+            return zc_diag(s->dg, ZC_EINVAL,
+                           "messages[%zu]: reasoning beside thinking in the content", at);
+    }
+    add_thinking(s, parts, thinking, true);
+    return ZC_OK;
 }
 
 static int add_content(struct norm *s, const json_t *m, json_t *parts, size_t at)
 {
-    const json_t *content = json_object_get(m, "content"), *chunk;
-    const json_t *thinking = json_object_get(m, "reasoning_content");
+    const json_t *content = field(m, "content"), *chunk;
     enum role role = (enum role)role_of(m);
-    int r = ZC_OK;
+    int r = role == ASSISTANT ? add_reasoning(s, m, parts, at) : ZC_OK;
     size_t i;
 
-    if (!thinking)
-        thinking = json_object_get(m, "reasoning");
-    if (json_is_string(thinking) && role == ASSISTANT) {
-        if (s->version < 13)
-            return zc_diag(s->dg, ZC_EINVAL, "messages[%zu]: v%d has no place for reasoning", at,
-                           s->version);
-        add_thinking(s, parts, thinking, true);
-    }
+    if (r < 0)
+        return r;
     if (json_is_string(content))
         add_text(&s->text, json_string_value(content), json_string_length(content));
-    else if (!json_is_array(content) && !(role == ASSISTANT && (!content || json_is_null(content))))
+    else if (!json_is_array(content) && (content || role != ASSISTANT))
         return zc_diag(s->dg, ZC_EINVAL, "messages[%zu]: content must be text or a list", at);
     json_array_foreach (content, i, chunk) {
         if ((r = add_chunk(s, chunk, role, parts, at)) < 0)
@@ -171,8 +205,8 @@ static int check_assistant(const struct norm *s, const json_t *m, size_t at, siz
     const json_t *call;
     size_t i;
 
-    bool has_content = json_string_length(content) > 0 || json_array_size(content) > 0 ||
-                       json_object_get(m, "reasoning_content") || json_object_get(m, "reasoning");
+    bool has_content =
+        json_string_length(content) > 0 || json_array_size(content) > 0 || reasoning_of(m);
     if (calls && !json_is_array(calls) && !json_is_null(calls))
         return zc_diag(s->dg, ZC_EINVAL, "messages[%zu]: tool_calls must be a list", at);
     if (s->version < 7 && has_content == (json_array_size(calls) > 0))
@@ -284,7 +318,9 @@ static int check(const struct norm *s, const json_t *messages)
     for (size_t i = 0; i < n && r >= 0; i++) {
         const json_t *m = json_array_get(messages, i);
         int role = role_of(m);
-        if (role == ASSISTANT)
+        if (role != ASSISTANT && json_is_true(json_object_get(m, "prefix")))
+            r = zc_diag(s->dg, ZC_EINVAL, "messages[%zu]: only the assistant's can be a prefix", i);
+        else if (role == ASSISTANT)
             r = check_assistant(s, m, i, n);
         else if (role == TOOL)
             r = check_tool(s, m, i);
@@ -459,6 +495,16 @@ static void put_parts(const struct norm *s, struct zc_buf *b, const struct msg *
     zc_buf_adds(b, "}]");
 }
 
+/* The reference takes it and encodes the two apart, which no text does. */
+static int check_thoughts(const struct norm *s, const struct msg *m)
+{
+    for (size_t i = 0; i + 1 < json_array_size(m->parts); i++) {
+        if (json_is_false(json_object_get(json_array_get(m->parts, i), "closed")))
+            return zc_diag(s->dg, ZC_EINVAL, "a thought that is not closed, and content behind it");
+    }
+    return ZC_OK;
+}
+
 static int put_assistant(const struct norm *s, struct zc_buf *b, const struct msg *m)
 {
     size_t n_calls = json_array_size(m->calls), n_parts = json_array_size(m->parts);
@@ -468,10 +514,6 @@ static int put_assistant(const struct norm *s, struct zc_buf *b, const struct ms
     if (s->version < 7 && n_calls > 0 && n_parts > 0)
         return zc_diag(s->dg, ZC_EINVAL, "content and tool calls beside each other, in v%d",
                        s->version);
-    for (size_t i = 0; i + 1 < n_parts; i++) {
-        if (json_is_false(json_object_get(json_array_get(m->parts, i), "closed")))
-            return zc_diag(s->dg, ZC_EINVAL, "a thought that is not closed, and content behind it");
-    }
     zc_buf_adds(b, ",\"parts\":");
     put_parts(s, b, m);
     zc_buf_adds(b, ",\"calls\":[");
@@ -557,12 +599,14 @@ static int put_messages(struct norm *s, struct zc_buf *b, bool has_tools)
             continue;
         if (s->version == 2 && i > 0 && m->role == TOOL && m[-1].role == TOOL)
             return zc_diag(s->dg, ZC_EINVAL, "more than one tool result after a call, in v2");
+        if ((r = check_thoughts(s, m)) < 0)
+            return r;
         zc_buf_addf(b, "%s{\"role\":\"%s\"", written++ ? "," : "", role_names[m->role]);
         if (m->role == USER) {
             put_user(s, b, m, i == first, i == last, has_tools);
         } else if (m->role == SYSTEM) {
-            zc_buf_adds(b, ",\"content\":");
-            put_text(b, m);
+            zc_buf_adds(b, ",\"parts\":");
+            put(b, m->parts);
         } else if (m->role == TOOL) {
             put_tool(s, b, m);
         } else {
@@ -606,10 +650,10 @@ static int put_tools(const struct norm *s, struct zc_buf *b, const json_t *tools
     return ZC_OK;
 }
 
-int zt_mistral_normalize(int version, const json_t *messages, const json_t *tools,
-                         struct zc_buf *out, struct zc_diag *dg)
+int zt_mistral_normalize(int version, bool has_thoughts, const json_t *messages,
+                         const json_t *tools, struct zc_buf *out, struct zc_diag *dg)
 {
-    struct norm s = {.version = version, .dg = dg};
+    struct norm s = {.version = version, .has_thoughts = has_thoughts, .dg = dg};
     void *msgs;
     int r;
 
