@@ -202,8 +202,7 @@ static const json_t *reference_of(const json_t *c)
     json_t *cases = json_object_get(manifest, "cases"), *v;
     size_t i;
 
-    json_array_foreach(cases, i, v)
-    {
+    json_array_foreach (cases, i, v) {
         if (same && !strcmp(same, json_string_value(json_object_get(v, "name"))))
             return v;
     }
@@ -335,8 +334,7 @@ static const json_t *find_case(const char *name)
     json_t *cases = json_object_get(manifest, "cases"), *v;
     size_t i;
 
-    json_array_foreach(cases, i, v)
-    {
+    json_array_foreach (cases, i, v) {
         if (!strcmp(name_of(v), name))
             return v;
     }
@@ -431,6 +429,12 @@ static void controls(void)
                      "two columns in each other's group");
     control_exchange("awq-gemm", "model.layers.0.self_attn.q_proj.qweight", 0, 1, 4,
                      "two words of codes exchanged");
+    control_exchange("bnb-nf4-bf16", "model.layers.0.self_attn.v_proj.weight.absmax", 3, 17, 1,
+                     "two scales' codes exchanged");
+    control_exchange("bnb-fp4-f16", "model.layers.1.mlp.up_proj.weight.quant_map", 2, 7, 4,
+                     "two numbers of a table exchanged");
+    control_exchange("fp8-block-bf16", "model.layers.0.mlp.gate_proj.weight_scale_inv", 0, 1, 4,
+                     "the scales of two blocks exchanged");
 }
 
 int main(void)
@@ -448,10 +452,11 @@ int main(void)
     char *bytes = slurp(path, &n);
     rows = (const float *)bytes;
     V = (int)json_integer_value(json_object_get(manifest, "vocab"));
-    json_array_foreach(json_object_get(manifest, "rows"), i, c) row_at[n_rows++] =
-        (int)json_integer_value(c);
-    json_array_foreach(json_object_get(manifest, "cases"), i, c) check_case(c);
-    t_expect(i >= 20, "only %zu cases", i);
+    json_array_foreach (json_object_get(manifest, "rows"), i, c)
+        row_at[n_rows++] = (int)json_integer_value(c);
+    json_array_foreach (json_object_get(manifest, "cases"), i, c)
+        check_case(c);
+    t_expect(i >= 25, "only %zu cases", i);
     controls();
     zc_free(shared_logits);
     zc_free(bytes);

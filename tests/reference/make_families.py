@@ -6,9 +6,9 @@ result is committed, so that `make check` needs no Python.
 
     python3 tests/reference/make_families.py tests/golden/families
 
-Needs PyPI's torch, transformers, compressed-tensors, safetensors, numpy. The forward pass is
-transformers' own, in float32 on the CPU; compressed-tensors files are written and read back by that
-library's own packer. AutoAWQ can no longer be installed: its layouts are packed here, from their
+Needs PyPI's torch, transformers, compressed-tensors, bitsandbytes, safetensors, numpy. The forward pass is
+transformers' own, in float32 on the CPU; compressed-tensors and bitsandbytes files are written and read back by
+those libraries' own packers; fp8 is torch's. AutoAWQ can no longer be installed: its layouts are packed here, from their
 definition. Activation order (weight_g_idx) is no longer written by the library: the same here.
 Directories of compressed-tensors with one scheme are also read back by transformers itself.
 
@@ -21,6 +21,7 @@ import json
 import pathlib
 import sys
 
+import bitsandbytes.functional as bnb
 import numpy as np
 import torch
 from compressed_tensors.compressors.pack_quantized.base import PackedQuantizationCompressor
@@ -252,13 +253,52 @@ def awq_gemv_fast(q, z, scale, group):
     }
 
 
+def bnb_module(w, dtype, quant_type, block, nested):
+    """Tensors of one bitsandbytes module, the float32 matrix that they stand for, and that matrix with
+    the table as ZK_ACT_Q8 products take it (kernels/zk.h), all but the last by the library. It sees
+    one long row: on a CPU it takes no blocks over several rows, which its format and GPU do."""
+    codes, state = bnb.quantize_4bit(w.to(dtype).reshape(1, -1), blocksize=block,
+                                     quant_type=quant_type, compress_statistics=nested)
+    state.shape = w.shape
+    tensors = {"weight": codes}
+    tensors.update({f"weight.{k}": v for k, v in state.as_dict(packed=True).items()})
+    state.dtype, state.shape = torch.float32, (1, w.numel())
+    dense = bnb.dequantize_4bit(codes, state).reshape(w.shape)
+    table = state.code.double().numpy()
+    unit = min((np.abs(table).max() / m for m in range(127, 0, -1)),
+               key=lambda u: ((np.round(table / u) * u - table) ** 2).sum())
+    state.code = torch.from_numpy((np.round(table / unit) * unit).astype(np.float32))
+    pairs = codes.reshape(-1).long()
+    index = torch.stack([pairs >> 4, pairs & 15], 1).reshape(w.shape)
+    absmax = state.absmax
+    if nested:
+        absmax = bnb.dequantize_blockwise(absmax, state.state2) + state.offset
+    rounded = state.code[index] * absmax.repeat_interleave(block)[: w.numel()].reshape(w.shape)
+    return tensors, dense, rounded
+
+
+def fp8_module(w, rows, cols, scale_name, static=False):
+    """E4M3 with a scale for each rows x cols, those at the ends being smaller."""
+    n, k = w.shape
+    amax = torch.zeros(-(-n // rows), -(-k // cols))
+    for i in range(amax.shape[0]):
+        for j in range(amax.shape[1]):
+            amax[i, j] = w[i * rows:(i + 1) * rows, j * cols:(j + 1) * cols].abs().max()
+    scale = amax.float() / 448
+    wide = scale.repeat_interleave(rows, 0)[:n].repeat_interleave(cols, 1)[:, :k]
+    codes = (w.float() / wide).to(torch.float8_e4m3fn)
+    tensors = {"weight": codes, scale_name: scale if rows < n or cols < k else scale.reshape(1)}
+    if static:
+        tensors["input_scale"] = torch.tensor([0.05])
+    return tensors, codes.float() * wide
+
+
 @torch.no_grad()
-def check_directory(path, ids, logits):
+def check_directory(path, ids, logits, quantization=CompressedTensorsConfig(run_compressed=False)):
     """transformers reads the finished directory by itself. It rounds weights to the checkpoint's type
     after dequantizing them, hence only near."""
     model = AutoModelForCausalLM.from_pretrained(
-        path, attn_implementation="eager",
-        quantization_config=CompressedTensorsConfig(run_compressed=False)).float().eval()
+        path, attn_implementation="eager", quantization_config=quantization).float().eval()
     own = model(torch.tensor([ids])).logits[0].numpy()
     error = float(((own - logits) ** 2).sum() / (logits**2).sum())
     assert error < 1e-4, (path, error)
@@ -382,9 +422,10 @@ def quantized(fam):
         conf, state = base(dtype)
         conf["quantization_config"] = quantization
         kept = {k: v for k, v in state.items() if not k.endswith("_proj.weight")}
-        files, dense = dict(kept), dict(kept)
+        files, dense, rounded = dict(kept), dict(kept), dict(kept)
         for name in linears(state):
-            tensors, dense[name + ".weight"] = module(name, state[name + ".weight"])
+            tensors, dense[name + ".weight"], *other = module(name, state[name + ".weight"])
+            rounded[name + ".weight"] = other[0] if other else dense[name + ".weight"]
             files.update({f"{name}.{k}": v for k, v in tensors.items()})
         fam.save(weights, conf, files, shards)
         logits = logits_of(conf, dense, ids)
@@ -392,9 +433,9 @@ def quantized(fam):
         for name in linears(state):
             k = dense[name + ".weight"].shape[1]
             g_idx = files.get(name + ".weight_g_idx", torch.zeros(k))
-            if name + ".weight" not in files:
+            if f"{name}.weight" not in files or f"{name}.weight.absmax" in files:
                 orders[name] = torch.argsort(g_idx, stable=True)
-        q8 = logits_of(conf, dense, ids, orders)
+        q8 = logits_of(conf, rounded, ids, orders) if orders else None
         fam.case(weights, weights, ids, logits, same_as=same_as, q8=q8)
         return logits
 
@@ -451,6 +492,35 @@ def quantized(fam):
         return ct_module(w, scheme(**a), torch.bfloat16)
 
     store("ct-mixed-shards-bf16", "bfloat16", mixed_module, mixed, shards=2)
+
+    # 4 bits through a table: scales in 8 bits themselves, and blocks over several rows
+    def bnb_store(weights, dtype, quant_type, block, nested):
+        store(weights, dtype,
+              lambda name, w: bnb_module(w, DTYPES[dtype], quant_type, block, nested),
+              {"quant_method": "bitsandbytes", "load_in_4bit": True, "load_in_8bit": False,
+               "bnb_4bit_quant_type": quant_type, "bnb_4bit_use_double_quant": nested,
+               "bnb_4bit_compute_dtype": dtype, "bnb_4bit_quant_storage": "uint8",
+               "llm_int8_skip_modules": ["lm_head"], "llm_int8_threshold": 6.0})
+
+    bnb_store("bnb-nf4-bf16", "bfloat16", "nf4", 64, True)
+    bnb_store("bnb-fp4-f16", "float16", "fp4", 256, False)
+
+    # fp8: one scale a matrix, blocks, and compressed-tensors with one a row
+    fp8 = {"quant_method": "fp8", "modules_to_not_convert": ["lm_head", "model.layers.0.mlp.gate"]}
+    store("fp8-tensor-bf16", "bfloat16",
+          lambda name, w: fp8_module(w, *w.shape, "weight_scale", True),
+          {"quant_method": "fp8", "activation_scheme": "static", "ignored_layers": ["lm_head"]})
+    logits = store("fp8-block-bf16", "bfloat16",
+                   lambda name, w: fp8_module(w, 48, 32, "weight_scale_inv"),
+                   {**fp8, "activation_scheme": "dynamic", "weight_block_size": [48, 32]})
+    a = {"num_bits": 8, "type": "float", "symmetric": True, "dynamic": False}
+    groups = ct_groups(all=(["Linear"], {**a, "strategy": "channel"}))
+    groups["config_groups"]["group_0"]["input_activations"] = {
+        **a, "strategy": "token", "dynamic": True}
+    logits = store("ct-fp8-channel-bf16", "bfloat16",
+                   lambda name, w: fp8_module(w, 1, w.shape[1], "weight_scale"),
+                   {**groups, "format": "float-quantized"})
+    check_directory(fam.out / "ct-fp8-channel-bf16", ids, logits)
 
 
 def main():

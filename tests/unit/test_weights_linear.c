@@ -656,14 +656,17 @@ START_TEST(weights_under_a_plain_name_that_are_not)
 
     t_st_init(&st);
     t_st_add(&st, "x.weight", "F8_E4M3", 4, 4, bytes, 16);
-    refuse(&st, "null", 4, 4, ZC_EUNSUPPORTED, "fp8");
+    refuse(&st, "null", 4, 4, ZC_EFORMAT, "fp8");
+    t_st_init(&st);
+    t_st_add(&st, "x.weight", "F8_E5M2", 4, 4, bytes, 16);
+    refuse(&st, "null", 4, 4, ZC_EUNSUPPORTED, "E5M2");
     t_st_init(&st);
     t_st_add(&st, "x.weight", "I8", 4, 4, bytes, 16);
     refuse(&st, "null", 4, 4, ZC_EUNSUPPORTED, "int-quantized");
     t_st_init(&st);
     t_st_add(&st, "x.weight", "U8", 8, 1, bytes, 8);
     t_st_add(&st, "x.weight.absmax", "F32", 1, 0, bytes, 4);
-    refuse(&st, "null", 4, 4, ZC_EUNSUPPORTED, "bitsandbytes");
+    refuse(&st, "null", 4, 4, ZC_EFORMAT, "bitsandbytes");
     t_st_init(&st);
     t_st_add(&st, "x.weight", "BF16", 4, 4, bytes, 32);
     t_st_add(&st, "x.weight_scale", "BF16", 4, 1, bytes, 8);

@@ -29,6 +29,10 @@ static int make(struct zw_quant **ret_q, const char *text, struct zc_diag *dg)
 
 #define CT(rest)       "{'quantization_config':{'quant_method':'compressed-tensors'," rest "}}"
 #define GROUP(weights) "'config_groups':{'group_0':{'targets':['Linear'],'weights':{" weights "}}}"
+#define FP8(rest)      "{'quantization_config':{'quant_method':'fp8'" rest "}}"
+#define BNB(rest)      "{'quantization_config':{'quant_method':'bitsandbytes'" rest "}}"
+#define F8             "'num_bits':8,'type':'float','symmetric':true,"
+#define ACT8           ",'input_activations':{'num_bits':8,'type':'float','dynamic':true}"
 #define W4             "'num_bits':4,'type':'int','strategy':'group','group_size':128"
 
 START_TEST(describes_what_it_reads)
@@ -97,6 +101,32 @@ START_TEST(describes_what_it_reads)
          "AWQ gemv_fast W4A16 asymmetric, group 128"},
         {"{'quantization_config':{'quant_method':'awq','version':'gemm','backend':'llm-awq'}}",
          "AWQ gemv_fast W4A16 asymmetric, group 128"},
+        {BNB(",'load_in_4bit':true,'load_in_8bit':false,'bnb_4bit_quant_type':'nf4',"
+             "'bnb_4bit_use_double_quant':true,'bnb_4bit_compute_dtype':'bfloat16',"
+             "'llm_int8_skip_modules':null"),
+         "bitsandbytes 4-bit nf4, scales in 8 bits"},
+        {"{'quantization_config':{'load_in_4bit':true}}", "bitsandbytes 4-bit fp4"},
+        {FP8(""), "fp8 (E4M3), one scale per matrix or row, activations not rounded to 8 bits"},
+        {FP8(",'activation_scheme':'static','ignored_layers':['lm_head'],'kv_cache_scheme':null"),
+         "fp8 (E4M3), one scale per matrix or row, activations not rounded to 8 bits"},
+        {FP8(",'activation_scheme':'dynamic','fmt':'e4m3','weight_block_size':[128,128]"),
+         "fp8 (E4M3), one scale per 128 x 128, activations not rounded to 8 bits"},
+        {CT("'format':'float-quantized'," GROUP(F8 "'strategy':'tensor'")),
+         "compressed-tensors float-quantized fp8 (E4M3), one scale per matrix"},
+        {CT("'format':'naive-quantized'," GROUP(F8 "'strategy':'channel'")),
+         "compressed-tensors float-quantized fp8 (E4M3), one scale per row"},
+        {CT("'config_groups':{'g':{'targets':['Linear'],'weights':{" F8
+            "'strategy':'block','block_structure':[128,64]}" ACT8 "}}"),
+         "compressed-tensors float-quantized fp8 (E4M3), one scale per 128 x 64, activations not "
+         "rounded to 8 bits"},
+        {CT("'config_groups':{'FP8_DYNAMIC':['Linear']}"),
+         "compressed-tensors float-quantized fp8 (E4M3), one scale per row, activations not "
+         "rounded to 8 bits"},
+        {CT("'format':'mixed-precision','config_groups':{"
+            "'a':{'targets':['re:.*down'],'format':'float-quantized','weights':{" F8
+            "'strategy':'channel'}},'b':{'targets':['Linear'],'weights':{" W4 "}}}"),
+         "compressed-tensors float-quantized fp8 (E4M3), one scale per row; W4A16 symmetric, group "
+         "128"},
     };
     struct zc_diag dg = {""};
     struct zw_quant *q = NULL;
@@ -116,12 +146,27 @@ START_TEST(refuses_by_name)
     } bad[] = {
         {"{'quantization_config':{'quant_method':'gptq','bits':4}}", "gptq"},
         {"{'quantization_config':{'quant_method':'bitsandbytes'}}", "bitsandbytes"},
-        {"{'quantization_config':{'load_in_4bit':true}}", "bitsandbytes"},
-        {"{'quantization_config':{'quant_method':'fp8'}}", "fp8"},
+        {BNB(",'load_in_4bit':true,'load_in_8bit':true"), "8 bits"},
+        {BNB(",'load_in_4bit':true,'bnb_4bit_quant_type':'int4'"), "int4"},
+        {FP8(",'activation_scheme':'other'"), "other"},
+        {FP8(",'fmt':'e5m2'"), "e5m2"},
         {"{'quantization_config':{'quant_method':'hqq'}}", "hqq"},
         {"{'quantization_config':{'quant_method':'awq','bits':3}}", "3 bits"},
         {"{'quantization_config':{'quant_method':'awq','version':'marlin'}}", "marlin"},
-        {CT("'format':'float-quantized'," GROUP("'num_bits':8,'type':'float'")), "float-quantized"},
+        {CT("'format':'float-quantized'," GROUP("'num_bits':8")), "float-quantized"},
+        {CT("'format':'pack-quantized'," GROUP(F8 "'strategy':'channel'")), "pack-quantized"},
+        {CT("'format':'float-quantized'," GROUP("'num_bits':4,'type':'float'")), "8 bits"},
+        {CT(GROUP("'num_bits':8,'type':'float','symmetric':false")), "zero points"},
+        {CT(GROUP(F8 "'strategy':'group','group_size':128")), "strategy group"},
+        {CT(GROUP(F8 "'dynamic':true")), "dynamic"},
+        {CT("'config_groups':{'g':{'targets':['Linear'],'weights':{" F8 "'strategy':'channel'},"
+            "'input_activations':{'num_bits':8,'type':'int'}}}"),
+         "input_activations"},
+        {CT("'config_groups':{'g':{'targets':['Linear'],'weights':{" W4 "}" ACT8 "}}"),
+         "input_activations"},
+        {CT("'config_groups':{'g':{'targets':['Linear'],'weights':{" F8 "'strategy':'channel'},"
+            "'output_activations':{'num_bits':8,'type':'float'}}}"),
+         "output_activations"},
         {CT("'format':'nvfp4-pack-quantized'," GROUP("'num_bits':4,'type':'float'")),
          "nvfp4-pack-quantized"},
         {CT("'format':'mxfp4-pack-quantized'," GROUP(W4)), "mxfp4-pack-quantized"},
@@ -130,14 +175,13 @@ START_TEST(refuses_by_name)
         {CT("'format':'marlin-24'," GROUP(W4)), "marlin-24"},
         {CT("'format':'sparse-24-bitmask'," GROUP(W4)), "sparse-24-bitmask"},
         {CT("'format':'dense'," GROUP(W4)), "dense"},
-        {CT("'format':'mixed-precision','config_groups':{'g':{'format':'float-quantized',"
-            "'targets':['Linear'],'weights':{'num_bits':8,'type':'float'}}}"),
-         "float-quantized"},
+        {CT("'format':'mixed-precision','config_groups':{'g':{'format':'int-quantized',"
+            "'targets':['Linear'],'weights':{'num_bits':8}}}"),
+         "int-quantized"},
         {CT("'sparsity_config':{'format':'sparse-24-bitmask'}," GROUP(W4)), "sparsity_config"},
         {CT("'sparsity_config':{'sparsity_structure':'2:4'}," GROUP(W4)), "sparsity_config"},
         {CT("'transform_config':{'config_groups':{'u':{}}}," GROUP(W4)), "transform_config"},
         {CT("'config_groups':{'W8A8':['Linear']}"), "W8A8"},
-        {CT("'config_groups':{'FP8_DYNAMIC':['Linear']}"), "FP8_DYNAMIC"},
         {CT("'config_groups':{'NVFP4A16':['Linear']}"), "NVFP4A16"},
         {CT(GROUP("'num_bits':3,'group_size':128")), "3-bit"},
         {CT(GROUP("'num_bits':5,'group_size':128")), "5-bit"},
@@ -177,6 +221,19 @@ START_TEST(rejects_malformed_configs)
         "{'quantization_config':{'quant_method':'awq','version':1}}",
         "{'quantization_config':{'quant_method':'awq','modules_to_not_convert':'lm_head'}}",
         "{'quantization_config':{'quant_method':'awq','modules_to_not_convert':[1]}}",
+        BNB(",'load_in_4bit':1"),
+        BNB(",'load_in_4bit':true,'bnb_4bit_quant_type':4"),
+        BNB(",'load_in_4bit':true,'bnb_4bit_use_double_quant':'yes'"),
+        BNB(",'load_in_4bit':true,'llm_int8_skip_modules':'lm_head'"),
+        FP8(",'weight_block_size':128"),
+        FP8(",'weight_block_size':[128]"),
+        FP8(",'weight_block_size':[128,0]"),
+        FP8(",'weight_block_size':[128,128.0]"),
+        FP8(",'ignored_layers':'lm_head'"),
+        FP8(",'ignore_patterns':['re:(']"),
+        FP8(",'ignore_patterns':[3]"),
+        CT(GROUP(F8 "'strategy':'block'")),
+        CT(GROUP(F8 "'strategy':'block','block_structure':[128,-1]")),
         CT("'config_groups':{}"),
         CT("'config_groups':[]"),
         CT("'config_groups':{'g':1}"),
@@ -252,6 +309,41 @@ START_TEST(modules_are_matched_as_the_reference_does)
 }
 END_TEST
 
+START_TEST(plain_modules_of_bitsandbytes_and_fp8)
+{
+    static const struct {
+        const char *config, *plain, *quantized;
+    } cases[] = {
+        {BNB(",'load_in_4bit':true,'llm_int8_skip_modules':['lm_head','mlp.gate','model.layers.1'"
+             "]"),
+         "lm_head", "model.layers.0.mlp.gate_proj"},
+        {BNB(",'load_in_4bit':true,'llm_int8_skip_modules':['mlp.gate','model.layers.1']"),
+         "model.layers.1.mlp.up_proj", "model.layers.10.mlp.up_proj"},
+        {BNB(",'load_in_4bit':true"), "model.embed_tokens", "lm_head"},
+        {FP8(",'modules_to_not_convert':['layers.0.mlp.gate']"), "model.layers.0.mlp.gate",
+         "model.layers.0.mlp.gate_proj"},
+        {FP8(",'ignored_layers':['q_proj']"), "model.layers.0.self_attn.q_proj",
+         "model.layers.0.self_attn.k_proj"},
+        {FP8(",'ignore_patterns':['re:lm_he','up_proj']"), "lm_head", "model.layers.0.up"},
+        {FP8(",'ignore_patterns':['re:down|head$']"), "model.layers.0.mlp.down_proj",
+         "model.heads"},
+    };
+    struct zc_diag dg = {""};
+    struct zw_quant *q = NULL;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct zw_scheme *s;
+        t_assert_err(make(&q, cases[i].config, &dg), ZC_OK, &dg);
+        t_assert_err(zw_quant_scheme(&s, q, cases[i].plain, &dg), ZC_OK, &dg);
+        ck_assert_msg(s == NULL, "%s", cases[i].plain);
+        t_assert_err(zw_quant_scheme(&s, q, cases[i].quantized, &dg), ZC_OK, &dg);
+        ck_assert_msg(s != NULL, "%s", cases[i].quantized);
+        ck_assert_int_eq(zw_quant_form(s), s->layout == ZW_BNB ? ZK_W4L : ZK_W8F);
+        zw_quant_free(q);
+    }
+}
+END_TEST
+
 START_TEST(a_regex_that_explodes_is_stopped)
 {
     const struct zw_scheme *scheme;
@@ -321,6 +413,7 @@ int main(void)
     tcase_add_test(tc, refuses_by_name);
     tcase_add_test(tc, rejects_malformed_configs);
     tcase_add_test(tc, modules_are_matched_as_the_reference_does);
+    tcase_add_test(tc, plain_modules_of_bitsandbytes_and_fp8);
     tcase_add_test(tc, a_regex_that_explodes_is_stopped);
     tcase_add_test(tc, side_files_of_older_packers_are_read);
     tcase_add_test(tc, config_survives_failing_memory);

@@ -235,8 +235,19 @@ void ze_engine_kv_stats(const struct ze_engine *e, struct ze_kv_stats *ret)
 
 /* ---- cost ---------------------------------------------------------------------------------- */
 
-static double bits_per_weight(const struct zk_mat_desc *d)
+/* Of forms whose scales may be fewer, or smaller, in a file than in memory: what the file has. */
+static double file_bits(const struct ze_linear *x)
 {
+    double bytes = 0;
+
+    for (int i = 0; i < x->n_parts; i++)
+        bytes += (double)x->part[i].file_bytes;
+    return 8 * bytes / ((double)x->mat.d.n * x->mat.d.k);
+}
+
+static double bits_per_weight(const struct ze_linear *x)
+{
+    const struct zk_mat_desc *d = &x->mat.d;
     double scale = d->type == ZK_F32 ? 32 : 16;
 
     switch (d->form) {
@@ -245,9 +256,8 @@ static double bits_per_weight(const struct zk_mat_desc *d)
     case ZK_W8A:
         return 8 + (scale + (d->has_zero ? 8 : 0)) / d->group;
     case ZK_W4L:
-        return 4 + 32.0 / d->group;
     case ZK_W8F:
-        return 8 + 32.0 / d->group;
+        return file_bits(x);
     case ZK_W16:
         return 16;
     case ZK_W32:
@@ -280,7 +290,7 @@ struct ze_cost ze_engine_cost(const struct ze_engine *e, int n_seqs, int n_rows,
     for (int i = 0; i < e->m->n_linears; i++) {
         const struct ze_linear *x = e->m->linears[i];
         double weights = (double)x->mat.d.n * x->mat.d.k;
-        cost.bytes += weights * bits_per_weight(&x->mat.d) / 8;
+        cost.bytes += weights * bits_per_weight(x) / 8;
         cost.flops += 2 * weights * (is_for_logits(e->m, x) ? n_seqs : rows);
     }
     cost.bytes += 2.0 * c->L * c->K * head * n_seqs * (depth + n_rows);

@@ -278,7 +278,8 @@ static size_t gather_used(const struct ze_model *m, const void **used)
     for (int i = 0; i < m->n_linears; i++) {
         for (int p = 0; p < m->linears[i]->n_parts; p++) {
             const struct zw_linear *l = &m->linears[i]->part[p];
-            const void *tensors[] = {l->weight, l->scale, l->zero, l->g_idx, l->bias};
+            const void *tensors[] = {l->weight, l->scale,        l->zero,        l->g_idx,
+                                     l->bias,   l->nested_scale, l->nested_table};
             for (size_t t = 0; t < sizeof tensors / sizeof *tensors; t++)
                 if (tensors[t])
                     used[n++] = tensors[t];
@@ -289,12 +290,13 @@ static size_t gather_used(const struct ze_model *m, const void **used)
 }
 
 /* A tensor that nobody asked for means that config.json is of another model. What stands beside a
- * packed matrix (its shape, an order that changes nothing) the weights room has looked at. */
+ * packed matrix (its shape, its state, an order that changes nothing) the weights room has looked
+ * at. */
 static int refuse_strangers(struct binder *b)
 {
     const struct ze_model *m = b->m;
     void *mem;
-    int r = zc_try_malloc(&mem, (size_t)m->n_vectors + 15 * (size_t)m->n_linears + 1,
+    int r = zc_try_malloc(&mem, (size_t)m->n_vectors + 7 * ZW_MAX_PARTS * (size_t)m->n_linears + 1,
                           sizeof(void *), SIZE_MAX);
     if (r < 0)
         return zc_diag(b->dg, r, "no memory for the names of tensors");
@@ -303,7 +305,8 @@ static int refuse_strangers(struct binder *b)
         const void *t = zw_store_tensor(m->store, i);
         const char *name = ((const struct zw_tensor *)t)->name;
         if (bsearch(&t, mem, n, sizeof(void *), by_address) || is_ignorable(name) ||
-            strstr(name, ".weight_shape") || strstr(name, "g_idx"))
+            strstr(name, ".weight_shape") || strstr(name, "g_idx") ||
+            strstr(name, ".weight.quant_"))
             continue;
         r = zc_diag(b->dg, ZC_EFORMAT, "tensor %s has no place in %s with this config.json", name,
                     m->c.architecture);

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += %D%/libweights.a
 %C%_libweights_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(PCRE2_CFLAGS)
 %C%_libweights_a_SOURCES = \
+  %D%/zw_bnb.c %D%/zw_bnb.h \
   %D%/zw_ct.c %D%/zw_ct.h \
   %D%/zw_decode.c %D%/zw_decode.h \
   %D%/zw_file.c %D%/zw_file.h \

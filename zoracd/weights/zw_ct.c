@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads compressed-tensors' config groups in their several spellings and keeps those that are
- * integer weight-only, pack-quantized; all others are refused by name. kv_cache_scheme is read by
- * nobody: how keys and values are kept is this daemon's own decision. */
+ * integer weight-only, pack-quantized, or fp8, whatever was meant for the activations; all others
+ * are refused by name. kv_cache_scheme is read by nobody: how keys and values are kept is this
+ * daemon's own decision. */
 #include "config.h"
 
 #include "zoracd/weights/zw_ct.h"
@@ -16,13 +17,20 @@
 
 /* A preset stands for a scheme: the groups may name it instead of spelling it out. W8A16 meant one
  * scale per row in the library's older versions and groups of 128 in newer ones. */
+#define PRESET_GROUP 128
 static const struct {
     const char *name;
-    int bits;
-    bool symmetric, or_row;
+    struct zw_scheme scheme;
 } presets[] = {
-    {"W4A16", 4, true, false}, {"W4A16_ASYM", 4, false, false}, {"W8A16", 8, true, true}};
-#define PRESET_GROUP 128
+    {"W4A16", {.layout = ZW_CT_PACKED, .bits = 4, .symmetric = true, .group = PRESET_GROUP}},
+    {"W4A16_ASYM", {.layout = ZW_CT_PACKED, .bits = 4, .group = PRESET_GROUP}},
+    {"W8A16",
+     {.layout = ZW_CT_PACKED, .bits = 8, .symmetric = true, .group = PRESET_GROUP, .or_row = true}},
+    {"FP8", {.layout = ZW_FP8, .bits = 8, .is_for_act8 = true}},
+    {"FP8_DYNAMIC", {.layout = ZW_FP8, .bits = 8, .group_rows = 1, .is_for_act8 = true}},
+    {"FP8_BLOCK",
+     {.layout = ZW_FP8, .bits = 8, .group = 128, .group_rows = 128, .is_for_act8 = true}},
+};
 
 static bool is_absent(const json_t *j)
 {
@@ -41,11 +49,19 @@ static int get_string(const char **ret_s, const json_t *j, const char *key, cons
     return ZC_OK;
 }
 
+/* naive-quantized: the weights' own type tells what that is. */
+static bool is_float_format(const char *format)
+{
+    return !strcmp(format, "float-quantized") || !strcmp(format, "naive-quantized");
+}
+
 static int check_format(const char *format, struct zc_diag *dg)
 {
-    if (strcmp(format, "pack-quantized"))
+    if (strcmp(format, "pack-quantized") && !is_float_format(format))
         return zc_diag(dg, ZC_EUNSUPPORTED,
-                       "compressed-tensors format %s is not supported (pack-quantized is)", format);
+                       "compressed-tensors format %s is not supported (pack-quantized and "
+                       "float-quantized are)",
+                       format);
     return ZC_OK;
 }
 
@@ -96,20 +112,57 @@ static int parse_strategy(int *ret_group, const json_t *w, struct zc_diag *dg)
     return ZC_OK;
 }
 
-/* The "weights" object of a group. */
-static int parse_weights(struct zw_scheme *s, const json_t *w, struct zc_diag *dg)
+/* strategy and block_structure of fp8 weights. */
+static int parse_float_strategy(struct zw_scheme *s, const json_t *w, struct zc_diag *dg)
+{
+    const json_t *block = json_object_get(w, "block_structure");
+    const char *strategy;
+    int r;
+
+    if ((r = get_string(&strategy, w, "strategy", "tensor", dg)) < 0)
+        return r;
+    if (!strcmp(strategy, "tensor"))
+        return ZC_OK;
+    s->group_rows = 1;
+    if (!strcmp(strategy, "channel"))
+        return ZC_OK;
+    if (strcmp(strategy, "block"))
+        return zc_diag(dg, ZC_EUNSUPPORTED,
+                       "strategy %s of fp8 is not supported (tensor, channel and block are)",
+                       strategy);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *side = json_array_get(block, i);
+        const json_int_t n = json_integer_value(side);
+        if (json_array_size(block) != 2 || !json_is_integer(side) || n < 1 || n > 65536)
+            return zc_diag(dg, ZC_EFORMAT, "block_structure is not two numbers of 1 to 65536");
+        *(i ? &s->group : &s->group_rows) = (int)n;
+    }
+    return ZC_OK;
+}
+
+/* fp8 weights: E4M3, which is the library's only float of 8 bits. */
+static int parse_float_weights(struct zw_scheme *s, const json_t *w, struct zc_diag *dg)
 {
     const json_t *bits = json_object_get(w, "num_bits");
     const json_t *symmetric = json_object_get(w, "symmetric");
-    const char *type;
+
+    if (!is_absent(bits) && json_integer_value(bits) != 8)
+        return zc_diag(dg, ZC_EUNSUPPORTED,
+                       "weights of type float are supported with 8 bits alone");
+    if (!is_absent(symmetric) && !json_is_true(symmetric))
+        return zc_diag(dg, ZC_EUNSUPPORTED, "fp8 weights with zero points are not supported");
+    s->layout = ZW_FP8;
+    s->bits = 8;
+    return parse_float_strategy(s, w, dg);
+}
+
+/* Integers of a group: bits, symmetry, order, strategy. */
+static int parse_int_weights(struct zw_scheme *s, const json_t *w, struct zc_diag *dg)
+{
+    const json_t *bits = json_object_get(w, "num_bits");
+    const json_t *symmetric = json_object_get(w, "symmetric");
     int r;
 
-    if (!json_is_object(w))
-        return zc_diag(dg, ZC_EFORMAT, "weights is not an object");
-    if ((r = get_string(&type, w, "type", "int", dg)) < 0)
-        return r;
-    if (strcmp(type, "int"))
-        return zc_diag(dg, ZC_EUNSUPPORTED, "weights of type %s are not supported (int is)", type);
     if (!json_is_integer(bits) && !is_absent(bits))
         return zc_diag(dg, ZC_EFORMAT, "num_bits is not a number");
     json_int_t n_bits = is_absent(bits) ? 8 : json_integer_value(bits);
@@ -122,8 +175,7 @@ static int parse_weights(struct zw_scheme *s, const json_t *w, struct zc_diag *d
                        (long long)n_bits);
     if (!is_absent(symmetric) && !json_is_boolean(symmetric))
         return zc_diag(dg, ZC_EFORMAT, "symmetric is not true or false");
-    if (json_is_true(json_object_get(w, "dynamic")))
-        return zc_diag(dg, ZC_EUNSUPPORTED, "dynamic weight quantization is not supported");
+    s->layout = ZW_CT_PACKED;
     s->bits = (int)n_bits;
     s->symmetric = !json_is_false(symmetric);
     if ((r = parse_actorder(&s->act_order, json_object_get(w, "actorder"), dg)) < 0)
@@ -131,22 +183,63 @@ static int parse_weights(struct zw_scheme *s, const json_t *w, struct zc_diag *d
     return parse_strategy(&s->group, w, dg);
 }
 
+/* The "weights" object of a group. format: NULL where nobody says one. */
+static int parse_weights(struct zw_scheme *s, const json_t *w, const char *format,
+                         struct zc_diag *dg)
+{
+    const char *type;
+    int r;
+
+    if (!json_is_object(w))
+        return zc_diag(dg, ZC_EFORMAT, "weights is not an object");
+    if (json_is_true(json_object_get(w, "dynamic")))
+        return zc_diag(dg, ZC_EUNSUPPORTED, "dynamic weight quantization is not supported");
+    if ((r = get_string(&type, w, "type", "int", dg)) < 0)
+        return r;
+    const bool is_float = !strcmp(type, "float");
+    if (!is_float && strcmp(type, "int"))
+        return zc_diag(dg, ZC_EUNSUPPORTED,
+                       "weights of type %s are not supported (int and float are)", type);
+    if (format && is_float != is_float_format(format))
+        return zc_diag(dg, ZC_EUNSUPPORTED, "weights of type %s in format %s are not supported",
+                       type, format);
+    return is_float ? parse_float_weights(s, w, dg) : parse_int_weights(s, w, dg);
+}
+
+/* Activations in fp8 are a way to compute and change no weight: with weights in fp8 they are left
+ * as they are. Others would be another model. */
+static int check_activations(struct zw_scheme *s, const json_t *j, struct zc_diag *dg)
+{
+    const json_t *in = json_object_get(j, "input_activations");
+    const char *type = json_string_value(json_object_get(in, "type"));
+
+    if (!is_absent(json_object_get(j, "output_activations")))
+        return zc_diag(dg, ZC_EUNSUPPORTED,
+                       "output_activations: quantized activations are not supported");
+    if (is_absent(in))
+        return ZC_OK;
+    if (s->layout != ZW_FP8 || !type || strcmp(type, "float") ||
+        json_integer_value(json_object_get(in, "num_bits")) != 8)
+        return zc_diag(dg, ZC_EUNSUPPORTED,
+                       "input_activations: quantized activations are not supported (but 8-bit "
+                       "floats beside fp8 weights)");
+    s->is_for_act8 = true;
+    return ZC_OK;
+}
+
 /* A group that is spelled out. */
 static int parse_group(struct zw_ct_group *g, const json_t *j, const char *format,
                        struct zc_diag *dg)
 {
-    static const char *const activations[] = {"input_activations", "output_activations"};
     const char *own;
     int r;
 
     if (!json_is_object(j))
         return zc_diag(dg, ZC_EFORMAT, "it is not an object");
-    for (int i = 0; i < 2; i++)
-        if (!is_absent(json_object_get(j, activations[i])))
-            return zc_diag(dg, ZC_EUNSUPPORTED, "%s: quantized activations are not supported",
-                           activations[i]);
-    if ((r = get_string(&own, j, "format", format, dg)) < 0 || (r = check_format(own, dg)) < 0 ||
-        (r = parse_weights(&g->scheme, json_object_get(j, "weights"), dg)) < 0)
+    if ((r = get_string(&own, j, "format", format, dg)) < 0 ||
+        (own && (r = check_format(own, dg)) < 0) ||
+        (r = parse_weights(&g->scheme, json_object_get(j, "weights"), own, dg)) < 0 ||
+        (r = check_activations(&g->scheme, j, dg)) < 0)
         return r;
     return zw_match_init(&g->targets, json_object_get(j, "targets"), "targets", dg);
 }
@@ -158,14 +251,13 @@ static int parse_preset(struct zw_ct_group *g, const char *name, const json_t *t
     for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
         if (strcasecmp(presets[i].name, name))
             continue;
-        g->scheme.bits = presets[i].bits;
-        g->scheme.symmetric = presets[i].symmetric;
-        g->scheme.or_row = presets[i].or_row;
-        g->scheme.group = PRESET_GROUP;
+        g->scheme = presets[i].scheme;
         return zw_match_init(&g->targets, targets, "targets", dg);
     }
     return zc_diag(dg, ZC_EUNSUPPORTED,
-                   "preset %s is not supported (W4A16, W4A16_ASYM and W8A16 are)", name);
+                   "preset %s is not supported (W4A16, W4A16_ASYM, W8A16, FP8, FP8_DYNAMIC and "
+                   "FP8_BLOCK are)",
+                   name);
 }
 
 /* An object that changes the mathematics unless it is empty or says "dense". */
@@ -181,7 +273,7 @@ static int refuse_config(const json_t *config, const char *key, struct zc_diag *
                    format ? format : "");
 }
 
-int zw_ct_parse(struct zw_ct *ct, const json_t *config, struct zc_diag *dg)
+int zw_ct_parse(struct zw_ct *ct, const json_t *config, enum zk_type type, struct zc_diag *dg)
 {
     json_t *groups = json_object_get(config, "config_groups"), *v;
     const char *key, *format;
@@ -191,12 +283,12 @@ int zw_ct_parse(struct zw_ct *ct, const json_t *config, struct zc_diag *dg)
     memset(ct, 0, sizeof *ct);
     if ((r = refuse_config(config, "sparsity_config", dg)) < 0 ||
         (r = refuse_config(config, "transform_config", dg)) < 0 ||
-        (r = get_string(&format, config, "format", "pack-quantized", dg)) < 0)
+        (r = get_string(&format, config, "format", NULL, dg)) < 0)
         return r;
-    if (strcmp(format, "mixed-precision") && (r = check_format(format, dg)) < 0)
+    if (format && !strcmp(format, "mixed-precision"))
+        format = NULL; /* of a group that does not say: its type does, and the tensors must agree */
+    if (format && (r = check_format(format, dg)) < 0)
         return r;
-    if (!strcmp(format, "mixed-precision"))
-        format = "pack-quantized"; /* of a group that does not say; the tensors must agree */
     if (!json_is_object(groups) || json_object_size(groups) == 0)
         return zc_diag(dg, ZC_EFORMAT, "config_groups is no object with groups");
     if ((r = zc_try_calloc(&mem, json_object_size(groups), sizeof *ct->groups,
@@ -205,10 +297,10 @@ int zw_ct_parse(struct zw_ct *ct, const json_t *config, struct zc_diag *dg)
     ct->groups = mem;
     json_object_foreach (groups, key, v) {
         struct zw_ct_group *g = &ct->groups[ct->n_groups++];
-        g->scheme.layout = ZW_CT_PACKED;
         r = json_is_array(v) ? parse_preset(g, key, v, dg) : parse_group(g, v, format, dg);
         if (r < 0)
             return zc_diag_prefix(dg, r, "config_groups.%s", key);
+        g->scheme.type = type;
     }
     return zw_match_init(&ct->ignore, json_object_get(config, "ignore"), "ignore", dg);
 }

@@ -21,8 +21,8 @@ struct zw_ct {
     struct zw_match ignore;
 };
 
-/* Fills ct; released by the caller in any case. */
-int zw_ct_parse(struct zw_ct *ct, const json_t *config, struct zc_diag *dg);
+/* Fills ct; released by the caller in any case. type: what the checkpoint computes in. */
+int zw_ct_parse(struct zw_ct *ct, const json_t *config, enum zk_type type, struct zc_diag *dg);
 void zw_ct_release(struct zw_ct *ct);
 
 /* The scheme of a module, NULL for none: ignore wins, then paths, then classes, in the groups'

@@ -471,6 +471,94 @@ static int decode_awq_fast(struct decode *d)
     return r;
 }
 
+/* ---- fp8: codes as they are, a scale for each row and group ------------------------------- */
+
+static int decode_fp8(struct decode *d)
+{
+    const struct zw_linear *l = d->l;
+    const size_t rows = (size_t)l->block_rows;
+    const enum zk_type type = l->scale->dtype == ZW_F32   ? ZK_F32
+                              : l->scale->dtype == ZW_F16 ? ZK_F16
+                                                          : ZK_BF16;
+    void **scales = &d->out->mem[MEM_SCALES], *raw = NULL;
+    int r;
+
+    if ((r = read_natural(d)) < 0 || (r = alloc(scales, d, d->n * d->groups, sizeof(float))) < 0 ||
+        (r = zw_read_all(d->rd, l->scale, &raw, d->dg)) < 0)
+        return r;
+    for (size_t n = 0; n < d->n; n++)
+        for (size_t g = 0; g < d->groups; g++)
+            ((float *)*scales)[n * d->groups + g] = to_float(raw, type, n / rows * d->groups + g);
+    zc_free(raw);
+    d->out->c.scale = *scales;
+    return ZC_OK;
+}
+
+/* ---- bitsandbytes: the high nibble first, scales in blocks of the flattened matrix --------- */
+
+/* The scales of all blocks, the second level undone: in float, as the packer does it. */
+static int read_absmax(struct decode *d, float *absmax, size_t blocks)
+{
+    const struct zw_linear *l = d->l;
+    const size_t nested = (size_t)l->bnb.nested_block;
+    void *codes = NULL, *scale = NULL;
+    float table[256];
+    int r;
+
+    if (nested == 0)
+        return zw_read_range(d->rd, l->scale, 0, absmax, blocks * sizeof *absmax, d->dg);
+    if ((r = zw_read_all(d->rd, l->scale, &codes, d->dg)) < 0 ||
+        (r = zw_read_all(d->rd, l->nested_scale, &scale, d->dg)) < 0 ||
+        (r = zw_read_range(d->rd, l->nested_table, 0, table, sizeof table, d->dg)) < 0)
+        goto out;
+    for (size_t i = 0; i < blocks; i++) {
+        absmax[i] = table[((uint8_t *)codes)[i]] * ((float *)scale)[i / nested];
+        absmax[i] += l->bnb.nested_offset;
+    }
+out:
+    zc_free(codes);
+    zc_free(scale);
+    return r;
+}
+
+static int read_bnb_scales(struct decode *d)
+{
+    const size_t block = (size_t)d->l->bnb.block, group = (size_t)d->l->desc.group;
+    const size_t blocks = (d->n * d->k + block - 1) / block;
+    void **scales = &d->out->mem[MEM_SCALES], *absmax = NULL;
+    int r;
+
+    if ((r = alloc(scales, d, d->n * d->groups, sizeof(float))) < 0 ||
+        (r = alloc(&absmax, d, blocks, sizeof(float))) < 0)
+        return r;
+    r = read_absmax(d, absmax, blocks);
+    /* groups divide rows, so they follow each other as the weights do */
+    for (size_t i = 0; i < d->n * d->groups && r == ZC_OK; i++)
+        ((float *)*scales)[i] = ((float *)absmax)[i * group / block];
+    zc_free(absmax);
+    d->out->c.scale = *scales;
+    return r;
+}
+
+static int decode_bnb(struct decode *d)
+{
+    struct zw_tensor bytes = *d->l->weight;
+    void **q = &d->out->mem[MEM_WEIGHTS];
+    int r;
+
+    bytes.dtype = ZW_U8; /* whatever it is said to be */
+    if ((r = alloc(q, d, d->n, d->row_bytes)) < 0 ||
+        (r = zw_read_range(d->rd, &bytes, 0, *q, bytes.bytes, d->dg)) < 0)
+        return r;
+    for (size_t i = 0; i < d->n * d->row_bytes; i++) {
+        const unsigned b = ((uint8_t *)*q)[i];
+        ((uint8_t *)*q)[i] = (uint8_t)(b >> 4 | b << 4);
+    }
+    d->out->c.q = *q;
+    d->out->c.table = d->l->table;
+    return read_bnb_scales(d);
+}
+
 /* ---------------------------------------------------------------------------------------- */
 
 static int decode_plain(struct decode *d)
@@ -490,7 +578,7 @@ static struct decode begin(struct zw_canon *out, const struct zw_reader *rd,
     d.n = (size_t)m->n;
     d.k = (size_t)m->k;
     d.groups = m->group ? (d.k + (size_t)m->group - 1) / (size_t)m->group : 0;
-    d.row_bytes = m->form == ZK_W4A ? (d.k + 1) / 2 : d.k;
+    d.row_bytes = m->form == ZK_W4A || m->form == ZK_W4L ? (d.k + 1) / 2 : d.k;
     memset(out, 0, sizeof *out);
     out->c = (struct zk_canon){
         .form = m->form, .n = m->n, .k = m->k, .group = m->group, .type = m->type};
@@ -506,6 +594,8 @@ int zw_decode_linear(struct zw_canon *ret_c, const struct zw_reader *rd, const s
         [ZW_AWQ_GEMM] = decode_awq_gemm,
         [ZW_AWQ_GEMV] = decode_awq_gemv,
         [ZW_AWQ_GEMV_FAST] = decode_awq_fast,
+        [ZW_BNB] = decode_bnb,
+        [ZW_FP8] = decode_fp8,
     };
     struct zw_canon out;
     struct decode d = begin(&out, rd, l, dg);
@@ -574,6 +664,11 @@ uint64_t zw_decode_staging(const struct zw_linear *l)
 {
     /* The file's bytes and the canonical ones are about as many; a piece that is being decoded. */
     const uint64_t piece = l->file_bytes < ZW_READ_PIECE ? l->file_bytes : ZW_READ_PIECE;
+    uint64_t scales = 0;
 
-    return l->file_bytes + l->file_bytes / 8 + 2 * piece;
+    if (l->layout == ZW_BNB || l->layout == ZW_FP8) /* more scales than the file has, as floats */
+        scales = (uint64_t)l->desc.n *
+                 (((uint64_t)l->desc.k + (uint64_t)l->desc.group - 1) / (uint64_t)l->desc.group) *
+                 2 * sizeof(float);
+    return l->file_bytes + l->file_bytes / 8 + scales + 2 * piece;
 }

@@ -12,7 +12,7 @@
 
 struct zc_diag;
 
-/* A canonical matrix with the memory it borrows. */
+/* A canonical matrix with the memory it borrows; its table is the layer's. */
 struct zw_canon {
     struct zk_canon c;
     void *mem[4]; /* weights, scales, zeros, perm */

@@ -32,7 +32,7 @@ static uint64_t div_up(uint64_t a, uint64_t b)
 
 static const struct zw_tensor *find(const struct probe *p, const char *suffix)
 {
-    char name[sizeof p->l->name + 32];
+    char name[sizeof p->l->name + 48];
 
     snprintf(name, sizeof name, "%s.%s", p->l->name, suffix);
     return zw_store_find(p->s, name);
@@ -99,10 +99,8 @@ static int refuse_disguised(struct probe *p, const struct zw_tensor *t)
 {
     const char *what = NULL;
 
-    if (find(p, "weight.absmax") || find(p, "weight.quant_map"))
-        what = "bitsandbytes";
-    else if (t->dtype == ZW_F8_E4M3 || t->dtype == ZW_F8_E5M2)
-        what = "fp8 (float-quantized)";
+    if (t->dtype == ZW_F8_E5M2)
+        what = "fp8 (E5M2)";
     else if (t->dtype == ZW_I8)
         what = "int-quantized";
     else if (find(p, "weight_scale") || find(p, "weight_scale_inv"))
@@ -161,7 +159,7 @@ static int set_groups(uint64_t *ret_groups, struct probe *p)
         return zc_diag(p->dg, ZC_EUNSUPPORTED,
                        "%s: groups of %d columns are not supported (multiples of %d are)",
                        p->l->name, g, ACT_BLOCK);
-    d->form = p->scheme->bits == 4 ? ZK_W4A : ZK_W8A;
+    d->form = zw_quant_form(p->scheme);
     d->group = g > 0 && g < d->k ? g : d->k;
     d->has_zero = !p->scheme->symmetric;
     *ret_groups = div_up((uint64_t)d->k, (uint64_t)d->group);
@@ -362,7 +360,7 @@ static int probe_awq(struct probe *p)
     uint64_t n = (uint64_t)l->desc.n, k = (uint64_t)l->desc.k, groups = 0;
     int r;
 
-    if (!p->scheme || p->scheme->layout == ZW_CT_PACKED)
+    if (!p->scheme || p->scheme->layout < ZW_AWQ_GEMM || p->scheme->layout > ZW_AWQ_GEMV_FAST)
         return zc_diag(p->dg, ZC_EFORMAT,
                        "%s is stored as AWQ or GPTQ (qweight), but the quantization config does "
                        "not say awq",
@@ -388,6 +386,189 @@ static int probe_awq(struct probe *p)
     return check_dtype(p, l->weight, ZW_I32, "I32");
 }
 
+/* ---- fp8 ---------------------------------------------------------------------------------- */
+
+/* Whether a scale tensor of that shape is one scale; or a vector, or a column, of them. */
+static bool is_one(const struct zw_tensor *t)
+{
+    for (int i = 0; i < t->rank; i++)
+        if (t->shape[i] != 1)
+            return false;
+    return t->rank <= 2;
+}
+
+static bool is_column(const struct zw_tensor *t, uint64_t n)
+{
+    return (t->rank == 1 || (t->rank == 2 && t->shape[1] == 1)) && t->shape[0] == n;
+}
+
+/* Rows and columns of weights that share a scale: what the configuration says, and the scales'
+ * shape must be that. */
+static int set_fp8_block(struct probe *p, const struct zw_tensor *t)
+{
+    struct zw_linear *l = p->l;
+    const uint64_t n = (uint64_t)l->desc.n, k = (uint64_t)l->desc.k;
+    const struct zw_scheme *s = p->scheme;
+    bool fits;
+
+    l->block_rows = s->group_rows > 0 ? s->group_rows : l->desc.n;
+    l->block_cols = s->group > 0 ? s->group : l->desc.k;
+    if (s->or_row && !is_one(t))
+        l->block_rows = 1;
+    const uint64_t rows = div_up(n, (uint64_t)l->block_rows);
+    const uint64_t cols = div_up(k, (uint64_t)l->block_cols);
+    if (s->group == 0 && l->block_rows == 1)
+        fits = is_column(t, n);
+    else if (s->group == 0)
+        fits = is_one(t);
+    else
+        fits = t->rank == 2 && t->shape[0] == rows && t->shape[1] == cols;
+    if (!fits)
+        return zc_diag(p->dg, ZC_EFORMAT,
+                       "tensor %s is not %llu x %llu, one scale for each %d x %d of %s", t->name,
+                       (unsigned long long)rows, (unsigned long long)cols, l->block_rows,
+                       l->block_cols, l->name);
+    if (l->block_cols < l->desc.k && l->block_cols % ACT_BLOCK)
+        return zc_diag(p->dg, ZC_EUNSUPPORTED,
+                       "%s: a scale for %d columns is not supported (multiples of %d are)", l->name,
+                       l->block_cols, ACT_BLOCK);
+    l->desc.group = l->block_cols < l->desc.k ? l->block_cols : l->desc.k;
+    return ZC_OK;
+}
+
+/* Despite its name weight_scale_inv, too, is what codes are multiplied with. input_scale is for a
+ * way to compute that is not ours. */
+static int probe_fp8(struct probe *p)
+{
+    struct zw_linear *l = p->l;
+    enum zk_type scale_type;
+    int r;
+
+    if (!p->scheme || p->scheme->layout != ZW_FP8)
+        return zc_diag(p->dg, ZC_EFORMAT,
+                       "%s is stored in fp8, but the quantization config does not say so", l->name);
+    const bool inv = find(p, "weight_scale_inv"), plain = find(p, "weight_scale");
+    if (inv == plain)
+        return zc_diag(p->dg, ZC_EFORMAT, "%s has %s of weight_scale and weight_scale_inv", l->name,
+                       inv ? "both" : "none");
+    l->layout = ZW_FP8;
+    l->desc.form = ZK_W8F;
+    l->desc.type = p->scheme->type;
+    if ((r = take_matrix(&l->weight, p, "weight", (uint64_t)l->desc.n, (uint64_t)l->desc.k)) < 0)
+        return r;
+    l->scale = take(p, inv ? "weight_scale_inv" : "weight_scale");
+    if ((r = float_type(&scale_type, p, l->scale)) < 0)
+        return r;
+    return set_fp8_block(p, l->scale);
+}
+
+/* ---- bitsandbytes ------------------------------------------------------------------------- */
+
+/* Takes module.suffix, which must have that many elements, whatever its rank. */
+static int take_elements(const struct zw_tensor **ret_t, struct probe *p, const char *suffix,
+                         enum zw_dtype dtype, const char *dtype_name, uint64_t n)
+{
+    const struct zw_tensor *t = take(p, suffix);
+
+    if (!t)
+        return zc_diag(p->dg, ZC_EFORMAT, "tensor %s.%s is missing", p->l->name, suffix);
+    if (t->dtype != dtype || t->bytes != n * (dtype == ZW_F32 ? 4 : 1))
+        return zc_diag(p->dg, ZC_EFORMAT, "tensor %s is not %llu elements of %s", t->name,
+                       (unsigned long long)n, dtype_name);
+    *ret_t = t;
+    return ZC_OK;
+}
+
+/* Reads module.weight.quant_state.bitsandbytes__nf4 or __fp4, which is known by its name first. */
+static int read_state(struct probe *p)
+{
+    const char *suffix = p->scheme->is_nf4 ? "weight.quant_state.bitsandbytes__nf4"
+                                           : "weight.quant_state.bitsandbytes__fp4";
+    const struct zw_tensor *t = find(p, suffix);
+    char text[ZW_BNB_MAX_STATE];
+    struct zw_bnb *b = &p->l->bnb;
+    int r;
+
+    if (!t)
+        return zc_diag(p->dg, ZC_EFORMAT, "tensor %s.%s is missing", p->l->name, suffix);
+    if (t->dtype != ZW_U8 || t->bytes > sizeof text)
+        return zc_diag(p->dg, ZC_EFORMAT, "tensor %s is not at most %zu elements of U8", t->name,
+                       sizeof text);
+    if ((r = zw_store_read(p->s, t, 0, text, t->bytes, p->dg)) < 0)
+        return r;
+    if ((r = zw_bnb_parse(b, text, t->bytes, p->dg)) < 0)
+        return zc_diag_prefix(p->dg, r, "tensor %s", t->name);
+    if (b->is_nf4 != p->scheme->is_nf4)
+        return zc_diag(p->dg, ZC_EFORMAT, "tensor %s: quant_type is not that of its name", t->name);
+    if (b->n != (uint64_t)p->l->desc.n || b->k != (uint64_t)p->l->desc.k)
+        return zc_diag(p->dg, ZC_EFORMAT, "tensor %s: shape %llu x %llu, not %d x %d", t->name,
+                       (unsigned long long)b->n, (unsigned long long)b->k, p->l->desc.n,
+                       p->l->desc.k);
+    return ZC_OK;
+}
+
+/* Blocks run on from row to row; groups are the longest runs that begin anew in each row and are in
+ * one block. */
+static int set_bnb_group(struct probe *p)
+{
+    const int k = p->l->desc.k;
+    int a = p->l->bnb.block, b = k;
+
+    while (b > 0) {
+        const int rest = a % b;
+        a = b;
+        b = rest;
+    }
+    if ((a < k && a % ACT_BLOCK) || k % 2)
+        return zc_diag(p->dg, ZC_EUNSUPPORTED,
+                       "%s: blocks of %d over rows of %d columns are not supported", p->l->name,
+                       p->l->bnb.block, k);
+    p->l->desc.group = a;
+    return ZC_OK;
+}
+
+static int take_bnb_scales(struct probe *p, uint64_t blocks)
+{
+    struct zw_linear *l = p->l;
+    const uint64_t nested = (uint64_t)l->bnb.nested_block;
+    int r;
+
+    if (nested == 0)
+        return take_elements(&l->scale, p, "weight.absmax", ZW_F32, "F32", blocks);
+    if ((r = take_elements(&l->scale, p, "weight.absmax", ZW_U8, "U8", blocks)) < 0 ||
+        (r = take_elements(&l->nested_scale, p, "weight.nested_absmax", ZW_F32, "F32",
+                           div_up(blocks, nested))) < 0)
+        return r;
+    return take_elements(&l->nested_table, p, "weight.nested_quant_map", ZW_F32, "F32", 256);
+}
+
+static int probe_bnb(struct probe *p)
+{
+    struct zw_linear *l = p->l;
+    const struct zw_reader rd = {.store = p->s};
+    const uint64_t weights = (uint64_t)l->desc.n * (uint64_t)l->desc.k;
+    const struct zw_tensor *map = NULL;
+    int r;
+
+    if (!p->scheme || p->scheme->layout != ZW_BNB)
+        return zc_diag(p->dg, ZC_EFORMAT,
+                       "%s is stored as bitsandbytes, but the quantization config does not say so",
+                       l->name);
+    if ((r = read_state(p)) < 0 || (r = set_bnb_group(p)) < 0)
+        return r;
+    l->layout = ZW_BNB;
+    l->desc.form = ZK_W4L;
+    l->desc.type = l->bnb.type;
+    l->weight = take(p, "weight");
+    if (l->weight->bytes != weights / 2) /* of whatever type: bnb_4bit_quant_storage */
+        return zc_diag(p->dg, ZC_EFORMAT, "tensor %s has %llu bytes, not %llu", l->weight->name,
+                       (unsigned long long)l->weight->bytes, (unsigned long long)weights / 2);
+    if ((r = take_elements(&map, p, "weight.quant_map", ZW_F32, "F32", 16)) < 0 ||
+        (r = zw_read_range(&rd, map, 0, l->table, sizeof l->table, p->dg)) < 0)
+        return r;
+    return take_bnb_scales(p, div_up(weights, (uint64_t)l->bnb.block));
+}
+
 /* ---------------------------------------------------------------------------------------- */
 
 /* The three names that weights go by; exactly one must be there. */
@@ -399,7 +580,11 @@ static int probe_layout(struct probe *p)
         return zc_diag(p->dg, ZC_ENOTFOUND, "there are no weights of %s", p->l->name);
     if (plain + ct + awq > 1)
         return zc_diag(p->dg, ZC_EFORMAT, "%s has its weights in two forms", p->l->name);
-    return ct ? probe_ct(p) : awq ? probe_awq(p) : probe_plain(p);
+    if (!plain)
+        return ct ? probe_ct(p) : probe_awq(p);
+    if (find(p, "weight.absmax") || find(p, "weight.quant_map"))
+        return probe_bnb(p);
+    return find(p, "weight")->dtype == ZW_F8_E4M3 ? probe_fp8(p) : probe_plain(p);
 }
 
 static int take_bias(struct probe *p)
@@ -443,7 +628,9 @@ int zw_linear_join(struct zk_mat_desc *ret_d, const struct zw_linear *const *par
     for (int i = 1; i < n_parts; i++) {
         const struct zk_mat_desc *o = &parts[i]->desc;
         if (o->form != d.form || o->k != d.k || o->group != d.group || o->type != d.type ||
-            o->has_perm || d.has_perm || (join == ZK_JOIN_PAIRS && (i > 1 || o->n != d.n)))
+            o->has_perm || d.has_perm ||
+            memcmp(parts[i]->table, parts[0]->table, sizeof parts[0]->table) ||
+            (join == ZK_JOIN_PAIRS && (i > 1 || o->n != d.n)))
             return zc_diag(dg, ZC_EUNSUPPORTED, "%s and %s cannot be one matrix", parts[0]->name,
                            parts[i]->name);
         d.n += o->n;

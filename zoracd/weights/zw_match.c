@@ -132,6 +132,24 @@ bool zw_match_has_class(const struct zw_match *m, const char *class_name)
     return false;
 }
 
+/* Whether s is at p in module, from one dot to another. */
+static bool is_component(const char *module, const char *p, size_t n)
+{
+    return (p == module || p[-1] == '.') && (p[n] == '\0' || p[n] == '.');
+}
+
+bool zw_match_has_component(const struct zw_match *m, const char *module)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        const char *text = m->patterns[i].text, *p = module;
+        const size_t n = strlen(text);
+        for (; n > 0 && (p = strstr(p, text)); p++)
+            if (is_component(module, p, n))
+                return true;
+    }
+    return false;
+}
+
 bool zw_match_has_part(const struct zw_match *m, const char *module)
 {
     for (size_t i = 0; i < m->n; i++)

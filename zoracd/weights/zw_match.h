@@ -26,6 +26,9 @@ void zw_match_release(struct zw_match *m);
 int zw_match_path(bool *ret_hit, const struct zw_match *m, const char *module, struct zc_diag *dg);
 /* Whether the class is listed. */
 bool zw_match_has_class(const struct zw_match *m, const char *class_name);
+/* Whether a string is whole components of the path: "mlp.gate" of "layers.0.mlp.gate", and not of
+ * "layers.0.mlp.gate_proj". */
+bool zw_match_has_component(const struct zw_match *m, const char *module);
 /* Whether the path contains one of the strings: AutoAWQ's way. */
 bool zw_match_has_part(const struct zw_match *m, const char *module);
 

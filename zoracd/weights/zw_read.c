@@ -45,8 +45,23 @@ static bool is_below32(const char *p, int n)
     return max < 0x7f800000;
 }
 
+/* E4M3 has no infinity. */
+static bool is_below8(const char *p, int n)
+{
+    uint8_t v[BLOCK] = {0}, max = 0;
+
+    memcpy(v, p, (size_t)n);
+    for (int i = 0; i < BLOCK; i++) {
+        uint8_t m = v[i] & 0x7f;
+        max = m > max ? m : max;
+    }
+    return max < 0x7f;
+}
+
 static bool is_finite_run(const char *p, int n, enum zw_dtype dtype)
 {
+    if (dtype == ZW_F8_E4M3)
+        return is_below8(p, n);
     return dtype == ZW_F32 ? is_below32(p, n) : is_below16(p, n, dtype == ZW_F16 ? 0x7c00 : 0x7f80);
 }
 
@@ -55,9 +70,9 @@ static bool is_finite_run(const char *p, int n, enum zw_dtype dtype)
 static int check_finite(const struct zw_tensor *t, uint64_t off, const char *p, size_t len,
                         struct zc_diag *dg)
 {
-    const size_t size = t->dtype == ZW_F32 ? 4 : 2, n = len / size;
+    const size_t size = t->dtype == ZW_F32 ? 4 : t->dtype == ZW_F8_E4M3 ? 1 : 2, n = len / size;
 
-    if (t->dtype != ZW_F32 && t->dtype != ZW_F16 && t->dtype != ZW_BF16)
+    if (t->dtype != ZW_F32 && t->dtype != ZW_F16 && t->dtype != ZW_BF16 && t->dtype != ZW_F8_E4M3)
         return ZC_OK;
     for (size_t i = 0; i < n; i += BLOCK) {
         const int run = n - i < BLOCK ? (int)(n - i) : BLOCK;
