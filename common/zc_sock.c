@@ -103,6 +103,29 @@ int zc_sock_connect(const char *path, int *ret_fd, struct zc_diag *dg)
     return zc_diag_sys(dg, "can't connect to %s", path);
 }
 
+/* The user's own daemon. A folder of somebody else's, left in the environment by su, may have
+ * somebody else's daemon: ZC_EINVAL. */
+static int connect_own(char ret_path[ZC_SOCK_MAX], int *ret_fd, struct zc_diag *dg)
+{
+    struct zc_peer peer = {.uid = (uid_t)-1};
+    int fd, r = zc_sock_user_path(ret_path, dg);
+
+    if (r == ZC_OK)
+        r = zc_sock_connect(ret_path, &fd, dg);
+    if (r < 0)
+        return r;
+    r = zc_sock_peer(fd, &peer, dg);
+    if (r == ZC_OK && peer.uid != geteuid() && peer.uid != 0)
+        r = zc_diag(dg, ZC_EINVAL,
+                    "the daemon at %s is of another user (uid %u): -S if it is meant", ret_path,
+                    (unsigned)peer.uid);
+    if (r == ZC_OK)
+        *ret_fd = fd;
+    else
+        close(fd);
+    return r;
+}
+
 int zc_sock_find(const char *given, int *ret_fd, char ret_path[ZC_SOCK_MAX], struct zc_diag *dg)
 {
     const char *path = explicit_path(given);
@@ -110,10 +133,8 @@ int zc_sock_find(const char *given, int *ret_fd, char ret_path[ZC_SOCK_MAX], str
     int r;
 
     if (!path) {
-        r = zc_sock_user_path(user, dg);
-        if (r == ZC_OK)
-            r = zc_sock_connect(user, ret_fd, dg);
-        if (r == ZC_OK) {
+        r = connect_own(user, ret_fd, dg);
+        if (r == ZC_OK || r == ZC_EAGAIN || r == ZC_EINVAL) {
             memcpy(ret_path, user, sizeof user);
             return r;
         }

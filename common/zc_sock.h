@@ -29,7 +29,7 @@ int zc_sock_connect(const char *path, int *ret_fd, struct zc_diag *dg);
 
 /* Where a client goes: given (may be NULL), else ZORAC_SOCKET, else the user's daemon, else the
  * system's. ret_path gets the socket that answered, or that was tried last; dg names all that were
- * tried. */
+ * tried. ZC_EINVAL: where the user's should be, another user's daemon listens. */
 int zc_sock_find(const char *given, int *ret_fd, char ret_path[ZC_SOCK_MAX], struct zc_diag *dg);
 
 /* A non-blocking listening socket at path, which must not exist, with the mode of its file. */

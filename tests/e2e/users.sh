@@ -29,6 +29,8 @@ prompt='"prompt":"A long enough prompt that fills more than one page of the cach
     echo "{\"id\":4,\"method\":\"generate\",\"params\":{$prompt}}"
     echo '{"id":5,"method":"shutdown"}'
     echo '{"id":6,"method":"cancel","params":{"id":2}}'
+    echo '{"id":7,"method":"stats"}'
+    echo '{"id":8,"method":"status"}'
 } | other >"$dir/out"
 response 1 <"$dir/out" | grep -q '"sessions":\[\]' || fail "another user's sessions are listed"
 response 2 <"$dir/out" | grep -q '"code":"unknown_session"' || fail "another user's session is read"
@@ -36,6 +38,9 @@ response 3 <"$dir/out" | grep -q '"code":"unknown_session"' || fail "another use
 [ "$(response 4 <"$dir/out" | field cached_tokens)" = 0 ] || fail "another user's cache answers"
 response 5 <"$dir/out" | grep -q '"code":"permission"' || fail "another user stops the daemon"
 response 6 <"$dir/out" | grep -q '"canceled":false' || fail "another user's request is found"
+response 7 <"$dir/out" | grep -q '"code":"permission"' || fail "the lengths of another user's prompts are told"
+response 8 <"$dir/out" | grep -q '"kv":{"pages":[0-9]*}' || fail "how full another user's cache is: $(response 8 <"$dir/out")"
+echo '{"id":1,"method":"status"}' | ask | grep -q '"kv":{[^}]*"used"' || fail "the owner is not told of the cache"
 echo '{"id":1,"method":"session.list"}' | ask | grep -q '"session":"mine"' || fail "the session is gone"
 
 # long texts, each too long in the end: nobody waits for all of another user. The thread that takes

@@ -108,6 +108,54 @@ kill $work
 wait $work || true
 until_true 40 is_idle
 echo '{"id":1,"method":"session.list"}' | a | grep -q '"session":"diary"' || fail "her session is gone"
+# Descriptors that come with a message are nobody's: the daemon has no more than before.
+cat >"$dir/fds.py" <<'PY'
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+s.connect(sys.argv[1])
+hello = bytes([0x94, 0, 1, 0xa5]) + b"hello" + bytes([0x90])
+for _ in range(100):
+    fds = [os.open("/dev/null", os.O_RDONLY) for _ in range(20)]
+    socket.send_fds(s, [hello], fds)
+    for fd in fds:
+        os.close(fd)
+    if not s.recv(65536):
+        sys.exit("cut off")
+PY
+before=$(ls "/proc/$pid/fd" | wc -l)
+python3 "$dir/fds.py" "$sock" >"$dir/out" 2>&1 || fail "descriptors: $(cat "$dir/out")"
+is_as_before() {
+    [ "$(ls "/proc/$pid/fd" | wc -l)" -le "$before" ]
+}
+until_true 40 is_as_before
+
+# Bert's client, with the folder of Carl's session in its environment, does not ask Carl's daemon.
+cp "$build/zorac-cli/zorac" "$dir"
+mkdir -m 755 "$dir/session" "$dir/session/zorac"
+chown -R $carl "$dir/session"
+cat >"$dir/listen.py" <<'PY'
+import os, socket, sys
+os.setgroups([])
+os.setgid(int(sys.argv[2]))
+os.setuid(int(sys.argv[2]))
+os.umask(0)
+s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+s.bind(sys.argv[1])
+s.listen(8)
+while True:
+    c = s.accept()[0]
+    print("asked:", c.recv(65536), flush=True)
+PY
+python3 "$dir/listen.py" "$dir/session/zorac/zoracd.sock" $carl >"$dir/asked" &
+listener=$!
+until_true 40 test -S "$dir/session/zorac/zoracd.sock"
+! (unset ZORAC_SOCKET && XDG_RUNTIME_DIR=$dir/session HOME=$dir as $bert $members timeout 60 "$dir/zorac" hi) >"$dir/out" 2>&1 </dev/null ||
+    fail "Carl's daemon was asked: $(cat "$dir/out")"
+grep -q "is of another user (uid $carl)" "$dir/out" || fail "Bert is told: $(cat "$dir/out")"
+kill $listener
+wait $listener 2>/dev/null || true
+! grep -q asked: "$dir/asked" || grep -q "asked: b''" "$dir/asked" || fail "Carl read: $(cat "$dir/asked")"
+
 # the daemon's own account may
 echo '{"id":1,"method":"shutdown"}' | as $daemon $members timeout 60 "$dir/rpc" -S "$sock" |
     grep -q '"stopping":true' || fail "the daemon's own user can't end it"

@@ -130,10 +130,13 @@ static size_t count_sessions(const struct zs_front *f)
     return n;
 }
 
-static void pack_kv(msgpack_packer *pk, const struct zs_sched_stats *st)
+/* How the pages fill tells how long the texts are that are being worked on. */
+static void pack_kv(msgpack_packer *pk, const struct zs_sched_stats *st, bool is_owner)
 {
-    zc_rpc_kv_map(pk, "kv", 4);
+    zc_rpc_kv_map(pk, "kv", is_owner ? 4 : 1);
     zc_rpc_kv_int(pk, "pages", (int64_t)st->pages);
+    if (!is_owner)
+        return;
     zc_rpc_kv_int(pk, "used", (int64_t)st->pages_used);
     zc_rpc_kv_int(pk, "cached", (int64_t)st->pages_cached);
     zc_rpc_kv_int(pk, "free", (int64_t)st->pages_free);
@@ -158,7 +161,7 @@ int zs_cmd_status(struct zs_conn *c, int64_t id, const struct zc_wire_args *args
         pack_status_model(&pk, f);
         pack_device(&pk, f);
         pack_plan(&pk, f);
-        pack_kv(&pk, &st);
+        pack_kv(&pk, &st, zs_dispatch_is_owner(c));
     } else {
         pack_load(&pk, f);
     }

@@ -52,11 +52,16 @@ void zs_respond_error(struct zs_conn *c, int64_t id, int err, const struct zc_di
     respond_error(c, id, code, dg->text, data);
 }
 
+bool zs_dispatch_is_owner(const struct zs_conn *c)
+{
+    return c->peer.uid == 0 || c->peer.uid == geteuid();
+}
+
 static int check_allowed(const struct zs_conn *c, enum zc_method m, struct zc_diag *dg)
 {
     const struct zc_wire_method *w = &zc_wire_methods[m];
 
-    if (w->who == ZC_WHO_OWNER && c->peer.uid != 0 && c->peer.uid != geteuid())
+    if (w->who == ZC_WHO_OWNER && !zs_dispatch_is_owner(c))
         return zc_diag(dg, ZC_EPERM, "%s is for root and the daemon's own user", w->name);
     if (w->when == ZC_WHEN_READY &&
         (c->front->state == ZS_STOPPING || c->front->state == ZS_FAILED))

@@ -127,6 +127,8 @@ void zs_conn_check(struct zs_conn *c, zs_usec now);
 
 /* One whole message of a connection. */
 void zs_dispatch(struct zs_conn *c, const char *msg, size_t n);
+/* Whether the peer may see and do what is all users': root, and the daemon's own user. */
+bool zs_dispatch_is_owner(const struct zs_conn *c);
 /* Answers a request with an error. data: NULL for none. */
 void zs_respond_error(struct zs_conn *c, int64_t id, int err, const struct zc_diag *dg,
                       const struct zc_buf *data);
