@@ -118,9 +118,9 @@ told "model 'Unigram' is not supported. Nothing stands in for it"
 fresh
 edit tokenizer_config.json '1s/{/{,/'
 doctor 1 "$broken"
-fails 1
-told "$whole" "FAIL  template: tokenizer_config.json:1:" "Correct it there, or fetch the file again" \
-    "$good_text"
+fails 2
+told "$whole" "FAIL  tokenizer: $broken/tokenizer_config.json:1:" \
+    "FAIL  template: tokenizer_config.json:1:" "Correct it there, or fetch the file again"
 fresh
 echo '{% if x %}' >"$broken/chat_template.jinja"
 doctor 1 "$broken"

@@ -850,6 +850,62 @@ START_TEST(the_file_of_a_directory_is_chosen)
 }
 END_TEST
 
+/* What tokenizer_config.json calls special: named, listed, or described. Tokens for padding are not
+ * asked, and what is no token of the vocabulary does not become one. */
+START_TEST(special_tokens_of_the_configuration_are_special)
+{
+    static const struct {
+        const char *config;
+        const char *special; /* which of <a> <b> <c> */
+    } rows[] = {
+        {NULL, "c"},
+        {"{}", "c"},
+        {"{\"eos_token\":\"<a>\"}", "ac"},
+        {"{\"bos_token\":{\"content\":\"<b>\"},\"eos_token\":null}", "bc"},
+        {"{\"additional_special_tokens\":[\"<a>\",{\"content\":\"<b>\"}]}", "abc"},
+        {"{\"extra_special_tokens\":{\"image\":\"<b>\"}}", "bc"},
+        {"{\"extra_special_tokens\":[\"<a>\",5]}", "ac"},
+        {"{\"added_tokens_decoder\":{\"1\":{\"content\":\"<a>\",\"special\":true},"
+         "\"2\":{\"content\":\"<c>\",\"special\":false}}}",
+         "ac"},
+        {"{\"pad_token\":\"<a>\",\"unk_token\":\"<b>\",\"eos_token\":\"<other>\"}", "c"},
+    };
+    char dir[T_DIR];
+    char *json = t_tok_bytes_json(T_TOK_ADDED("<a>", "false") "," T_TOK_ADDED("<b>", "false") "," //
+                                  T_TOK_ADDED("<c>", "true"));
+    struct zt_tok *tok;
+
+    t_dir(dir);
+    put(dir, "tokenizer.json", json, strlen(json));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char got[4] = "", name[4] = "<a>";
+        if (rows[i].config)
+            put(dir, "tokenizer_config.json", rows[i].config, strlen(rows[i].config));
+        t_assert_err(zt_tok_open(&tok, dir, &dg), ZC_OK, &dg);
+        for (name[1] = 'a'; name[1] <= 'c'; name[1]++) {
+            if (zt_tok_is_special(tok, zt_tok_find(tok, name, 3)))
+                got[strlen(got)] = name[1];
+        }
+        ck_assert_msg(strcmp(got, rows[i].special) == 0, "%zu: %s", i, got);
+        ck_assert_int_eq(zt_tok_vocab_size(tok), 267);
+        zt_tok_free(tok);
+    }
+    /* One that was an ordinary token is an added one then. */
+    put(dir, "tokenizer_config.json", "{\"eos_token\":\"ing\"}", 19);
+    t_assert_err(zt_tok_open(&tok, dir, &dg), ZC_OK, &dg);
+    ck_assert(zt_tok_is_added(tok, zt_tok_find(tok, "ing", 3)));
+    ck_assert_int_eq(zt_tok_vocab_size(tok), 267);
+    zt_tok_free(tok);
+    put(dir, "tokenizer_config.json", "{", 1);
+    t_assert_err(zt_tok_open(&tok, dir, &dg), ZC_EFORMAT, &dg);
+    ck_assert_ptr_nonnull(strstr(dg.text, "tokenizer_config.json:1:"));
+    put(dir, "tokenizer.json", NULL, 0);
+    put(dir, "tokenizer_config.json", NULL, 0);
+    rmdir(dir);
+    free(json);
+}
+END_TEST
+
 START_TEST(a_long_added_token_is_refused)
 {
     char json[2000];
@@ -1045,6 +1101,7 @@ int main(void)
     tcase_add_test(tc, a_bad_file_is_explained);
     tcase_add_test(tc, a_bad_tekken_is_explained);
     tcase_add_test(tc, the_file_of_a_directory_is_chosen);
+    tcase_add_test(tc, special_tokens_of_the_configuration_are_special);
     tcase_add_test(tc, a_long_added_token_is_refused);
     tcase_add_test(tc, a_long_tekken_token_is_refused);
     tcase_add_test(tc, deep_nesting_is_refused);

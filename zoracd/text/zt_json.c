@@ -17,6 +17,14 @@ void zt_json_init(struct zt_json *j, const char *text, size_t len, struct zc_dia
     *j = (struct zt_json){.start = text, .p = text, .end = text + len, .dg = dg};
 }
 
+int zt_json_init_file(struct zt_json *j, const char *text, size_t len, struct zc_diag *dg)
+{
+    size_t valid = zc_utf8_valid(text, len);
+
+    zt_json_init(j, text, len, dg);
+    return valid < len ? zc_diag(dg, ZC_EFORMAT, "byte %zu: not UTF-8", valid) : ZC_OK;
+}
+
 static int bad(struct zt_json *j, const char *what)
 {
     return zc_diag(j->dg, ZC_EFORMAT, "byte %zu: %s", (size_t)(j->p - j->start), what);

@@ -20,6 +20,8 @@ struct zt_json {
 
 /* len bytes of valid UTF-8. */
 void zt_json_init(struct zt_json *j, const char *text, size_t len, struct zc_diag *dg);
+/* The same of bytes from outside: ZC_EFORMAT if they are not UTF-8. */
+int zt_json_init_file(struct zt_json *j, const char *text, size_t len, struct zc_diag *dg);
 /* The first character of the value that comes next ('{', '[', '"', 't', '-', '0'..'9', ...), 0 at
  * the end of the text. */
 int zt_json_peek(struct zt_json *j);

@@ -288,12 +288,16 @@ static void add_bos(struct zt_tok *tok)
         tok->before[tok->n_before++] = bos;
 }
 
-int zt_tekken_read(struct zt_tok *tok, struct zt_json *j)
+/* more is not looked at: the file says all of its tokens itself. */
+int zt_tekken_read(struct zt_tok *tok, const char *p, size_t n, const json_t *more,
+                   struct zc_diag *dg)
 {
-    struct tekken t = {.tok = tok, .dg = j->dg};
+    struct tekken t = {.tok = tok, .dg = dg};
+    struct zt_json j;
+    int r = zt_json_init_file(&j, p, n, dg);
 
-    int r = take_apart(&t, j);
-    if (r >= 0 && (r = read_config(&t)) >= 0 && (r = add_specials(&t)) >= 0)
+    if (r >= 0 && (r = take_apart(&t, &j)) >= 0 && (r = read_config(&t)) >= 0 &&
+        (r = add_specials(&t)) >= 0)
         r = read_vocab(&t);
     for (int64_t id = t.n_specials; r >= 0 && id < t.n_ids; id++)
         r = add_pairs(&t, (int32_t)id);

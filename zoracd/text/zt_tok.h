@@ -16,9 +16,10 @@
 struct zc_diag;
 struct zt_tok;
 
-/* Loads path/tokenizer.json of a model's directory, where there is none path/tekken.json, else
- * path/tokenizer.model (with what added_tokens.json and tokenizer_config.json add to it), or the
- * file itself. What is recognised and not done (Unigram, WordPiece, dropout, ...) is
+/* Loads path/tokenizer.json of a model's directory (tokens that tokenizer_config.json calls special
+ * are so), where there is none path/tekken.json, else path/tokenizer.model (with what
+ * added_tokens.json and tokenizer_config.json add to it), or the file itself. A truncation or a
+ * padding that the file describes is for training and not done. What is recognised and not done (Unigram, WordPiece, dropout, ...) is
  * ZC_EUNSUPPORTED and named. */
 int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg);
 /* Which file of a directory that is (zc_free). ZC_ENOTFOUND. */

@@ -14,12 +14,10 @@
 #define ZT_TOK_SPECIAL 2
 #define ZT_TOK_CONTROL 4 /* a control piece of SentencePiece's, special as well */
 
-#define ZT_TOK_MAX_CONTENT                                                                     \
-    512                      /* bytes of an added token: what looking for it may cost anywhere \
-                              */
-#define ZT_TOK_AROUND_MAX 16 /* ids that the post-processor puts on one side */
-
-struct zt_json;
+/* Bytes of an added token: what looking for it may cost anywhere. */
+#define ZT_TOK_MAX_CONTENT 512
+#define ZT_TOK_MAX_FILE    ((size_t)256 << 20)
+#define ZT_TOK_AROUND_MAX  16 /* ids that the post-processor puts on one side */
 
 struct zt_tok {
     struct zt_bpe bpe; /* bpe.vocab also names the added tokens that are not in the model */
@@ -49,12 +47,15 @@ int zt_tok_added_put(struct zt_tok *tok, const struct zt_added_token *like, int3
                      struct zc_diag *dg);
 int zt_tok_added_finish(struct zt_tok *tok, struct zc_diag *dg);
 
-/* Reads tekken.json into an empty tokenizer. */
-int zt_tekken_read(struct zt_tok *tok, struct zt_json *j);
-/* Reads a SentencePiece model of n bytes into an empty tokenizer. more: what other files of the
- * directory say of its tokens, content to {id, special}, or NULL: those that are no pieces are
- * added, a piece of the user that is special there is one. */
-int zt_spm_read(struct zt_tok *tok, const char *p, size_t n, const json_t *more,
-                struct zc_diag *dg);
+/* Readers of a file's n bytes into an empty tokenizer. more: what the files beside it say of its
+ * tokens, content to {id, special, ...}, or NULL. tokenizer.json: each of them is special, if it is
+ * a token. tokenizer.model: those that are no pieces are added, a piece of the user that is special
+ * there is one. */
+typedef int zt_tok_read_fn(struct zt_tok *tok, const char *p, size_t n, const json_t *more,
+                           struct zc_diag *dg);
+zt_tok_read_fn zt_tok_read, zt_tekken_read, zt_spm_read;
+/* A tokenizer that one of them has read. */
+int zt_tok_new_from(struct zt_tok **ret_tok, const char *p, size_t n, zt_tok_read_fn *read,
+                    const json_t *more, struct zc_diag *dg);
 
 #endif

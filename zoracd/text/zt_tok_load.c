@@ -5,17 +5,11 @@
  * post-processor). Nothing of the file or of a tree outlives loading. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/zc_err.h"
-#include "common/zc_file.h"
 #include "common/zc_mem.h"
 #include "zoracd/text/zt_json.h"
 #include "zoracd/text/zt_tok_internal.h"
-#include "common/zc_utf8.h"
-
-#define MAX_FILE ((size_t)256 << 20)
 
 /* The parts of the file. */
 struct parts {
@@ -68,7 +62,7 @@ static int take_apart(struct zt_json *j, struct parts *parts)
     bool has_model = false;
     int first = 1;
 
-    zc_buf_init(&key, MAX_FILE);
+    zc_buf_init(&key, ZT_TOK_MAX_FILE);
     int r = zt_json_enter(j, '{');
     while (r >= 0 && (r = zt_json_next(j, '}', &first)) > 0) {
         if ((r = zt_json_key(j, &key)) < 0)
@@ -94,7 +88,7 @@ static int read_vocab(struct zt_tok *tok, struct zt_json j)
     int64_t id;
     int first = 1;
 
-    zc_buf_init(&key, MAX_FILE);
+    zc_buf_init(&key, ZT_TOK_MAX_FILE);
     int r = zt_json_enter(&j, '{');
     while (r >= 0 && (r = zt_json_next(&j, '}', &first)) > 0) {
         if ((r = zt_json_key(&j, &key)) < 0 || (r = zt_json_int(&j, &id)) < 0)
@@ -175,8 +169,8 @@ static int read_merges(struct zt_tok *tok, struct zt_json j)
     struct zc_buf text;
     int first = 1;
 
-    zc_buf_init(&text, MAX_FILE);
-    zc_buf_init(&batch.text, MAX_FILE);
+    zc_buf_init(&text, ZT_TOK_MAX_FILE);
+    zc_buf_init(&batch.text, ZT_TOK_MAX_FILE);
     int r = zt_json_enter(&j, '[');
     while (r >= 0 && (r = zt_json_next(&j, ']', &first)) > 0) {
         if ((r = read_merge(&batch, &j, &text)) >= 0 && batch.n == ZT_VOCAB_WARM)
@@ -239,18 +233,15 @@ static int read_model(struct zt_tok *tok, const struct parts *parts, struct zc_d
 
 /* ---- added tokens ------------------------------------------------------------------------- */
 
-static int read_added_token(struct zt_tok *tok, const json_t *spec, int32_t *next,
-                            struct zc_diag *dg)
+/* special: whatever the description says. */
+static int read_added_token(struct zt_tok *tok, const json_t *spec, const char *content, size_t n,
+                            bool special, int32_t *next, struct zc_diag *dg)
 {
-    const json_t *content = json_object_get(spec, "content");
-
-    if (!json_is_string(content))
-        return zc_diag(dg, ZC_EFORMAT, "a token without content");
-    char *text = zc_xstrndup(json_string_value(content), json_string_length(content));
+    char *text = zc_xstrndup(content, n);
     struct zt_added_token like = {
         .content = text,
-        .n_content = json_string_length(content),
-        .special = json_is_true(json_object_get(spec, "special")),
+        .n_content = n,
+        .special = special || json_is_true(json_object_get(spec, "special")),
         .normalized = json_is_true(json_object_get(spec, "normalized")),
         .lstrip = json_is_true(json_object_get(spec, "lstrip")),
         .rstrip = json_is_true(json_object_get(spec, "rstrip")),
@@ -261,7 +252,31 @@ static int read_added_token(struct zt_tok *tok, const json_t *spec, int32_t *nex
     return r;
 }
 
-static int read_added(struct zt_tok *tok, const json_t *list, struct zc_diag *dg)
+/* What tokenizer_config.json calls special is so, if it is a token here; one that was none of the
+ * added tokens becomes one. */
+static int read_more_specials(struct zt_tok *tok, const json_t *more, struct zc_diag *dg)
+{
+    const char *content;
+    json_t *spec;
+    int32_t none = 0;
+    int r = ZC_OK;
+
+    json_object_foreach ((json_t *)(uintptr_t)more, content, spec) {
+        size_t n = strlen(content);
+        int32_t i = zt_vocab_find(&tok->added_names, content, n);
+        if (i >= 0) {
+            tok->added[i].special = tok->added[i].control = true;
+        } else if (zt_vocab_find(&tok->bpe.vocab, content, n) >= 0) {
+            r = read_added_token(tok, spec, content, n, true, &none, dg);
+            if (r < 0)
+                break;
+        }
+    }
+    return r;
+}
+
+static int read_added(struct zt_tok *tok, const json_t *list, const json_t *more,
+                      struct zc_diag *dg)
 {
     int32_t next = tok->bpe.vocab.count;
     const json_t *one;
@@ -269,13 +284,20 @@ static int read_added(struct zt_tok *tok, const json_t *list, struct zc_diag *dg
 
     if (list && !json_is_array(list) && !json_is_null(list))
         return zc_diag(dg, ZC_EFORMAT, "added_tokens: not a list");
-    int r = zt_tok_added_reserve(tok, json_array_size(list), dg);
+    int r = zt_tok_added_reserve(tok, json_array_size(list) + json_object_size(more), dg);
     if (r < 0)
         return r;
     json_array_foreach (list, i, one) {
-        if ((r = read_added_token(tok, one, &next, dg)) < 0)
+        const json_t *content = json_object_get(one, "content");
+        if (!json_is_string(content))
+            return zc_diag(dg, ZC_EFORMAT, "added_tokens: a token without content");
+        r = read_added_token(tok, one, json_string_value(content), json_string_length(content),
+                             false, &next, dg);
+        if (r < 0)
             return zc_diag_prefix(dg, r, "added_tokens");
     }
+    if ((r = read_more_specials(tok, more, dg)) < 0)
+        return zc_diag_prefix(dg, r, "tokenizer_config.json");
     return zt_tok_added_finish(tok, dg);
 }
 
@@ -395,7 +417,8 @@ static int read_post(struct zt_tok *tok, const json_t *spec, int depth, struct z
 
 /* ---- all of it ---------------------------------------------------------------------------- */
 
-static int read_parts(struct zt_tok *tok, const struct parts *parts, struct zc_diag *dg)
+static int read_parts(struct zt_tok *tok, const struct parts *parts, const json_t *more,
+                      struct zc_diag *dg)
 {
     const json_t *top = parts->top;
     const json_t *version = json_object_get(top, "version");
@@ -407,7 +430,7 @@ static int read_parts(struct zt_tok *tok, const struct parts *parts, struct zc_d
         (r = zt_norm_init(&tok->norm, json_object_get(top, "normalizer"), dg)) < 0 ||
         (r = zt_pre_init(&tok->pre, json_object_get(top, "pre_tokenizer"), dg)) < 0 ||
         (r = zt_decoder_init(&tok->decoder, json_object_get(top, "decoder"), dg)) < 0 ||
-        (r = read_added(tok, json_object_get(top, "added_tokens"), dg)) < 0)
+        (r = read_added(tok, json_object_get(top, "added_tokens"), more, dg)) < 0)
         return r;
     /* The reference asks where a character stood before it was normalized. */
     if (zt_norm_can_cut_start(&tok->norm) && zt_pre_has_first(&tok->pre))
@@ -417,32 +440,31 @@ static int read_parts(struct zt_tok *tok, const struct parts *parts, struct zc_d
     return read_post(tok, json_object_get(top, "post_processor"), 0, dg);
 }
 
-/* tokenizer.json into an empty tokenizer. */
-static int read_json(struct zt_tok *tok, struct zt_json *j)
+int zt_tok_read(struct zt_tok *tok, const char *p, size_t n, const json_t *more, struct zc_diag *dg)
 {
     struct parts parts = {.top = json_object(), .model = json_object()};
+    struct zt_json j;
+    int r = parts.top && parts.model ? zt_json_init_file(&j, p, n, dg)
+                                     : zc_diag(dg, ZC_ENOMEM, "no memory");
 
-    int r =
-        parts.top && parts.model ? take_apart(j, &parts) : zc_diag(j->dg, ZC_ENOMEM, "no memory");
     if (r >= 0)
-        r = read_parts(tok, &parts, j->dg);
+        r = take_apart(&j, &parts);
+    if (r >= 0)
+        r = read_parts(tok, &parts, more, dg);
     json_decref(parts.top);
     json_decref(parts.model);
     return r;
 }
 
-/* more: see zt_spm_read. */
-typedef int (*read_fn)(struct zt_tok *, const char *, size_t, const json_t *more, struct zc_diag *);
-
-static int new_from(struct zt_tok **ret_tok, const char *p, size_t len, read_fn read,
+int zt_tok_new_from(struct zt_tok **ret_tok, const char *p, size_t len, zt_tok_read_fn *read,
                     const json_t *more, struct zc_diag *dg)
 {
     struct zt_tok *tok = zc_xcalloc(1, sizeof *tok);
 
     zt_bpe_init(&tok->bpe);
     zt_vocab_init(&tok->added_names);
-    int r = len > MAX_FILE
-                ? zc_diag(dg, ZC_ELIMIT, "%zu bytes, at most %zu are allowed", len, MAX_FILE)
+    int r = len > ZT_TOK_MAX_FILE
+                ? zc_diag(dg, ZC_ELIMIT, "%zu bytes, at most %zu are allowed", len, ZT_TOK_MAX_FILE)
                 : read(tok, p, len, more, dg);
     if (r < 0) {
         zt_tok_free(tok);
@@ -452,43 +474,19 @@ static int new_from(struct zt_tok **ret_tok, const char *p, size_t len, read_fn 
     return ZC_OK;
 }
 
-static int read_text(struct zt_tok *tok, const char *p, size_t len, struct zc_diag *dg,
-                     int (*read)(struct zt_tok *, struct zt_json *))
-{
-    size_t valid = zc_utf8_valid(p, len);
-    struct zt_json j;
-
-    if (valid < len)
-        return zc_diag(dg, ZC_EFORMAT, "byte %zu: not UTF-8", valid);
-    zt_json_init(&j, p, len, dg);
-    return read(tok, &j);
-}
-
-static int read_hf(struct zt_tok *tok, const char *p, size_t len, const json_t *more,
-                   struct zc_diag *dg)
-{
-    return read_text(tok, p, len, dg, read_json);
-}
-
-static int read_tekken(struct zt_tok *tok, const char *p, size_t len, const json_t *more,
-                       struct zc_diag *dg)
-{
-    return read_text(tok, p, len, dg, zt_tekken_read);
-}
-
 int zt_tok_new(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg)
 {
-    return new_from(ret_tok, json, len, read_hf, NULL, dg);
+    return zt_tok_new_from(ret_tok, json, len, zt_tok_read, NULL, dg);
 }
 
 int zt_tok_new_tekken(struct zt_tok **ret_tok, const char *json, size_t len, struct zc_diag *dg)
 {
-    return new_from(ret_tok, json, len, read_tekken, NULL, dg);
+    return zt_tok_new_from(ret_tok, json, len, zt_tekken_read, NULL, dg);
 }
 
 int zt_tok_new_spm(struct zt_tok **ret_tok, const char *bytes, size_t len, struct zc_diag *dg)
 {
-    return new_from(ret_tok, bytes, len, zt_spm_read, NULL, dg);
+    return zt_tok_new_from(ret_tok, bytes, len, zt_spm_read, NULL, dg);
 }
 
 void zt_tok_free(struct zt_tok *tok)
@@ -509,97 +507,4 @@ void zt_tok_free(struct zt_tok *tok)
     zt_decoder_release(&tok->decoder);
     zt_bpe_release(&tok->bpe);
     zc_free(tok);
-}
-
-/* The reader of a file, by its name: tekken_240718.json and tokenizer.model.v3 are names, too. */
-static read_fn reader_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path, *model = strstr(name, ".model");
-
-    if (model && (model[6] == '\0' || model[6] == '.'))
-        return zt_spm_read;
-    return strncmp(name, "tekken", 6) == 0 ? read_tekken : read_hf;
-}
-
-int zt_tok_find_file(char **ret_file, const char *dir, struct zc_diag *dg)
-{
-    static const char *const names[] = {
-        "tokenizer.json",     "tekken.json",        "tokenizer.model",    "tokenizer.model.v7",
-        "tokenizer.model.v3", "tokenizer.model.v2", "tokenizer.model.v1",
-    };
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        char *file = zc_xasprintf("%s/%s", dir, names[i]);
-        if (access(file, F_OK) == 0) {
-            *ret_file = file;
-            return ZC_OK;
-        }
-        zc_free(file);
-    }
-    return zc_diag(dg, ZC_ENOTFOUND, "%s: no tokenizer.json, tekken.json or tokenizer.model", dir);
-}
-
-/* A file of a directory as an object; NULL where there is none. */
-static int read_object(json_t **ret_o, const char *dir, const char *name, struct zc_diag *dg)
-{
-    char *path = zc_xasprintf("%s/%s", dir, name), *text = NULL;
-    json_error_t e;
-    size_t len;
-
-    int r = zc_file_read(&text, &len, path, MAX_FILE, dg);
-    if (r >= 0 && !(*ret_o = json_loadb(text, len, 0, &e)))
-        r = zc_diag(dg, ZC_EFORMAT, "%s:%d: %s", path, e.line, e.text);
-    zc_free(text);
-    zc_free(path);
-    return r == ZC_ENOTFOUND ? ZC_OK : r;
-}
-
-/* What added_tokens.json and tokenizer_config.json say of the tokens, for zt_spm_read. */
-static int read_more(json_t *more, const char *dir, struct zc_diag *dg)
-{
-    json_t *added = NULL, *config = NULL, *v;
-    const char *key;
-
-    int r = read_object(&added, dir, "added_tokens.json", dg);
-    if (r >= 0)
-        r = read_object(&config, dir, "tokenizer_config.json", dg);
-    json_object_foreach (added, key, v)
-        json_object_set_new(more, key, json_pack("{s:O, s:b}", "id", v, "special", 0));
-    json_object_foreach (json_object_get(config, "added_tokens_decoder"), key, v) {
-        const char *content = json_string_value(json_object_get(v, "content"));
-        if (content)
-            json_object_set_new(more, content,
-                                json_pack("{s:I, s:b}", "id", (json_int_t)strtol(key, NULL, 10),
-                                          "special", json_is_true(json_object_get(v, "special"))));
-    }
-    json_decref(added);
-    json_decref(config);
-    return r;
-}
-
-int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg)
-{
-    struct stat st;
-    char *data = NULL, *file = NULL;
-    json_t *more = json_object();
-    size_t len = 0;
-    int r = ZC_OK;
-
-    bool is_dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-    if (is_dir)
-        r = zt_tok_find_file(&file, path, dg);
-    else
-        file = zc_xstrdup(path);
-    if (r >= 0 && is_dir && reader_of(file) == zt_spm_read)
-        r = read_more(more, path, dg);
-    if (r >= 0 && (r = zc_file_read(&data, &len, file, MAX_FILE, dg)) >= 0) {
-        r = new_from(ret_tok, data, len, reader_of(file), more, dg);
-        if (r < 0)
-            zc_diag_prefix(dg, r, "%s", file);
-    }
-    json_decref(more);
-    zc_free(data);
-    zc_free(file);
-    return r;
 }
