@@ -19,8 +19,8 @@ struct zt_tok;
 /* Loads path/tokenizer.json of a model's directory (tokens that tokenizer_config.json calls special
  * are so), where there is none path/tekken.json, else path/tokenizer.model (with what
  * added_tokens.json and tokenizer_config.json add to it), or the file itself. A truncation or a
- * padding that the file describes is for training and not done. What is recognised and not done (Unigram, WordPiece, dropout, ...) is
- * ZC_EUNSUPPORTED and named. */
+ * padding that the file describes is for training and not done. What is recognised and not done
+ * here (Unigram, WordPiece, dropout, ...) is ZC_EUNSUPPORTED and named. */
 int zt_tok_open(struct zt_tok **ret_tok, const char *path, struct zc_diag *dg);
 /* Which file of a directory that is (zc_free). ZC_ENOTFOUND. */
 int zt_tok_find_file(char **ret_file, const char *dir, struct zc_diag *dg);
