@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/zc_mem.h"
@@ -400,6 +401,81 @@ START_TEST(a_chat_template_of_another_shape_is_refused)
 }
 END_TEST
 
+/* What a directory with these files (name and content in turn) renders for variables. */
+static const char *rendered(const char *const *files, const char *vars, bool as_text)
+{
+    static char out[400];
+    char dir[T_DIR], path[400];
+    json_t *object = json_loads(vars, 0, NULL);
+    struct zt_tmpl_in in = {.vars = object};
+    struct zt_chat chat = {0};
+    struct zt_text text;
+
+    if (as_text)
+        in = (struct zt_tmpl_in){.json = vars, .json_len = strlen(vars)};
+    t_dir(dir);
+    snprintf(path, sizeof path, "%s/additional_chat_templates", dir);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    for (const char *const *f = files; *f; f += 2)
+        put(dir, f[0], f[1], strlen(f[1]));
+    zt_text_init(&text, 1000);
+    int r = zt_chat_open_template(&chat, dir, &dg);
+    if (r >= 0)
+        r = zt_chat_render(&chat, in, &text, &dg);
+    snprintf(out, sizeof out, "%s", r < 0 ? dg.text : zc_buf_str(&text.buf));
+    zt_text_release(&text);
+    zt_chat_release(&chat);
+    json_decref(object);
+    for (const char *const *f = files; *f; f += 2) {
+        snprintf(path, sizeof path, "%s/%s", dir, f[0]);
+        remove(path);
+    }
+    snprintf(path, sizeof path, "%s/additional_chat_templates", dir);
+    rmdir(path);
+    rmdir(dir);
+    return out;
+}
+
+/* Of several templates a request with tools has one of its own, as transformers chooses. */
+START_TEST(the_template_of_a_request_is_chosen)
+{
+#define CONFIG "tokenizer_config.json"
+#define TWO                                                              \
+    "{\"chat_template\": [{\"name\": \"default\", \"template\": \"D\"}," \
+    "{\"name\": \"tool_use\", \"template\": \"T\"}]}"
+#define JINJA "chat_template.jinja"
+#define MORE  "additional_chat_templates/tool_use.jinja"
+
+    static const char none[] = "{\"messages\":[]}", tools[] = "{\"tools\":[{\"n\":1}]}";
+    static const struct {
+        const char *files[8], *vars, *want;
+    } rows[] = {
+        {{CONFIG, TWO}, none, "D"},
+        {{CONFIG, TWO}, tools, "T"},
+        {{CONFIG, TWO}, "{\"tools\":[]}", "T"},
+        {{CONFIG, TWO}, "{\"tools\":null}", "D"},
+        {{CONFIG, TWO, JINJA, "J"}, tools, "J"},
+        {{CONFIG, TWO, JINJA, "J", MORE, "M"}, tools, "M"},
+        {{JINJA, "J", MORE, "M"}, none, "J"},
+        {{MORE, "M"}, none, "no chat template: there is no chat_template.jinja"},
+        {{"chat_template.json", "{\"chat_template\": \"F\"}"}, tools, "F"},
+        {{"chat_template.json", "{\"chat_template\": \"F\"}", CONFIG, TWO}, none, "D"},
+        {{"chat_template.json", "{"}, none, "chat_template.json:1:"},
+        {{CONFIG, "{\"chat_template\": [{\"name\": \"default\", \"template\": \"D\"},"
+                  "{\"name\": \"tool_use\", \"template\": 5}]}"},
+         none,
+         "tokenizer_config.json: chat_template (the one for tool_use) is neither"},
+        {{JINJA, "J", MORE, "{% x"}, none, "additional_chat_templates/tool_use.jinja:1:"},
+    };
+
+    for (size_t i = 0; i < 2 * (sizeof rows / sizeof *rows); i++) {
+        const char *got = rendered(rows[i / 2].files, rows[i / 2].vars, i % 2);
+        ck_assert_msg(strncmp(got, rows[i / 2].want, strlen(rows[i / 2].want)) == 0,
+                      "%zu: got %s, want %s", i / 2, got, rows[i / 2].want);
+    }
+}
+END_TEST
+
 START_TEST(a_variable_that_the_format_has_not_is_refused)
 {
     json_t *vars = json_pack("{s:[{s:s, s:s}], s:b}", "messages", "role", "user", "content", "x",
@@ -434,6 +510,7 @@ int main(void)
     tcase_add_test(tc, a_version_that_is_not_done_and_a_token_that_is_missing_are_named);
     tcase_add_test(tc, the_format_of_a_directory_is_found);
     tcase_add_test(tc, a_chat_template_of_another_shape_is_refused);
+    tcase_add_test(tc, the_template_of_a_request_is_chosen);
     tcase_add_test(tc, a_variable_that_the_format_has_not_is_refused);
     suite_add_tcase(s, tc);
     return t_run(s);

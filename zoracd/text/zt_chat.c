@@ -38,83 +38,120 @@ static json_t *trusted_tokens(const json_t *config)
     return trusted;
 }
 
-/* ---- template ----------------------------------------------------------------------------- */
+/* ---- templates ---------------------------------------------------------------------------- */
 
-/* chat_template of the configuration: a string, or a list of {name, template} of which "default" is
- * meant. ZC_ENOTFOUND: there is none; what is neither was meant to be one, and is ZC_EFORMAT. */
-static int default_template(const char **ret_src, size_t *ret_len, const json_t *config,
-                            struct zc_diag *dg)
+/* The template of a name in a list of {name, template}; NULL if there is none. */
+static const json_t *named_template(const json_t *list, const char *name)
 {
-    const json_t *v = json_object_get(config, "chat_template"), *entry, *text = v;
+    const json_t *entry;
     size_t i;
 
-    if (!v || json_is_null(v))
-        return zc_diag(dg, ZC_ENOTFOUND,
-                       "no chat template: there is no chat_template.jinja and no chat_template in "
-                       "tokenizer_config.json");
-    if (json_is_array(v))
-        text = NULL;
-    json_array_foreach (v, i, entry) {
-        const char *name = json_string_value(json_object_get(entry, "name"));
-        if (!text && name && strcmp(name, "default") == 0)
-            text = json_object_get(entry, "template");
+    json_array_foreach (list, i, entry) {
+        const char *one = json_string_value(json_object_get(entry, "name"));
+        if (one && strcmp(one, name) == 0)
+            return json_object_get(entry, "template");
     }
-    if (!text)
-        return zc_diag(dg, ZC_EFORMAT,
-                       "tokenizer_config.json: chat_template is a list without a template named "
-                       "default");
-    if (!json_is_string(text))
-        return zc_diag(dg, ZC_EFORMAT,
-                       "tokenizer_config.json: chat_template%s is neither a string nor a list of "
-                       "templates with names",
-                       text == v ? "" : " (the default one)");
-    *ret_src = json_string_value(text);
-    *ret_len = json_string_length(text);
-    return ZC_OK;
+    return NULL;
 }
 
-/* ZC_ENOTFOUND: the model has no template. */
-static int compile(struct zt_tmpl **ret_tmpl, const char *dir, const json_t *config,
-                   struct zc_diag *dg)
+/* chat_template of a file: a string, or a list of which "default" is meant, and "tool_use" where
+ * a request has tools. ZC_ENOTFOUND: there is none; what is neither was meant to be one, and is
+ * ZC_EFORMAT. */
+static int compile_member(struct zt_chat *c, const json_t *file, const char *name,
+                          struct zc_diag *dg)
 {
-    char *path = zc_xasprintf("%s/chat_template.jinja", dir);
-    char *src = NULL;
-    const char *own = NULL;
+    const json_t *v = json_object_get(file, "chat_template");
+    const json_t *text = json_is_array(v) ? named_template(v, "default") : v;
+    const json_t *tools = named_template(v, "tool_use");
+
+    if (!v || json_is_null(v))
+        return ZC_ENOTFOUND;
+    if (!text)
+        return zc_diag(dg, ZC_EFORMAT,
+                       "%s: chat_template is a list without a template named default", name);
+    if (!json_is_string(text) || (tools && !json_is_string(tools)))
+        return zc_diag(dg, ZC_EFORMAT,
+                       "%s: chat_template%s is neither a string nor a list of templates with names",
+                       name,
+                       text == v              ? ""
+                       : json_is_string(text) ? " (the one for tool_use)"
+                                              : " (the default one)");
+    int r = zt_tmpl_new(&c->tmpl, "chat_template", json_string_value(text),
+                        json_string_length(text), dg);
+    if (r == ZC_OK && tools)
+        r = zt_tmpl_new(&c->tool_tmpl, "chat_template (tool_use)", json_string_value(tools),
+                        json_string_length(tools), dg);
+    return r;
+}
+
+/* A template that is a file. ZC_ENOTFOUND. */
+static int compile_file(struct zt_tmpl **ret_tmpl, const char *dir, const char *name,
+                        struct zc_diag *dg)
+{
+    char *path = zc_xasprintf("%s/%s", dir, name), *src = NULL;
     size_t len;
 
     int r = zc_file_read(&src, &len, path, MAX_FILE, dg);
     if (r == ZC_OK)
-        r = zt_tmpl_new(ret_tmpl, "chat_template.jinja", src, len, dg);
-    else if (r == ZC_ENOTFOUND && (r = default_template(&own, &len, config, dg)) == ZC_OK)
-        r = zt_tmpl_new(ret_tmpl, "chat_template", own, len, dg);
+        r = zt_tmpl_new(ret_tmpl, name, src, len, dg);
     zc_free(src);
     zc_free(path);
     return r;
 }
 
-/* ---- whole -------------------------------------------------------------------------------- */
-
-/* tokenizer_config.json; NULL where there is none. */
-static int read_config(json_t **ret_config, const char *dir, struct zc_diag *dg)
+/* A JSON file of the directory, an object; NULL where there is none. */
+static int read_object(json_t **ret_o, const char *dir, const char *name, struct zc_diag *dg)
 {
-    char *path = zc_xasprintf("%s/tokenizer_config.json", dir);
-    char *text = NULL;
+    char *path = zc_xasprintf("%s/%s", dir, name), *text = NULL;
     json_error_t e;
     size_t len;
 
     int r = zc_file_read(&text, &len, path, MAX_FILE, dg);
     if (r == ZC_OK) {
-        *ret_config = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
-        if (!*ret_config)
-            r = zc_diag(dg, ZC_EFORMAT, "tokenizer_config.json:%d:%d: %s", e.line, e.column,
-                        e.text);
-        else if (!json_is_object(*ret_config))
-            r = zc_diag(dg, ZC_EFORMAT, "tokenizer_config.json: not an object");
+        *ret_o = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
+        if (!*ret_o)
+            r = zc_diag(dg, ZC_EFORMAT, "%s:%d:%d: %s", name, e.line, e.column, e.text);
+        else if (!json_is_object(*ret_o))
+            r = zc_diag(dg, ZC_EFORMAT, "%s: not an object", name);
     }
     zc_free(text);
     zc_free(path);
     return r == ZC_ENOTFOUND ? ZC_OK : r;
 }
+
+/* chat_template.json, of models that also see. */
+static int compile_json_file(struct zt_chat *c, const char *dir, struct zc_diag *dg)
+{
+    json_t *file = NULL;
+    int r = read_object(&file, dir, "chat_template.json", dg);
+
+    if (r == ZC_OK)
+        r = compile_member(c, file, "chat_template.json", dg);
+    json_decref(file);
+    return r;
+}
+
+/* ZC_ENOTFOUND: the model has no template. */
+static int compile(struct zt_chat *c, const char *dir, const json_t *config, struct zc_diag *dg)
+{
+    int r = compile_file(&c->tmpl, dir, "chat_template.jinja", dg);
+
+    if (r == ZC_OK) {
+        r = compile_file(&c->tool_tmpl, dir, "additional_chat_templates/tool_use.jinja", dg);
+        return r == ZC_ENOTFOUND ? ZC_OK : r;
+    }
+    if (r == ZC_ENOTFOUND)
+        r = compile_member(c, config, "tokenizer_config.json", dg);
+    if (r == ZC_ENOTFOUND)
+        r = compile_json_file(c, dir, dg);
+    if (r == ZC_ENOTFOUND)
+        return zc_diag(dg, r,
+                       "no chat template: there is no chat_template.jinja and no chat_template in "
+                       "tokenizer_config.json");
+    return r;
+}
+
+/* ---- whole -------------------------------------------------------------------------------- */
 
 /* Whether config.json calls the model one of Mistral's. */
 static bool is_mistral(const char *dir)
@@ -151,12 +188,14 @@ static int open_mistral(struct zt_chat *c, const char *dir, struct zc_diag *dg)
 int zt_chat_open_template(struct zt_chat *c, const char *dir, struct zc_diag *dg)
 {
     json_t *config = NULL;
-    int r = read_config(&config, dir, dg);
+    int r = read_object(&config, dir, "tokenizer_config.json", dg);
 
-    if (r < 0)
+    if (r < 0) {
+        json_decref(config);
         return r;
+    }
     c->trusted = trusted_tokens(config);
-    r = compile(&c->tmpl, dir, config, dg);
+    r = compile(c, dir, config, dg);
     json_decref(config);
     return r == ZC_ENOTFOUND ? open_mistral(c, dir, dg) : r;
 }
@@ -195,21 +234,34 @@ static int render_mistral(const struct zt_chat *c, json_t *vars, struct zt_text 
                              json_object_get(vars, "tools"), out, dg);
 }
 
+/* Whether a request has tools, be it none of them: the reference asks so. */
+static bool has_tools(const json_t *vars)
+{
+    const json_t *tools = json_object_get(vars, "tools");
+
+    return tools && !json_is_null(tools);
+}
+
 int zt_chat_render(const struct zt_chat *c, struct zt_tmpl_in in, struct zt_text *out,
                    struct zc_diag *dg)
 {
+    json_t *vars = in.vars, *parsed = NULL;
     json_error_t e;
+    int r;
 
     in.trusted_vars = c->trusted;
-    if (!c->mistral)
-        return zt_tmpl_render(c->tmpl, &in, out, dg);
-    if (!in.json)
-        return render_mistral(c, in.vars, out, dg);
-    json_t *vars = json_loadb(in.json, in.json_len, JSON_ALLOW_NUL, &e);
-    if (!vars)
-        return zc_diag(dg, ZC_EFORMAT, "%s", e.text);
-    int r = render_mistral(c, vars, out, dg);
-    json_decref(vars);
+    if (in.json && (c->mistral || c->tool_tmpl)) {
+        vars = parsed =
+            json_loadb(in.json, in.json_len,
+                       c->mistral ? JSON_ALLOW_NUL : JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &e);
+        if (!vars)
+            return zc_diag(dg, ZC_EFORMAT, "%s", e.text);
+    }
+    if (c->mistral)
+        r = render_mistral(c, vars, out, dg);
+    else
+        r = zt_tmpl_render(c->tool_tmpl && has_tools(vars) ? c->tool_tmpl : c->tmpl, &in, out, dg);
+    json_decref(parsed);
     return r;
 }
 
@@ -217,6 +269,7 @@ void zt_chat_release(struct zt_chat *c)
 {
     zt_tok_free(c->tok);
     zt_tmpl_free(c->tmpl);
+    zt_tmpl_free(c->tool_tmpl);
     zt_mistral_free(c->mistral);
     json_decref(c->trusted);
     *c = (struct zt_chat){0};

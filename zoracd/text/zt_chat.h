@@ -15,12 +15,15 @@ struct zc_diag;
 struct zt_chat {
     struct zt_tok *tok;
     struct zt_tmpl *tmpl;       /* NULL: the format below */
+    struct zt_tmpl *tool_tmpl;  /* for requests with tools, of a model that has two */
     struct zt_mistral *mistral; /* of a model without a template */
     json_t *trusted;            /* bos_token and its like, as tokenizer_config.json has them */
 };
 
-/* The template is chat_template.jinja, else chat_template in tokenizer_config.json (of several the
- * one named "default"), else Mistral's own format if the tokenizer's file is of one.
+/* The template is chat_template.jinja, else chat_template in tokenizer_config.json, else the one in
+ * chat_template.json, else Mistral's own format if the tokenizer's file is of one. Of several it is
+ * the one named "default", and "tool_use" (additional_chat_templates/tool_use.jinja) for requests
+ * with tools.
  * ZC_EUNSUPPORTED if there is none of these, ZC_EFORMAT for a chat_template that can't be one:
  * nothing stands in for it. */
 int zt_chat_open(struct zt_chat *ret_c, const char *dir, struct zc_diag *dg);
