@@ -4,6 +4,7 @@
  * is decoded within its memory, and its codes, zero points and order are in range. */
 #include "config.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,12 @@ static const char *const configs[] = {
     AWQ("\"version\":\"gemm\""),
     AWQ("\"version\":\"gemv\""),
     AWQ("\"version\":\"gemv_fast\""),
+    "{\"quantization_config\":{\"load_in_4bit\":true,\"bnb_4bit_quant_type\":\"nf4\"}}",
+    "{\"quantization_config\":{\"quant_method\":\"fp8\"}}",
+    "{\"quantization_config\":{\"quant_method\":\"fp8\",\"weight_block_size\":[48,32]}}",
+    CT("\"FP8_DYNAMIC\":[\"Linear\"]"),
 };
+#define N_CONFIGS (sizeof configs / sizeof configs[0])
 
 static char dir[] = "/tmp/zorac-fuzz-XXXXXX", path[sizeof dir + 32];
 
@@ -50,14 +56,20 @@ static void touch(const void *p, size_t n)
 
 static void check(const struct zk_canon *c)
 {
-    const size_t n = (size_t)c->n, k = (size_t)c->k, size = c->type == ZK_F32 ? 4 : 2;
+    const bool is_4bit = c->form == ZK_W4A || c->form == ZK_W4L;
+    const size_t n = (size_t)c->n, k = (size_t)c->k;
+    const size_t size = c->type == ZK_F32 || c->form == ZK_W4L || c->form == ZK_W8F ? 4 : 2;
     const size_t groups = c->group ? (k + (size_t)c->group - 1) / (size_t)c->group : 0;
 
-    touch(c->q, n * (c->form == ZK_W4A ? (k + 1) / 2 : k));
+    touch(c->q, n * (is_4bit ? (k + 1) / 2 : k));
+    touch(c->table, 16 * sizeof(float));
     touch(c->scale, n * groups * size);
     touch(c->w, n * k * size);
     for (size_t i = 0; c->zero && i < n * groups; i++)
         if (c->form == ZK_W4A && c->zero[i] > 15)
+            abort();
+    for (size_t i = 0; c->form == ZK_W8F && i < n * k; i++)
+        if ((c->q[i] & 0x7f) == 0x7f)
             abort();
     for (size_t i = 0; c->perm && i < k; i++)
         if (c->perm[i] < 0 || (size_t)c->perm[i] >= k)
@@ -89,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 
     if (n < 3 || p[1] == 0 || p[2] == 0)
         return 0;
-    json_t *config = json_loads(configs[p[0] % 8], 0, NULL);
+    json_t *config = json_loads(configs[p[0] % N_CONFIGS], 0, NULL);
     write_file(p + 3, n - 3);
     if (zw_quant_new(&q, config, NULL, &dg) < 0)
         abort();

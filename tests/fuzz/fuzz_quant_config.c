@@ -26,7 +26,7 @@ static void check(const json_t *config)
     for (int i = 0; q && i < 4; i++) {
         const struct zw_scheme *s = NULL;
         r = zw_quant_scheme(&s, q, modules[i], &dg);
-        if (s && (r < 0 || (s->bits != 4 && s->bits != 8) || s->group < 0 ||
+        if (s && (r < 0 || (s->bits != 4 && s->bits != 8) || s->group < 0 || s->group_rows < 0 ||
                   s->layout == ZW_PLAIN || s->layout >= ZW_N_LAYOUTS))
             abort();
     }

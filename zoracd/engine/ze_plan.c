@@ -251,6 +251,7 @@ static int make(struct ze_plan *ret_p, const struct ze_opts *o, struct ze_model 
         return r;
     ze_model_place(m, &arena);
     memcpy(p.weights_form, m->form_bytes, sizeof p.weights_form);
+    snprintf(p.quantization, sizeof p.quantization, "%s", zw_quant_describe(m->quant));
     p.weights = arena.used;
     p.embedding = ze_model_embed_bytes(m);
     p.embed_on_host = m->embed_on_host;
@@ -299,6 +300,7 @@ void ze_plan_describe(const struct ze_plan *p, struct zc_buf *out)
         [ZK_W4A] = "4-bit", [ZK_W8A] = "8-bit",  [ZK_W4L] = "4-bit table",
         [ZK_W8F] = "fp8",   [ZK_W16] = "16-bit", [ZK_W32] = "32-bit"};
 
+    zc_buf_addf(out, "format      %s\n", p->quantization);
     zc_buf_addf(out, "weights     %10.1f MiB", (double)p->weights / MIB);
     for (int i = 0; i < ZK_N_FORMS; i++)
         if (p->weights_form[i] > 0)

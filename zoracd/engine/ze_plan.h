@@ -31,7 +31,8 @@ struct ze_plan {
     int head_bits; /* as asked: 8 quantizes a plain head */
     int max_seqs, prefill_chunk, logit_rows;
     int prefill_unit; /* prompts are cut at multiples of it; 0: anywhere, with the same bits */
-    int max_seen;     /* tokens to penalize in a step that the device draws; 0: the host draws */
+    char quantization[256]; /* of the file, in words (zw_quant_describe) */
+    int max_seen; /* tokens to penalize in a step that the device draws; 0: the host draws */
 };
 
 /* The word for its kv_type: "f16", "f32", "fp8". */

@@ -176,10 +176,15 @@ static int fill_linear(struct ze_model *m, struct ze_linear *x, char *mem, uint6
 {
     struct zk_canon parts[ZW_MAX_PARTS];
 
+    struct zk_mat_desc d = x->mat.d;
+
+    d.n = 0;
+    for (int i = 0; i < x->n_parts; i++)
+        d.n = x->part[i].desc.n > d.n ? x->part[i].desc.n : d.n;
+    struct zk_canon largest = make_canon(&d, mem, seed);
     for (int i = 0; i < x->n_parts; i++) {
-        struct zk_mat_desc d = x->mat.d;
-        d.n = x->part[i].desc.n;
-        parts[i] = make_canon(&d, mem, seed);
+        parts[i] = largest;
+        parts[i].n = x->part[i].desc.n;
     }
     return m->dev->ops->mat_pack(m->dev, &x->mat, parts, x->n_parts, dg);
 }

@@ -108,7 +108,7 @@ static const char *advice(enum part part, int err)
                      "names, from the model's repository",
                      "It is damaged, cut short or of another model: fetch it again and compare its "
                      "size with the repository's",
-                     "Take the same model in another format: AWQ, GPTQ, compressed-tensors or FP8"},
+                     "Take the same model in another format: compressed-tensors, AWQ, NF4 or FP8"},
         [TOKENIZER] = {"Fetch one of these files from the model's repository",
                        "It is damaged or cut short: fetch it again from the model's repository",
                        "Nothing stands in for it: take a model whose tokenizer is BPE and has no "
@@ -159,7 +159,7 @@ static void check_weights(const struct zi_options *o, bool has_config, int *stat
 
     opts.dir = o->model;
     if (has_config && (r = ze_engine_check(&opts, &plan, &dg)) == ZC_OK) {
-        finding(status, "ok", "weights: %.0f MiB in all, context %d",
+        finding(status, "ok", "weights: %s, %.0f MiB in all, context %d", plan.quantization,
                 (double)plan.total / (1 << 20), plan.context);
     } else if (!has_config && (r = zw_store_open(&s, o->model, &dg)) == ZC_OK) {
         finding(status, "ok", "weights: %zu tensors in whole files", zw_store_n_tensors(s));
