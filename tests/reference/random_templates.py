@@ -275,7 +275,7 @@ def main():
     rows = "\n".join(json.dumps({"context": CONTEXT, "template": t}) for t in templates)
     out = subprocess.run([a.t_render, "-"], input=rows, capture_output=True, text=True, check=True).stdout
     counts, shown = collections.Counter(), 0
-    for template, line in zip(templates, out.splitlines()):
+    for template, line in zip(templates, out.split("\n")):
         got, want = json.loads(line), reference(template)
         error = isinstance(want, Exception)
         if error and "error" in got:

@@ -200,12 +200,6 @@ static struct zt_val f_sum(struct zt_env *e, const struct zt_py_args *a)
 
 /* ---- choosing and mapping ------------------------------------------------------------------- */
 
-/* These filters do not look at what is false: none|map(...) is empty. */
-static struct zt_list *items_if_true(struct zt_env *e, struct zt_val v)
-{
-    return zt_py_is_true(v) ? zt_py_items(e, v) : zt_list_new(e, 0);
-}
-
 /* The function that argument i names, and in *ret_rest the arguments after it. */
 static const struct zt_py_fn *named(struct zt_env *e, const struct zt_py_args *a, int i, bool test,
                                     struct zt_py_args *ret_rest)
@@ -224,11 +218,14 @@ enum { KEEP = 1, BY_ATTR = 2 };
 /* select, reject, selectattr, rejectattr: [attribute,] [test, its arguments] */
 static struct zt_val f_choose(struct zt_env *e, const struct zt_py_args *a)
 {
-    struct zt_list *l = items_if_true(e, a->self), *out = zt_list_new(e, 0);
+    struct zt_list *l, *out = zt_list_new(e, 0);
     const struct zt_py_fn *test = NULL;
     struct zt_py_args args;
     int skip = (a->x & BY_ATTR) != 0;
 
+    if (!zt_py_is_true(a->self)) /* None too: then nothing is looked at */
+        return zt_of_list(ZT_ITER, out);
+    l = zt_py_items(e, a->self);
     if (a->n < skip)
         zt_fail(e, "an attribute is needed");
     if (a->n > skip)
@@ -245,12 +242,15 @@ static struct zt_val f_choose(struct zt_env *e, const struct zt_py_args *a)
 /* filter and its arguments, or attribute=, default= */
 static struct zt_val f_map(struct zt_env *e, const struct zt_py_args *a)
 {
-    struct zt_list *l = items_if_true(e, a->self), *out = zt_list_new(e, l->n);
+    struct zt_list *l, *out = zt_list_new(e, 0);
     struct zt_val attr = zt_dict_value(e, a->kw, "attribute");
     struct zt_val dflt = zt_dict_value(e, a->kw, "default");
     const struct zt_py_fn *filter = NULL;
     struct zt_py_args args;
 
+    if (!zt_py_is_true(a->self))
+        return zt_of_list(ZT_ITER, out);
+    l = zt_py_items(e, a->self);
     if (!ZT_IS_GIVEN(attr) && a->n == 0)
         zt_fail(e, "map needs a filter or an attribute");
     if (!ZT_IS_GIVEN(attr))
@@ -339,9 +339,9 @@ static struct zt_val f_slice(struct zt_env *e, const struct zt_py_args *a)
     int64_t n = a->v[0].u.i;
     size_t at = 0;
 
-    if (n <= 0)
-        zt_fail(e, "slice needs a positive number");
-    for (size_t i = 0; i < (size_t)n; i++) {
+    if (n == 0)
+        zt_fail(e, "a slice into no parts");
+    for (size_t i = 0; n > 0 && i < (size_t)n; i++) {
         bool extra = i < l->n % (size_t)n;
         struct zt_list *row = zt_list_new(e, 0);
         zt_step(e, 1);
@@ -367,7 +367,7 @@ static struct zt_val f_default(struct zt_env *e, const struct zt_py_args *a)
 static struct zt_val f_attr(struct zt_env *e, const struct zt_py_args *a)
 {
     zt_py_need_defined(e, a->self);
-    return zt_get_attr(e, a->self, zt_py_str(e, a->v[0]), false);
+    return zt_get_attr(e, a->self, a->v[0], false);
 }
 
 static struct zt_val f_random(struct zt_env *e, const struct zt_py_args *a)
@@ -377,7 +377,7 @@ static struct zt_val f_random(struct zt_env *e, const struct zt_py_args *a)
 }
 
 static const struct zt_py_fn filters[] = {
-    {"attr", "name", f_attr, 0},
+    {"attr", "name:s", f_attr, 0},
     {"batch", "linecount:i fill_with?", f_batch, 0},
     {"count", "", f_length, 0},
     {"d", "default_value! boolean:b", f_default, 0},

@@ -14,10 +14,10 @@ struct spec {
     struct zt_val fmt;
     size_t at;
     uint32_t fill;
-    uint32_t align; /* '<', '>', '^', '=' (between sign and digits); 0: as the type has it */
-    uint32_t sign;  /* '+', ' ' or 0 */
-    uint32_t group; /* ',' or '_' between digits, or 0 */
-    bool alternate;
+    uint32_t align;       /* '<', '>', '^', '=' (between sign and digits); 0: as the type has it */
+    uint32_t sign;        /* '+', ' ', '-' or 0 */
+    uint32_t group;       /* ',' or '_' between digits, or 0 */
+    bool alternate, zero; /* '#', a '0' before the width */
     int64_t width, precision; /* precision -1: not given */
     uint32_t type;            /* 0: none */
 };
@@ -132,7 +132,11 @@ static void add_number(struct zt_sb *b, const struct spec *sp, struct zt_val v)
         write_fixed(text, sizeof text, fabs(v.u.f), sp);
     else
         write_int(text, v.u.i, type, sp->precision);
-    zt_add_ascii(&out, negative ? "-" : (char[]){(char)sp->sign, '\0'}, v.trusted);
+    zt_add_ascii(&out,
+                 negative          ? "-"
+                 : sp->sign == '-' ? ""
+                                   : (char[]){(char)sp->sign, '\0'},
+                 v.trusted);
     if (sp->alternate && zt_is_one_of(type, "xXob"))
         zt_addf(&out, v.trusted, "0%c", (char)type);
     size_t lead = out.n, len = strlen(text), every = zt_is_one_of(type, "xXob") ? 4 : 3;
@@ -271,10 +275,6 @@ static void percent_one(struct zt_sb *b, struct percent *f, struct spec *sp)
     struct zt_val v = took(sp, "(") ? percent_named(b->e, f, sp) : ZT_NO_VALUE;
     bool zero = percent_spec(b->e, f, sp);
 
-    if (took(sp, "%")) {
-        zt_add_ascii(b, "%", false);
-        return;
-    }
     sp->type = took(sp, "srdiuxXoeEfFgGca");
     if (!sp->type)
         zt_fail(b->e, "unknown format '%%%s'",
@@ -298,7 +298,10 @@ struct zt_val zt_py_percent(struct zt_env *e, struct zt_val fmt, struct zt_val a
             continue;
         }
         struct spec sp = {.fmt = fmt, .at = i + 1, .precision = -1};
-        percent_one(&b, &f, &sp);
+        if (took(&sp, "%"))
+            zt_add_char(&b, fmt.u.s[i]);
+        else
+            percent_one(&b, &f, &sp);
         i = sp.at;
     }
     bool container = args.kind == ZT_UNDEF || args.kind > ZT_STR;
@@ -321,9 +324,9 @@ static struct spec parse_spec(struct zt_env *e, struct zt_val text)
         sp.fill = zt_char(text, sp.at++);
     sp.align = took(&sp, aligns);
     sp.sign = took(&sp, "+- ");
-    sp.sign = sp.sign == '-' ? 0 : sp.sign;
     sp.alternate = took(&sp, "#");
-    if (peek(&sp) == '0') {
+    sp.zero = peek(&sp) == '0';
+    if (sp.zero) {
         sp.fill = fills ? sp.fill : '0';
         sp.align = sp.align ? sp.align : '=';
     }
@@ -368,11 +371,13 @@ static struct zt_val field_value(struct zt_env *e, struct braces *f, struct zt_v
     struct spec digits = {.fmt = zt_sub(name, 0, end)};
     const struct zt_val *v = NULL;
 
-    if (is_digits(digits.fmt) && !f->map) {
-        if (end ? f->next > 0 : f->next < 0)
+    if (!f->map && is_digits(digits.fmt) && (end || name.n == 0)) {
+        bool counts = end == name.n; /* as Python: a number with a path counts as neither */
+        if (counts && (end ? f->next > 0 : f->next < 0))
             zt_fail(e, "a format with fields with and without a number");
         int64_t at = end ? take_number(e, &digits) : f->next;
-        f->next = end ? -1 : at + 1;
+        if (counts)
+            f->next = end ? -1 : at + 1;
         v = at < f->a->n ? &f->a->v[at] : NULL;
     } else {
         v = zt_dict_get(e, f->a->kw, digits.fmt);
@@ -425,7 +430,9 @@ static void add_field(struct zt_sb *b, struct braces *f, struct zt_val field, bo
     if (sp.type == 'n')
         sp.type = v.kind == ZT_FLOAT ? 'g' : 'd';
     bool is_int = (v.kind == ZT_INT || v.kind == ZT_BOOL) && !zt_is_one_of(sp.type, "eEfFgG%");
-    if ((is_int && sp.precision >= 0) || (sp.group && zt_is_one_of(sp.type, "sc")))
+    bool number_only = sp.sign || sp.alternate || sp.group || (sp.align == '=' && !sp.zero);
+    if ((is_int && sp.precision >= 0) || (number_only && v.kind == ZT_STR) ||
+        (sp.group && sp.type == 'c'))
         zt_fail(e, "a bad format specification");
     add_formatted(b, &sp, v);
 }

@@ -38,7 +38,7 @@ static struct zt_val t_sameas(struct zt_env *e, const struct zt_py_args *a)
     struct zt_val b = a->v[0];
     bool scalar = a->self.kind < ZT_LIST;
 
-    return zt_bool(a->self.kind == b.kind &&
+    return zt_bool(a->self.kind == b.kind && b.kind != ZT_UNDEF &&
                    (scalar ? zt_py_is_equal(e, a->self, b) : a->self.u.l == b.u.l));
 }
 
@@ -124,6 +124,8 @@ static struct zt_val g_dict(struct zt_env *e, const struct zt_py_args *a)
     if (a->n > 1)
         zt_fail(e, "dict takes one argument and keywords");
     if (a->n)
+        zt_py_need_defined(e, a->v[0]);
+    if (a->n)
         l = a->v[0].kind == ZT_DICT ? zt_py_pairs(e, a->v[0].u.d) : zt_py_items(e, a->v[0]);
     for (size_t i = 0; i < l->n; i++) {
         struct zt_list *pair = zt_py_items(e, l->v[i]);
@@ -143,7 +145,12 @@ static struct zt_val g_cycler(struct zt_env *e, const struct zt_py_args *a)
     return zt_of_list(ZT_CYCLER, zt_tuple(e, a->v, (size_t)a->n).u.l);
 }
 
-static ZT_FN(g_joiner, zt_of_list(ZT_JOINER, zt_tuple(e, a->v, 1).u.l));
+static struct zt_val g_joiner(struct zt_env *e, const struct zt_py_args *a)
+{
+    struct zt_val sep = ZT_IS_GIVEN(a->v[0]) ? a->v[0] : zt_text(e, ", ", true);
+
+    return zt_of_list(ZT_JOINER, zt_tuple(e, &sep, 1).u.l);
+}
 
 static struct zt_val g_raise_exception(struct zt_env *e, const struct zt_py_args *a)
 {
@@ -207,7 +214,7 @@ static const struct zt_py_fn globals[] = {
     {"dict", NULL, g_dict, ZT_DICT},
     {"namespace", NULL, g_dict, ZT_NAMESPACE},
     {"cycler", NULL, g_cycler, 0},
-    {"joiner", "sep:s=,_", g_joiner, 0},
+    {"joiner", "sep!", g_joiner, 0},
     {"raise_exception", "message:t", g_raise_exception, 0},
     {"strftime_now", "format:s", g_strftime_now, 0},
     {"lipsum", NULL, g_lipsum, 0},

@@ -178,9 +178,12 @@ static struct zt_val f_xmlattr(struct zt_env *e, const struct zt_py_args *a)
         struct zt_pair p = a->self.u.d->e[i];
         if (p.v.kind == ZT_NONE || p.v.kind == ZT_UNDEF)
             continue;
+        for (size_t k = 0; k < zt_py_need_str(e, p.k).n; k++)
+            if (zt_py_is_space(zt_char(p.k, k)) || zt_is_one_of(zt_char(p.k, k), "/>="))
+                zt_fail(e, "xmlattr with an attribute '%s'", zt_utf8(e, p.k));
         if (b.n || a->v[0].u.b)
             zt_add_ascii(&b, " ", false);
-        zt_add(&b, zt_py_escape(e, zt_py_str(e, p.k)));
+        zt_add(&b, zt_py_escape(e, p.k));
         zt_add_ascii(&b, "=\"", false);
         zt_add(&b, zt_py_escape(e, zt_py_str(e, p.v)));
         zt_add_ascii(&b, "\"", false);

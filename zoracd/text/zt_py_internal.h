@@ -101,7 +101,7 @@ struct zt_val zt_py_percent(struct zt_env *e, struct zt_val fmt, struct zt_val a
 typedef struct zt_val zt_py_call_fn(struct zt_env *e, const struct zt_py_args *a);
 zt_py_call_fn zt_py_case, zt_py_m_strip, zt_py_pad, zt_py_replace, zt_py_braces, zt_py_format_map,
     zt_py_tojson, zt_py_pprint;
-extern const struct zt_py_fn zt_py_str_methods[], zt_py_int_methods[], zt_py_float_methods[],
-    zt_py_number_filters[], zt_py_text_filters[], zt_py_html_filters[];
+extern const struct zt_py_fn zt_py_str_methods[], zt_py_bytes_methods[], zt_py_int_methods[],
+    zt_py_float_methods[], zt_py_number_filters[], zt_py_text_filters[], zt_py_html_filters[];
 
 #endif

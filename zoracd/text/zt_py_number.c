@@ -50,8 +50,9 @@ static bool parse_float(struct zt_env *e, struct zt_val v, double *ret)
 }
 
 /* int(text, base) as Python has it; false if it is none. */
-static bool parse_int(struct zt_env *e, struct zt_val s, int64_t base, int64_t *ret)
+static bool parse_int(struct zt_env *e, struct zt_val s, struct zt_val given, int64_t *ret)
 {
+    int64_t base = given.kind == ZT_INT ? given.u.i : ZT_IS_GIVEN(given) ? -1 : 10;
     char *end, *text = s.kind == ZT_STR ? number_text(e, s) : NULL;
 
     if (!text || (base != 0 && (base < 2 || base > 36)))
@@ -77,7 +78,7 @@ static struct zt_val f_int(struct zt_env *e, const struct zt_py_args *a)
         return a->self;
     if (a->self.kind == ZT_INT || a->self.kind == ZT_BOOL)
         return zt_int(zt_py_need_int(e, a->self), a->self.trusted);
-    if (parse_int(e, a->self, a->v[1].u.i, &i))
+    if (parse_int(e, a->self, a->v[1], &i))
         return zt_int(i, false);
     if (!parse_float(e, a->self, &f) || isnan(f) || isinf(f))
         return ZT_IS_GIVEN(a->v[0]) ? a->v[0] : zt_int(0, true);
@@ -229,7 +230,7 @@ const struct zt_py_fn zt_py_number_filters[] = {
     {"abs", "", f_abs, 0},
     {"filesizeformat", "binary:b", f_filesizeformat, 0},
     {"float", "default!", f_float, 0},
-    {"int", "default! base:i=10", f_int, 0},
+    {"int", "default! base!", f_int, 0},
     {"round", "precision:i=0 method:s=common", f_round, 0},
     {0},
 };

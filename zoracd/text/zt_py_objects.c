@@ -3,6 +3,8 @@
  * what values have beside methods. */
 #include "zoracd/text/zt_py_internal.h"
 
+#include <stdio.h>
+
 struct zt_list *zt_py_pairs(struct zt_env *e, const struct zt_dict *d)
 {
     struct zt_list *l = zt_list_new(e, d->n);
@@ -56,9 +58,10 @@ static struct zt_val m_get(struct zt_env *e, const struct zt_py_args *a)
 static struct zt_val m_list_index(struct zt_env *e, const struct zt_py_args *a)
 {
     const struct zt_list *l = a->self.u.l;
-    struct zt_val part = zt_py_slice(e, a->self, a->v[1], a->v[2], ZT_NO_VALUE);
+    struct zt_val start = a->n > 1 ? a->v[1] : ZT_NO_VALUE, stop = a->n > 1 ? a->v[2] : ZT_NO_VALUE;
+    struct zt_val part = zt_py_slice(e, a->self, start, stop, ZT_NO_VALUE);
     const struct zt_list *in = zt_py_items(e, part);
-    int64_t from = ZT_IS_GIVEN(a->v[1]) ? zt_py_need_int(e, a->v[1]) : 0, n = (int64_t)l->n;
+    int64_t from = ZT_IS_GIVEN(start) ? zt_py_need_int(e, start) : 0, n = (int64_t)l->n;
 
     from = from >= 0 ? from : from + n < 0 ? 0 : from + n;
     for (size_t i = 0; i < in->n; i++)
@@ -141,6 +144,12 @@ static const struct zt_py_fn tuple_methods[] = {
     {0},
 };
 
+static const struct zt_py_fn range_methods[] = {
+    {"index", "/value", m_list_index, 0},
+    {"count", "/value", m_list_count, 0},
+    {0},
+};
+
 static const struct zt_py_fn loop_methods[] = {
     {"cycle", NULL, m_loop_cycle, 0},
     {"changed", NULL, m_loop_changed, 0},
@@ -161,10 +170,12 @@ static const struct zt_py_fn *find_method(struct zt_val obj, struct zt_val name)
         [ZT_BOOL] = zt_py_int_methods,    [ZT_INT] = zt_py_int_methods,
         [ZT_FLOAT] = zt_py_float_methods, [ZT_STR] = zt_py_str_methods,
         [ZT_LIST] = list_methods,         [ZT_TUPLE] = tuple_methods,
-        [ZT_RANGE] = tuple_methods,       [ZT_DICT] = dict_methods,
+        [ZT_RANGE] = range_methods,       [ZT_DICT] = dict_methods,
         [ZT_LOOP] = loop_methods,         [ZT_CYCLER] = cycler_methods,
     };
 
+    if (obj.kind == ZT_STR && obj.bytes)
+        return zt_py_find_in(zt_py_bytes_methods, name);
     return of[obj.kind] ? zt_py_find_in(of[obj.kind], name) : NULL;
 }
 
@@ -195,6 +206,18 @@ static struct zt_val number_attr(struct zt_env *e, struct zt_val v, struct zt_va
     if (zt_is(name, "imag"))
         return is_float ? zt_float(0, true) : zt_int(0, true);
     return zt_is(name, "denominator") && !is_float ? zt_int(1, true) : ZT_NO_VALUE;
+}
+
+static struct zt_val range_attr(const struct zt_list *range, struct zt_val name)
+{
+    static const char *const names[] = {"start", "stop", "step"};
+    long long v[3] = {0, 0, 1};
+
+    sscanf(range->text, "range(%lld, %lld, %lld", &v[0], &v[1], &v[2]);
+    for (int i = 0; i < 3; i++)
+        if (zt_is(name, names[i]))
+            return zt_int(v[i], false);
+    return ZT_NO_VALUE;
 }
 
 static struct zt_val macro_attr(struct zt_env *e, const struct zt_node *macro, struct zt_val name)
@@ -238,13 +261,23 @@ struct zt_val zt_py_attr(struct zt_env *e, struct zt_val obj, struct zt_val name
     case ZT_MACRO:
         return macro_attr(e, obj.u.macro->node, name);
     case ZT_CYCLER:
+        if (zt_is(name, "items"))
+            return zt_of_list(ZT_TUPLE, obj.u.l);
+        if (zt_is(name, "pos"))
+            return zt_int((int64_t)obj.u.l->pos, true);
         return zt_is(name, "current") ? obj.u.l->v[obj.u.l->pos] : ZT_NO_VALUE;
+    case ZT_JOINER:
+        if (zt_is(name, "used"))
+            return zt_bool(obj.u.l->pos > 0);
+        return zt_is(name, "sep") ? obj.u.l->v[0] : ZT_NO_VALUE;
+    case ZT_RANGE:
+        return range_attr(obj.u.l, name);
     case ZT_TUPLE:
         if (obj.u.l->group && (zt_is(name, "grouper") || zt_is(name, "list")))
             return obj.u.l->v[zt_is(name, "list")];
         return ZT_NO_VALUE;
     case ZT_FUNC: /* of the global functions only dict has one that can be wanted */
-        if (obj.u.fn->fn == zt_py_find_global(zt_text(e, "dict", true)))
+        if (zt_is(name, "fromkeys") && obj.u.fn->fn == zt_py_find_global(zt_text(e, "dict", true)))
             return zt_py_attr(e, zt_of_dict(ZT_DICT, zt_dict_new(e)), name);
         return ZT_NO_VALUE;
     default:

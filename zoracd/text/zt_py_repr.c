@@ -67,7 +67,7 @@ static bool add_escape(struct zt_sb *b, const struct quoting *q, uint32_t c, boo
     static const char from[] = "\n\r\t\b\f", to[] = "nrtbf";
     size_t n_simple = q->json ? 5 : 3;
     const char *simple = c && c < 0x80 ? memchr(from, (int)c, n_simple) : NULL;
-    bool plain = q->json ? c >= 0x20 && (c < 0x80 || !q->ascii)
+    bool plain = q->json ? c >= 0x20 && (c < 0x7f || !q->ascii)
                          : zt_py_is_of(c, ZT_PY_PRINTABLE) && (c < 0x80 || !q->ascii);
 
     if (c == q->quote || c == '\\' || simple)

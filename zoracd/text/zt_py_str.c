@@ -370,6 +370,34 @@ static struct zt_val m_encode(struct zt_env *e, const struct zt_py_args *a)
     return bytes;
 }
 
+static struct zt_val m_decode(struct zt_env *e, const struct zt_py_args *a)
+{
+    bool latin1 = is_encoding(e, a->v[0], "latin1"), ascii = is_encoding(e, a->v[0], "ascii");
+    struct zt_val s = a->self;
+    char *text = zt_alloc(e, s.n, 1);
+    bool trusted = true;
+
+    if (!(ascii || latin1 || is_encoding(e, a->v[0], "utf8")) || !zt_is(a->v[1], "strict"))
+        zt_fail(e, "decode knows utf-8, ascii and latin-1 with strict errors");
+    s.bytes = false;
+    for (size_t i = 0; i < s.n; i++) {
+        text[i] = (char)zt_char(s, i);
+        trusted &= zt_is_trusted(s, i);
+        if (ascii && zt_char(s, i) > 0x7f)
+            zt_fail(e, "bytes that are not ASCII");
+    }
+    if (latin1)
+        return s;
+    if (!zc_utf8_is_valid(text, s.n))
+        zt_fail(e, "bytes that are not UTF-8");
+    return zt_decode(e, text, s.n, trusted);
+}
+
+const struct zt_py_fn zt_py_bytes_methods[] = {
+    {"decode", "encoding:s=utf-8 errors:s=strict", m_decode, 0},
+    {0},
+};
+
 const struct zt_py_fn zt_py_str_methods[] = {
     {"strip", "/chars:s?", zt_py_m_strip, ZT_BOTH},
     {"lstrip", "/chars:s?", zt_py_m_strip, ZT_LEFT},

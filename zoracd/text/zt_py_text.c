@@ -11,8 +11,12 @@ static ZT_FN(f_string, zt_py_self(e, a));
 
 static struct zt_val f_replace(struct zt_env *e, const struct zt_py_args *a)
 {
+    struct zt_val old_new_count[] = {a->v[0], a->v[1], zt_int(-1, true)};
     struct zt_py_args plain = *a;
 
+    if (ZT_IS_GIVEN(a->v[2]))
+        old_new_count[2] = zt_int(zt_py_need_int(e, a->v[2]), true);
+    plain.v = old_new_count;
     plain.self = zt_markup(zt_py_self(e, a), e->autoescape && zt_py_self(e, a).markup);
     return zt_py_replace(e, &plain);
 }
@@ -215,9 +219,9 @@ static struct zt_val f_wordwrap(struct zt_env *e, const struct zt_py_args *a)
     struct zt_list *paragraphs = zt_py_lines(e, zt_py_need_str(e, a->self), false);
     struct zt_list *lines = zt_list_new(e, 8);
 
-    if (a->v[0].u.i <= 0)
-        zt_fail(e, "wordwrap needs a positive width");
     for (size_t i = 0; i < paragraphs->n; i++) {
+        if (a->v[0].u.i <= 0)
+            zt_fail(e, "wordwrap needs a positive width");
         size_t before = lines->n;
         wrap(e, paragraphs->v[i], (size_t)a->v[0].u.i, a->v[1].u.b, a->v[3].u.b, lines);
         if (lines->n == before)
@@ -265,7 +269,7 @@ static struct zt_val f_urlencode(struct zt_env *e, const struct zt_py_args *a)
     struct zt_sb b = {.e = e};
     struct zt_list *pairs;
 
-    if (a->self.kind <= ZT_STR) {
+    if (a->self.kind <= ZT_STR || a->self.kind > ZT_DICT) {
         add_url(&b, zt_py_self(e, a), false);
         return zt_take(&b);
     }
@@ -286,9 +290,9 @@ const struct zt_py_fn zt_py_text_filters[] = {
     {"capitalize", "", zt_py_case, ZT_CAPITALIZE},
     {"center", "width:i=80", zt_py_pad, ZT_BOTH},
     {"format", NULL, f_format, 0},
-    {"indent", "width? first:b blank:b", f_indent, 0},
+    {"indent", "width! first:b blank:b", f_indent, 0},
     {"lower", "", zt_py_case, ZT_LOWER},
-    {"replace", "old:t new:t count:i=-1", f_replace, 0},
+    {"replace", "old:t new:t count?", f_replace, 0},
     {"string", "", f_string, 0},
     {"title", "", f_title, 0},
     {"trim", "chars:s?", zt_py_m_strip, ZT_BOTH},

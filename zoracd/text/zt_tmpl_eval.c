@@ -470,30 +470,35 @@ static void print(struct zt_env *e, struct zt_val v)
 
 static void exec_call_block(struct zt_env *e, const struct zt_node *n)
 {
-    struct zt_val callee = eval(e, n->a->a);
-    struct zt_py_args a = eval_args(e, n->a->b);
+    struct zt_val body = macro_value(e, n->b, e->scope);
+    struct zt_val callee = n->a ? eval(e, n->a->a) : body;
+    struct zt_py_args a = eval_args(e, n->a ? n->a->b : NULL);
 
-    add_keyword(e, &a, zt_text(e, "caller", true), macro_value(e, n->b, e->scope));
-    print(e, call(e, callee, &a));
+    if (n->a)
+        add_keyword(e, &a, zt_text(e, "caller", true), body);
+    print(e, zt_py_need_str(e, call(e, callee, &a)));
 }
 
-/* Set blocks and filter blocks: what the body prints, through the filters. */
+/* Set and filter blocks: what the body prints, through the filters. */
 static enum flow exec_capture(struct zt_env *e, const struct zt_node *n)
 {
+    struct zt_scope *outer = e->scope, *s = scope_new(e, outer);
     enum flow flow;
 
-    e->block = capture(e, scope_new(e, e->scope), n->d, &flow);
+    e->block = capture(e, s, n->d, &flow);
     if (flow != NEXT)
         return flow;
+    e->scope = s; /* the filters' arguments see what the body has set */
     struct zt_val v = n->b ? eval(e, n->b) : e->block;
+    e->scope = outer;
     if (n->a)
         assign(e, n->a, v);
     else
-        print(e, v);
+        print(e, zt_py_need_str(e, v));
     return NEXT;
 }
 
-/* with, block and generation */
+/* with and block */
 static enum flow exec_scope(struct zt_env *e, const struct zt_node *n)
 {
     struct zt_scope *s = scope_new(e, n->op ? &e->root : e->scope);

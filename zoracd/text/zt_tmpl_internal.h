@@ -150,7 +150,7 @@ enum zt_node_type {
     ZT_N_SET,        /* target a = b */
     ZT_N_CAPTURE,    /* d: body, through filter b or NULL, to target a or printed */
     ZT_N_MACRO,      /* id, a: parameters (NAME, default in b), d: body, uses */
-    ZT_N_CALL_BLOCK, /* a: the call, b: a ZT_N_MACRO that is the caller */
+    ZT_N_CALL_BLOCK, /* a: the call, b: a ZT_N_MACRO that is the caller; a NULL: b is called */
     ZT_N_SCOPE,      /* d: body with names a set to b; op: which sees the outermost names only */
     ZT_N_AUTOESCAPE, /* a, d: body */
     ZT_N_REFUSED,    /* needs other templates, or a block that they would have */

@@ -112,18 +112,15 @@ static struct zt_node *name_node(struct parser *p, struct zt_val name)
     return n;
 }
 
-/* expr, expr, ... up to a closing bracket (NULL: as far as there are expressions): a tuple, or the
- * one expression when there is no comma. */
+/* expr, expr, ... up to the tag's end or what closes them (may be NULL): a tuple, or the one
+ * expression when there is no comma. */
 static struct zt_node *parse_tuple(struct parser *p, const char *close, bool conditional)
 {
     struct zt_node *tuple = make(p, ZT_N_TUPLE, NULL, NULL), **tail = &tuple->a;
     bool comma = false, more = true;
 
     while (more) {
-        bool ends =
-            close ? at(p, close)
-                  : at(p, "%}") || at(p, "}}") || at(p, "=") || at(p, "in") || at(p, "recursive");
-        if (ends)
+        if (at(p, "%}") || at(p, "}}") || (close && at(p, close)))
             break;
         append(&tail, parse_expr(p, conditional));
         more = took(p, ",");
@@ -532,7 +529,7 @@ static void parse_for(struct parser *p, struct zt_node *n)
 
     n->a = parse_target(p);
     expect(p, "in");
-    n->b = parse_tuple(p, NULL, false);
+    n->b = parse_tuple(p, "recursive", false);
     if (took(p, "if"))
         n->c = parse_expr(p, true);
     n->op = took(p, "recursive");
@@ -586,11 +583,6 @@ static void parse_autoescape(struct parser *p, struct zt_node *n)
     n->d = parse_block_of(p, "endautoescape");
 }
 
-static void parse_generation(struct parser *p, struct zt_node *n)
-{
-    n->d = parse_function(p, "endgeneration", NULL);
-}
-
 static bool is_blank(const struct zt_node *body)
 {
     for (; body; body = body->next)
@@ -612,7 +604,9 @@ static void parse_block(struct parser *p, struct zt_node *n)
     p->t->blocks = macro;
     n->op = !took(p, "scoped");
     bool required = took(p, "required");
+    unsigned uses = p->uses; /* a macro around the block does not see what the block names */
     n->d = macro->d = parse_function(p, "endblock", &macro->val);
+    p->uses = uses;
     if (required && !is_blank(n->d))
         zt_fail(p->e, "a required block with something in it");
     n->type = required ? ZT_N_REFUSED : n->type;
@@ -720,6 +714,13 @@ static void parse_call_block(struct parser *p, struct zt_node *n)
     parse_macro_body(p, n->b, "endcall");
 }
 
+/* Hugging Face's: for jinja2 a call of the body, which prints what that gives. */
+static void parse_generation(struct parser *p, struct zt_node *n)
+{
+    n->b = make(p, ZT_N_MACRO, NULL, NULL);
+    parse_macro_body(p, n->b, "endgeneration");
+}
+
 static void parse_loop_control(struct parser *p, struct zt_node *n)
 {
     (void)n;
@@ -744,7 +745,7 @@ static struct zt_node *parse_statement(struct parser *p)
         {"call", ZT_N_CALL_BLOCK, 0, parse_call_block},
         {"filter", ZT_N_CAPTURE, 0, parse_filtered},
         {"with", ZT_N_SCOPE, 0, parse_with},
-        {"generation", ZT_N_SCOPE, 0, parse_generation},
+        {"generation", ZT_N_CALL_BLOCK, 0, parse_generation},
         {"block", ZT_N_SCOPE, 0, parse_block},
         {"autoescape", ZT_N_AUTOESCAPE, 0, parse_autoescape},
         {"include", ZT_N_REFUSED, 0, parse_refused},
