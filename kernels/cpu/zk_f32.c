@@ -4,13 +4,18 @@
  *
  * A strip of at most 128 columns of a panel is widened to floats in the first-level cache (codes
  * minus zero, so that one multiplication by the scale at the strip's end is exact work), then
- * multiplied with a few rows at a time. One element's sum is: over strips, out = s * p + out with
- * p the chain of the strip's multiply-adds in the order of the columns. */
+ * multiplied with a few rows at a time; for one row, numbers that lie as they are multiplied are
+ * widened on the way. One element's sum is: over strips, out = s * p + out, p the chain of the
+ * strip's multiply-adds in the order of the columns; where a vector holds all rows of a panel, the
+ * sum of two chains, of every other column each: a single row would else wait for its own
+ * additions.
+ */
 #include "kernels/cpu/zk_isa.h"
 
-#define STRIP 128
-#define NV    (ZK_TILE / ZK_VL)
-#define ROWS  (ZK_VL == 16 ? 8 : ZK_VL == 8 ? 4 : 2) /* that share a load of weights */
+#define CHAINS (NV == 1 ? 2 : 1)
+#define STRIP  128
+#define NV     (ZK_TILE / ZK_VL)
+#define ROWS   (ZK_VL == 16 ? 8 : ZK_VL == 8 ? 4 : 2) /* that share a load of weights */
 
 static inline void load16(vf *v, const void *p, enum zk_type type)
 {
@@ -87,47 +92,105 @@ static void strip_halves(float *w, const struct zk_panel *p, int k0, int n)
                     p->type == ZK_BF16 ? v_load_bf16(src + j + i) : v_load_f16(src + j + i));
 }
 
-/* T rows: out[t] = s * (sum over the strip) + out[t]. */
-static inline __attribute__((always_inline)) void rows_strip(const int T, float *out,
-                                                             const float *w, const vf *s,
-                                                             const float *x, size_t ldx, int n)
+/* out = s * (sum of the chains) + out, for T rows. */
+static inline __attribute__((always_inline)) void finish(const int T, float *out,
+                                                         vf (*acc)[ROWS][NV], const vf *s)
 {
-    vf acc[ROWS][NV];
-    ZK_UNROLL
-    for (int t = 0; t < T; t++)
-        ZK_UNROLL
-    for (int i = 0; i < NV; i++)
-        acc[t][i] = v_zero();
-    for (int j = 0; j < n; j++, w += ZK_TILE) {
-        vf wj[NV];
-        ZK_UNROLL
-        for (int i = 0; i < NV; i++)
-            wj[i] = v_load(w + i * ZK_VL);
-        ZK_UNROLL
-        for (int t = 0; t < T; t++) {
-            vf xj = v_set1(x[(size_t)t * ldx + (size_t)j]);
-            ZK_UNROLL
-            for (int i = 0; i < NV; i++)
-                acc[t][i] = v_fma(wj[i], xj, acc[t][i]);
-        }
-    }
     ZK_UNROLL
     for (int t = 0; t < T; t++)
         ZK_UNROLL
     for (int i = 0; i < NV; i++) {
         float *o = out + t * ZK_TILE + i * ZK_VL;
-        v_store(o, v_fma(s[i], acc[t][i], v_load(o)));
+        vf p = CHAINS == 1 ? acc[0][t][i] : v_add(acc[0][t][i], acc[CHAINS - 1][t][i]);
+        v_store(o, v_fma(s[i], p, v_load(o)));
     }
 }
 
-static void all_rows(float *out, const float *w, const vf *s, const float *x, size_t ldx, int n,
+/* How a number lies in a panel of [k][16]. */
+enum kind { KIND_F8, KIND_F16, KIND_BF16, KIND_F32 };
+
+static inline vf load_kind(const enum kind kind, const uint8_t *p, size_t i)
+{
+    const void *at = p + i * (kind == KIND_F8 ? 1 : kind == KIND_F32 ? 4 : 2);
+    return kind == KIND_F8     ? v_mul(v_load_f8(at), v_set1(256.0f))
+           : kind == KIND_F16  ? v_load_f16(at)
+           : kind == KIND_BF16 ? v_load_bf16(at)
+                               : v_load(at);
+}
+
+/* T rows times n columns of w: out[t] = s * (sum over them) + out[t]. */
+static inline __attribute__((always_inline)) void rows_strip(const int T, const enum kind kind,
+                                                             float *out, const uint8_t *w,
+                                                             const vf *s, const float *x,
+                                                             size_t ldx, int n)
+{
+    vf acc[CHAINS][ROWS][NV];
+    ZK_UNROLL
+    for (int c = 0; c < CHAINS; c++)
+        ZK_UNROLL
+    for (int t = 0; t < T; t++)
+        ZK_UNROLL
+    for (int i = 0; i < NV; i++)
+        acc[c][t][i] = v_zero();
+    for (int j = 0; j < n; j += CHAINS)
+        ZK_UNROLL
+    for (int c = 0; c < CHAINS; c++) {
+        vf wj[NV];
+        if (j + c >= n)
+            break;
+        ZK_UNROLL
+        for (int i = 0; i < NV; i++)
+            wj[i] = load_kind(kind, w, (size_t)((j + c) * ZK_TILE + i * ZK_VL));
+        ZK_UNROLL
+        for (int t = 0; t < T; t++) {
+            vf xj = v_set1(x[(size_t)t * ldx + (size_t)(j + c)]);
+            ZK_UNROLL
+            for (int i = 0; i < NV; i++)
+                acc[c][t][i] = v_fma(wj[i], xj, acc[c][t][i]);
+        }
+    }
+    finish(T, out, acc, s);
+}
+
+static void all_rows(float *out, const float *strip, const vf *s, const float *x, size_t ldx, int n,
                      int len)
 {
+    const uint8_t *w = (const uint8_t *)(const void *)strip;
     int r = 0;
     for (; r + ROWS <= n; r += ROWS)
-        rows_strip(ROWS, out + r * ZK_TILE, w, s, x + (size_t)r * ldx, ldx, len);
+        rows_strip(ROWS, KIND_F32, out + r * ZK_TILE, w, s, x + (size_t)r * ldx, ldx, len);
     for (; r < n; r++)
-        rows_strip(1, out + r * ZK_TILE, w, s, x + (size_t)r * ldx, ldx, len);
+        rows_strip(1, KIND_F32, out + r * ZK_TILE, w, s, x + (size_t)r * ldx, ldx, len);
+}
+
+/* One row, of the panel as it is. */
+static void direct(float *out, const struct zk_panel *p, const vf *s, const float *x, int k0, int n)
+{
+    const uint8_t *w = p->codes;
+    const size_t at = (size_t)k0 * ZK_TILE;
+    if (p->form == ZK_W8F)
+        rows_strip(1, KIND_F8, out, w + at, s, x, 0, n);
+    else if (p->form == ZK_W32)
+        rows_strip(1, KIND_F32, out, w + at * 4, s, x, 0, n);
+    else if (p->type == ZK_F16)
+        rows_strip(1, KIND_F16, out, w + at * 2, s, x, 0, n);
+    else
+        rows_strip(1, KIND_BF16, out, w + at * 2, s, x, 0, n);
+}
+
+static const float *make_strip(float *strip, const struct zk_panel *p, int k0, int n)
+{
+    if (p->form == ZK_W32)
+        return (const float *)(const void *)p->codes + (size_t)k0 * ZK_TILE;
+    if (p->form == ZK_W16)
+        strip_halves(strip, p, k0, n);
+    else if (p->form == ZK_W4L)
+        strip_table(strip, p, k0, n);
+    else if (p->form == ZK_W8F)
+        strip_f8(strip, p, k0, n);
+    else
+        strip_codes(strip, p, k0, n);
+    return strip;
 }
 
 void ZK_V(mm_f32)(float *out, const struct zk_panel *p, const float *x, size_t ldx, int n)
@@ -141,23 +204,15 @@ void ZK_V(mm_f32)(float *out, const struct zk_panel *p, const float *x, size_t l
         int left = group - k0 % group;
         len = left < STRIP ? left : STRIP;
         len = len < p->k - k0 ? len : p->k - k0;
-        const float *w = strip;
         vf s[NV];
         ZK_UNROLL
         for (int i = 0; i < NV; i++)
             s[i] = v_set1(1.0f);
         if (coded)
             load16(s, p->scales + (size_t)(k0 / group * ZK_TILE * p->lo->scale_size), p->type);
-        if (p->form == ZK_W32)
-            w = (const float *)(const void *)p->codes + (size_t)k0 * ZK_TILE;
-        else if (p->form == ZK_W16)
-            strip_halves(strip, p, k0, len);
-        else if (p->form == ZK_W4L)
-            strip_table(strip, p, k0, len);
-        else if (p->form == ZK_W8F)
-            strip_f8(strip, p, k0, len);
+        if (n == 1 && p->form >= ZK_W8F)
+            direct(out, p, s, x + k0, k0, len);
         else
-            strip_codes(strip, p, k0, len);
-        all_rows(out, w, s, x + k0, ldx, n, len);
+            all_rows(out, make_strip(strip, p, k0, len), s, x + k0, ldx, n, len);
     }
 }

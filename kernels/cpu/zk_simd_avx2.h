@@ -102,9 +102,8 @@ static inline vf v_load_f16(const uint16_t *p)
 /* e4m3, divided by 256: its bits at the place of fp16's */
 static inline vf v_load_f8(const uint8_t *p)
 {
-    __m128i c = _mm_unpacklo_epi8(_mm_setzero_si128(), _mm_loadl_epi64((const __m128i *)p));
-    __m128i body = _mm_and_si128(_mm_srli_epi16(c, 1), _mm_set1_epi16(0x3f80));
-    return _mm256_cvtph_ps(_mm_or_si128(_mm_and_si128(c, _mm_set1_epi16((short)0x8000)), body));
+    __m128i c = _mm_slli_epi16(_mm_cvtepi8_epi16(_mm_loadl_epi64((const __m128i *)p)), 7);
+    return _mm256_cvtph_ps(_mm_and_si128(c, _mm_set1_epi16((short)0xbf80)));
 }
 static inline vf v_load_bf16(const uint16_t *p)
 {

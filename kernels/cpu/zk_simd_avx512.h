@@ -97,10 +97,8 @@ static inline vf v_load_f16(const uint16_t *p)
 /* e4m3, divided by 256: its bits at the place of fp16's */
 static inline vf v_load_f8(const uint8_t *p)
 {
-    __m256i c = _mm256_slli_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p)), 8);
-    __m256i body = _mm256_and_si256(_mm256_srli_epi16(c, 1), _mm256_set1_epi16(0x3f80));
-    __m256i sign = _mm256_and_si256(c, _mm256_set1_epi16((short)0x8000));
-    return _mm512_cvtph_ps(_mm256_or_si256(sign, body));
+    __m256i c = _mm256_slli_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p)), 7);
+    return _mm512_cvtph_ps(_mm256_and_si256(c, _mm256_set1_epi16((short)0xbf80)));
 }
 static inline vf v_load_bf16(const uint16_t *p)
 {
