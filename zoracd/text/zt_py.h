@@ -2,13 +2,13 @@
 /* Python and jinja2's library, as the interpreter of templates sees it: what operators do with
  * values, and the filters, tests, methods and global functions that a template can call. All of it
  * takes its memory from the arena of e and fails through zt_fail (zt_tmpl_internal.h).
+ *   zt_py_values.c    strings, lists, dicts (zt_tmpl_internal.h has them)
  *   zt_py_ops.c       operators
  *   zt_py_char.c      classes of characters, upper and lower case
  *   zt_py_literal.c   numbers and strings of Python's source
  *   zt_py_json.c      JSON to values
  *   zt_py_repr.c      str(), repr(), json.dumps(), pprint
  *   zt_py_format.c    "%" and "{}"
- *   zt_py_dict.c      dicts
  *   zt_py_number.c    int(), float() and what else concerns numbers
  *   zt_py_call.c      how a function gets its arguments
  *   zt_py_str.c, zt_py_objects.c, zt_py_filters.c, zt_py_text.c, zt_py_html.c, zt_py_globals.c

@@ -40,13 +40,20 @@ static void set_name(struct zt_env *e, struct zt_scope *s, int id, struct zt_val
 
 static struct zt_val get_name(struct zt_env *e, int id)
 {
-    for (const struct zt_scope *s = e->scope; s->parent; s = s->parent)
-        for (size_t i = s->n; i > 0; i--) /* what was set last is asked for most */
-            if (s->b[i - 1].id == id)
-                return s->b[i - 1].v;
-    if (e->vars[id].kind == ZT_UNSET)
-        return zt_undef(ZT_UNSET, e->tmpl->names->e[id].k);
-    return e->vars[id];
+    const struct zt_val *v = NULL;
+
+    for (const struct zt_scope *s = e->scope; s->parent && !v; s = s->parent)
+        for (size_t i = s->n; i > 0 && !v; i--) /* what was set last is asked for most */
+            v = s->b[i - 1].id == id ? &s->b[i - 1].v : NULL;
+    v = v ? v : &e->vars[id];
+    return ZT_IS_GIVEN(*v) ? *v : zt_undef(ZT_UNSET, e->tmpl->names->e[id].k);
+}
+
+/* At the begin of a scope: the names that have no value there before it sets them. */
+static void hide(struct zt_env *e, struct zt_scope *s, const struct zt_list *ids)
+{
+    for (size_t i = 0; i < ids->n; i++)
+        set_name(e, s, (int)ids->v[i].u.i, ZT_NO_VALUE);
 }
 
 static void assign(struct zt_env *e, const struct zt_node *target, struct zt_val v)
@@ -181,6 +188,7 @@ static struct zt_val call_macro(struct zt_env *e, const struct zt_macro *m,
         rest = i == a->n ? p : rest;
     }
     bind_extras(e, n, s, a, i, rest);
+    hide(e, s, n->hides);
     e->scope = s;
     i = 0;
     for (const struct zt_node *p = n->a; p; p = p->next, i++)
@@ -237,6 +245,7 @@ static enum flow run_loop(struct zt_env *e, const struct zt_node *n, struct zt_v
         zt_step(e, 1);
         s = s->captured ? scope_new(e, around) : s;
         s->n = 0;
+        hide(e, s, n->hides);
         set_name(e, s, ZT_ID_LOOP, (struct zt_val){.kind = ZT_LOOP, .u.loop = loop});
         e->scope = s;
         assign(e, n->a, loop->items->v[loop->i]);
@@ -485,6 +494,7 @@ static enum flow exec_capture(struct zt_env *e, const struct zt_node *n)
     struct zt_scope *outer = e->scope, *s = scope_new(e, outer);
     enum flow flow;
 
+    hide(e, s, n->hides);
     e->block = capture(e, s, n->d, &flow);
     if (flow != NEXT)
         return flow;
@@ -506,15 +516,18 @@ static enum flow exec_scope(struct zt_env *e, const struct zt_node *n)
 
     for (const struct zt_node *t = n->a; t; t = t->next, value = value->next)
         set_name(e, s, t->id, eval(e, value));
+    hide(e, s, n->hides);
     return exec(e, s, n->d);
 }
 
 static enum flow exec_autoescape(struct zt_env *e, const struct zt_node *n)
 {
+    struct zt_scope *s = scope_new(e, e->scope);
     bool outer = e->autoescape;
 
     e->autoescape = zt_py_is_true(eval(e, n->a));
-    enum flow flow = exec(e, scope_new(e, e->scope), n->d);
+    hide(e, s, n->hides);
+    enum flow flow = exec(e, s, n->d);
     e->autoescape = outer;
     return flow;
 }
@@ -577,5 +590,6 @@ static enum flow exec(struct zt_env *e, struct zt_scope *scope, const struct zt_
 
 void zt_run(struct zt_env *e)
 {
+    hide(e, &e->root, e->tmpl->hides);
     exec(e, &e->root, e->tmpl->body);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the template interpreter share:
- *   zt_tmpl_value.c             memory, failure, text, lists
+ *   zt_tmpl_env.c               memory and failure
  *   zt_tmpl_lex.c, _parse.c     source to tree
+ *   zt_tmpl_frame.c             which names a scope hides at first
  *   zt_tmpl_eval.c              tree to text
  *   zt_tmpl.c                   the two of them for the outside
  * What a template can call and what its operators do is Python's and jinja2's library: zt_py.h.
@@ -167,8 +168,9 @@ struct zt_node {
     int op;
     int id; /* of a name: index of zt_tmpl.names */
     uint32_t line;
-    const char *tag; /* of a statement: what messages call it */
-    unsigned uses;   /* MACRO: of enum zt_name_id, as bits: what its body names */
+    const char *tag;       /* of a statement: what messages call it */
+    unsigned uses;         /* MACRO: of enum zt_name_id, as bits: what its body names */
+    struct zt_list *hides; /* of what has a scope: numbers of names without a value at first */
     struct zt_node *next, *a, *b, *c, *d, *f;
     const struct zt_py_fn *fn; /* NULL: unknown, which fails when it is used */
     struct zt_val val;
@@ -236,8 +238,33 @@ struct zt_tmpl {
     struct zt_node *body;
     struct zt_dict *names;             /* their numbers, in order */
     struct zt_node *blocks;            /* as macros without parameters */
+    struct zt_list *hides;             /* as of a node */
     _Atomic(struct zt_chunk *) *spare; /* memory that a rendering has left for the next */
 };
+
+/* While a template is parsed: a frame of variables (a scope of the evaluator), which an if is not,
+ * but what is set in an if may not be. */
+struct zt_frame {
+    struct zt_frame *around; /* whose names it sees too, NULL: none */
+    struct zt_frame *before; /* the one that goes on after it */
+    struct zt_frame *next;   /* of all */
+    struct zt_dict *seen;    /* by number of a name: whether it was set first */
+    struct zt_list *hides;   /* filled at the end: numbers of names without a value at first */
+    int ifs;                 /* around here */
+};
+struct zt_frames {
+    struct zt_env *e;
+    struct zt_frame *now, *all;
+};
+
+/* Begins a frame; its list of hidden names. */
+struct zt_list *zt_frame_open(struct zt_frames *fs, bool sees_around);
+void zt_frame_close(struct zt_frames *fs);
+/* The frame reads this name, or sets it; a parameter counts as read. */
+void zt_frame_see(struct zt_frames *fs, int id, bool sets);
+void zt_frame_see_targets(struct zt_frames *fs, const struct zt_node *target, bool sets);
+/* Fills the lists. */
+void zt_frames_end(struct zt_frames *fs);
 
 /* Cuts source into lexemes, the last one ZT_LEX_END. */
 struct zt_lexeme *zt_lex(struct zt_env *e, const char *src, size_t len);
@@ -252,10 +279,13 @@ void zt_print(struct zt_env *e, struct zt_val s);
 /* obj.name; item: whether obj["name"] may answer too. */
 struct zt_val zt_get_attr(struct zt_env *e, struct zt_val obj, struct zt_val name, bool item);
 
-/* ---- memory and failure (zt_tmpl_value.c) --------------------------------------------------- */
+/* ---- memory and failure (zt_tmpl_env.c) ----------------------------------------------------- */
 
 /* n * size bytes, zeroed, aligned for any value. */
 void *zt_alloc(struct zt_env *e, size_t n, size_t size);
+/* bytes that are not zeroed, and back from them what is behind to, if nothing was taken since. */
+void *zt_alloc_raw(struct zt_env *e, size_t bytes);
+void zt_give_back(struct zt_env *e, const uint32_t *end, uint32_t *to);
 /* An array p with room for more than its n items: the same one while it has *cap of them. */
 void *zt_grow(struct zt_env *e, void *p, size_t n, size_t *cap, size_t size);
 /* Begins with a chunk that zt_env_end has left, or NULL. */
@@ -286,7 +316,7 @@ static inline void zt_leave(struct zt_env *e)
     e->depth--;
 }
 
-/* ---- making and reading values (zt_tmpl_value.c) -------------------------------------------- */
+/* ---- making and reading values (zt_py_values.c) --------------------------------------------- */
 
 #define ZT_NO_VALUE    ((struct zt_val){.kind = ZT_UNSET})
 #define ZT_NONE_VALUE  ((struct zt_val){.kind = ZT_NONE})
@@ -371,7 +401,6 @@ void zt_push(struct zt_env *e, struct zt_list *l, struct zt_val v);
 void zt_push_all(struct zt_env *e, struct zt_list *to, const struct zt_list *from);
 /* Of the n values at v. */
 struct zt_val zt_tuple(struct zt_env *e, const struct zt_val *v, size_t n);
-/* Python's dict (zt_py_dict.c). */
 struct zt_dict *zt_dict_new(struct zt_env *e);
 /* Fails for a key that Python could not hash. */
 void zt_dict_set(struct zt_env *e, struct zt_dict *d, struct zt_val k, struct zt_val v);

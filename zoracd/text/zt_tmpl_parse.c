@@ -10,7 +10,8 @@ struct parser {
     struct zt_env *e;
     struct zt_tmpl *t;
     struct zt_lexeme *at;
-    struct zt_dict *ids;           /* name to number */
+    struct zt_dict *ids; /* name to number */
+    struct zt_frames frames;
     int loops;                     /* around here, in this macro */
     unsigned uses;                 /* of enum zt_name_id, as bits: by the macro around here */
     const struct zt_node *unknown; /* the last filter or test nobody knows and no if can avoid */
@@ -166,6 +167,7 @@ static struct zt_node *parse_name(struct parser *p)
     struct zt_node *n = name_node(p, name);
     if (n->id <= ZT_ID_KWARGS)
         p->uses |= 1u << n->id;
+    zt_frame_see(&p->frames, n->id, false);
     return n;
 }
 
@@ -477,6 +479,17 @@ static struct zt_node *parse_block_of(struct parser *p, const char *end)
     return body;
 }
 
+/* The same in a frame of its own, where the names of n->a have values. */
+static struct zt_node *parse_scope(struct parser *p, struct zt_node *n, const char *end)
+{
+    n->hides = zt_frame_open(&p->frames, true);
+    for (const struct zt_node *t = n->type == ZT_N_SCOPE ? n->a : NULL; t; t = t->next)
+        zt_frame_see(&p->frames, t->id, false);
+    struct zt_node *body = parse_block_of(p, end);
+    zt_frame_close(&p->frames);
+    return body;
+}
+
 /* The same where jinja2 makes a function of the body, so that no loop around it can be left from
  * it; name, if not NULL, may follow the end's. */
 static struct zt_node *parse_function(struct parser *p, const char *end, const struct zt_val *name)
@@ -510,6 +523,7 @@ static void parse_if(struct parser *p, struct zt_node *n)
 
     n->a = parse_tuple(p, NULL, false);
     expect(p, "%}");
+    p->frames.now->ifs++;
     n->b = parse_body(p, (const char *const[]){"endif", "else", "elif", NULL});
     if (at(p, "elif")) {
         zt_enter(p->e);
@@ -520,6 +534,7 @@ static void parse_if(struct parser *p, struct zt_node *n)
     } else {
         n->c = parse_else(p, "endif");
     }
+    p->frames.now->ifs--;
     p->unknown = unknown;
 }
 
@@ -530,14 +545,21 @@ static void parse_for(struct parser *p, struct zt_node *n)
     n->a = parse_target(p);
     expect(p, "in");
     n->b = parse_tuple(p, "recursive", false);
+    zt_frame_open(&p->frames, true); /* of the filter */
     if (took(p, "if"))
         n->c = parse_expr(p, true);
+    zt_frame_close(&p->frames);
     n->op = took(p, "recursive");
     expect(p, "%}");
+    n->hides = zt_frame_open(&p->frames, true);
+    zt_frame_see_targets(&p->frames, n->a, false);
     p->loops++;
     n->d = parse_body(p, (const char *const[]){"endfor", "else", NULL});
     p->loops = n->op ? 0 : p->loops - 1; /* one that is called is no part of the loop around it */
+    zt_frame_close(&p->frames);
+    zt_frame_open(&p->frames, true);
     n->f = parse_else(p, "endfor");
+    zt_frame_close(&p->frames);
     p->loops = outer;
 }
 
@@ -547,12 +569,14 @@ static void parse_set(struct parser *p, struct zt_node *n)
     if (took(p, "=")) {
         n->b = parse_tuple(p, NULL, true);
         expect(p, "%}");
+        zt_frame_see_targets(&p->frames, n->a, true);
         return;
     }
     n->type = ZT_N_CAPTURE;
+    zt_frame_see_targets(&p->frames, n->a, true);
     while (took(p, "|"))
         n->b = parse_applied(p, ZT_N_FILTER, n->b);
-    n->d = parse_block_of(p, "endset");
+    n->d = parse_scope(p, n, "endset");
 }
 
 static void parse_filtered(struct parser *p, struct zt_node *n)
@@ -560,7 +584,7 @@ static void parse_filtered(struct parser *p, struct zt_node *n)
     do
         n->b = parse_applied(p, ZT_N_FILTER, n->b);
     while (took(p, "|"));
-    n->d = parse_block_of(p, "endfilter");
+    n->d = parse_scope(p, n, "endfilter");
 }
 
 static void parse_with(struct parser *p, struct zt_node *n)
@@ -574,22 +598,13 @@ static void parse_with(struct parser *p, struct zt_node *n)
         expect(p, "=");
         append(&values, parse_expr(p, true));
     }
-    n->d = parse_block_of(p, "endwith");
+    n->d = parse_scope(p, n, "endwith");
 }
 
 static void parse_autoescape(struct parser *p, struct zt_node *n)
 {
     n->a = parse_expr(p, true);
-    n->d = parse_block_of(p, "endautoescape");
-}
-
-static bool is_blank(const struct zt_node *body)
-{
-    for (; body; body = body->next)
-        for (size_t i = 0; i < body->val.n || body->type != ZT_N_DATA; i++)
-            if (body->type != ZT_N_DATA || !zt_py_is_space(zt_char(body->val, i)))
-                return false;
-    return true;
+    n->d = parse_scope(p, n, "endautoescape");
 }
 
 static void parse_block(struct parser *p, struct zt_node *n)
@@ -605,57 +620,20 @@ static void parse_block(struct parser *p, struct zt_node *n)
     n->op = !took(p, "scoped");
     bool required = took(p, "required");
     unsigned uses = p->uses; /* a macro around the block does not see what the block names */
+    n->hides = macro->hides = zt_frame_open(&p->frames, false);
     n->d = macro->d = parse_function(p, "endblock", &macro->val);
+    zt_frame_close(&p->frames);
     p->uses = uses;
-    if (required && !is_blank(n->d))
-        zt_fail(p->e, "a required block with something in it");
     n->type = required ? ZT_N_REFUSED : n->type;
 }
 
-/* Whether these two words stand here; then they are taken. */
-static bool took_pair(struct parser *p, const char *first, const char *second)
-{
-    bool is = at(p, first) && p->at[1].is == ZT_LEX_NAME && zt_is(p->at[1].val, second);
-
-    if (is) {
-        next(p);
-        next(p);
-    }
-    return is;
-}
-
-static bool took_context(struct parser *p)
-{
-    return took_pair(p, "with", "context") || took_pair(p, "without", "context");
-}
-
-/* include, import and extends */
+/* include, import, from and extends: what they say after the template's name means nothing. */
 static void parse_refused(struct parser *p, struct zt_node *n)
-{
-    parse_expr(p, true);
-    if (zt_is(n->val, "include"))
-        took_pair(p, "ignore", "missing");
-    if (zt_is(n->val, "import")) {
-        expect(p, "as");
-        expect_name(p);
-    }
-    if (!zt_is(n->val, "extends"))
-        took_context(p);
-    expect(p, "%}");
-}
-
-static void parse_from(struct parser *p, struct zt_node *n)
 {
     (void)n;
     parse_expr(p, true);
-    expect(p, "import");
-    do {
-        if (took_context(p))
-            break;
-        expect_name(p);
-        if (took(p, "as"))
-            expect_name(p);
-    } while (!took_context(p) && took(p, ","));
+    while (p->at->is >= ZT_LEX_NAME && !at(p, "%}"))
+        next(p);
     expect(p, "%}");
 }
 
@@ -667,6 +645,7 @@ static void parse_params(struct parser *p, struct zt_node *n)
     while (goes_on(p, n->a, ")")) {
         bool defaults = param && param->b;
         param = name_node(p, expect_name(p));
+        zt_frame_see(&p->frames, param->id, false);
         if (took(p, "="))
             param->b = parse_expr(p, true);
         else if (defaults)
@@ -678,12 +657,14 @@ static void parse_params(struct parser *p, struct zt_node *n)
     }
 }
 
+/* The rest of a macro, whose frame is open. */
 static void parse_macro_body(struct parser *p, struct zt_node *n, const char *end)
 {
     unsigned outer = p->uses;
 
     p->uses = 0;
     n->d = parse_function(p, end, NULL);
+    zt_frame_close(&p->frames);
     n->uses = p->uses;
     p->uses |= outer;
     for (const struct zt_node *param = n->a; param; param = param->next) {
@@ -698,7 +679,9 @@ static void parse_macro(struct parser *p, struct zt_node *n)
 {
     n->val = expect_name(p);
     n->id = name_node(p, n->val)->id;
+    zt_frame_see(&p->frames, n->id, true);
     expect(p, "(");
+    n->hides = zt_frame_open(&p->frames, true);
     parse_params(p, n);
     parse_macro_body(p, n, "endmacro");
 }
@@ -706,9 +689,13 @@ static void parse_macro(struct parser *p, struct zt_node *n)
 static void parse_call_block(struct parser *p, struct zt_node *n)
 {
     n->b = make(p, ZT_N_MACRO, NULL, NULL);
+    n->b->hides = zt_frame_open(&p->frames, true);
+    struct zt_frame *own = p->frames.now;
     if (took(p, "("))
         parse_params(p, n->b);
+    zt_frame_close(&p->frames);
     n->a = parse_expr(p, true);
+    p->frames.now = own;
     if (n->a->type != ZT_N_CALL)
         zt_fail(p->e, "expected a call");
     parse_macro_body(p, n->b, "endcall");
@@ -718,6 +705,7 @@ static void parse_call_block(struct parser *p, struct zt_node *n)
 static void parse_generation(struct parser *p, struct zt_node *n)
 {
     n->b = make(p, ZT_N_MACRO, NULL, NULL);
+    n->b->hides = zt_frame_open(&p->frames, true);
     parse_macro_body(p, n->b, "endgeneration");
 }
 
@@ -750,7 +738,7 @@ static struct zt_node *parse_statement(struct parser *p)
         {"autoescape", ZT_N_AUTOESCAPE, 0, parse_autoescape},
         {"include", ZT_N_REFUSED, 0, parse_refused},
         {"import", ZT_N_REFUSED, 0, parse_refused},
-        {"from", ZT_N_REFUSED, 0, parse_from},
+        {"from", ZT_N_REFUSED, 0, parse_refused},
         {"extends", ZT_N_REFUSED, 0, parse_refused},
         {"break", ZT_N_BREAK, 0, parse_loop_control},
         {"continue", ZT_N_CONTINUE, 0, parse_loop_control},
@@ -776,14 +764,16 @@ void zt_fail_unknown(struct zt_env *e, const struct zt_node *n)
 void zt_parse(struct zt_tmpl *t, const char *src, size_t len)
 {
     static const char *const known[] = {"loop", "caller", "varargs", "kwargs"};
-    struct parser p = {.e = &t->env, .t = t};
+    struct parser p = {.e = &t->env, .t = t, .frames.e = &t->env};
 
     p.at = zt_lex(p.e, src, len);
     p.ids = t->names = zt_dict_new(p.e);
     p.e->line = p.at->line;
     for (int i = 0; i <= ZT_ID_KWARGS; i++)
         name_node(&p, zt_text(p.e, known[i], true));
+    t->hides = zt_frame_open(&p.frames, false);
     t->body = parse_body(&p, (const char *const[]){NULL});
+    zt_frames_end(&p.frames);
     if (!p.unknown)
         return;
     p.e->line = p.unknown->line;

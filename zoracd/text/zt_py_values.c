@@ -1,161 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The matter that templates are made of: the arena, the one way to fail, text that knows whom each
- * character came from, and lists. No meaning of the template language is here. */
-#include "zoracd/text/zt_py.h"
+/* The values that templates work with: strings whose characters know who wrote them, growing text,
+ * lists, and dicts that keep the order in which keys came. */
+#include "zoracd/text/zt_py_internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "common/zc_mem.h"
 #include "common/zc_utf8.h"
-#include "zoracd/text/zt_json.h"
-
-/* ---- arena and failure ---------------------------------------------------------------------- */
-
-struct zt_chunk {
-    struct zt_chunk *next;
-    size_t size;
-    max_align_t data[];
-};
-
-enum { MIN_CHUNK = 64 << 10, MAX_CHUNK = 4 << 20 };
-
-_Noreturn static void fail_memory(struct zt_env *e, int err)
-{
-    if (err == ZC_ENOMEM)
-        zt_fail_err(e, err, "out of memory");
-    zt_fail_limit(e, "the template needs too much memory");
-}
-
-static struct zt_chunk *chunk_new(struct zt_env *e, size_t size)
-{
-    void *p = NULL;
-
-    if (size > e->max - e->used)
-        fail_memory(e, ZC_ELIMIT);
-    if (zc_try_malloc(&p, 1, sizeof(struct zt_chunk) + size, SIZE_MAX) < 0)
-        fail_memory(e, ZC_ENOMEM);
-    *(struct zt_chunk *)p = (struct zt_chunk){.size = size};
-    return p;
-}
-
-/* Makes it the one that memory is taken from. */
-static void use_chunk(struct zt_env *e, struct zt_chunk *c)
-{
-    c->next = e->chunks;
-    e->chunks = c;
-    e->used += c->size;
-    e->at = (char *)c->data;
-    e->end = e->at + c->size;
-}
-
-/* A block in a chunk of its own, behind the one in use. */
-static void *take_apart(struct zt_env *e, size_t bytes)
-{
-    struct zt_chunk *c = chunk_new(e, bytes), **at = e->chunks ? &e->chunks->next : &e->chunks;
-
-    c->next = *at;
-    *at = c;
-    e->used += bytes;
-    return c->data;
-}
-
-/* Bytes for any value. Chunks grow, so that a rendering soon needs one only, the one that the
- * rendering before it has left. */
-static void *take(struct zt_env *e, size_t bytes)
-{
-    size_t skip = -(uintptr_t)e->at & (_Alignof(max_align_t) - 1), room = (size_t)(e->end - e->at);
-
-    zt_step(e, bytes / 64); /* what is made of long texts is work too */
-    if (!e->at || skip > room || bytes > room - skip) {
-        size_t size = e->used < MIN_CHUNK / 2   ? MIN_CHUNK
-                      : e->used < MAX_CHUNK / 2 ? 2 * e->used
-                                                : MAX_CHUNK;
-        if (bytes > size / 2 || size > e->max - e->used)
-            return take_apart(e, bytes);
-        use_chunk(e, chunk_new(e, size));
-        skip = 0;
-    }
-    e->at += skip + bytes;
-    return e->at - bytes;
-}
-
-/* Of the block that ended at end what is behind to, if nothing was taken since. */
-static void give_back(struct zt_env *e, const uint32_t *end, uint32_t *to)
-{
-    if ((const char *)end == e->at)
-        e->at = (char *)to;
-}
-
-void *zt_alloc(struct zt_env *e, size_t n, size_t size)
-{
-    size_t bytes;
-
-    if (!zc_mul_ok(n, size, &bytes))
-        fail_memory(e, ZC_ELIMIT);
-    return memset(take(e, bytes), 0, bytes);
-}
-
-void *zt_grow(struct zt_env *e, void *p, size_t n, size_t *cap, size_t size)
-{
-    if (n < *cap)
-        return p;
-    *cap = *cap ? *cap * 2 : 4;
-    void *more = zt_alloc(e, *cap, size);
-    return n ? memcpy(more, p, n * size) : more;
-}
-
-void zt_env_begin(struct zt_env *e, struct zt_chunk *spare)
-{
-    if (spare)
-        use_chunk(e, spare);
-}
-
-struct zt_chunk *zt_env_end(struct zt_env *e)
-{
-    struct zt_chunk *spare = NULL;
-
-    for (struct zt_chunk *c = e->chunks, *next; c; c = next) {
-        next = c->next;
-        if (!spare && c->size <= MAX_CHUNK) {
-            spare = c;
-            spare->next = NULL;
-        } else {
-            zc_free(c);
-        }
-    }
-    zc_buf_release(&e->scratch);
-    return spare;
-}
-
-void zt_fail_err(struct zt_env *e, int err, const char *what)
-{
-    e->err = zc_diag(e->dg, err, "%s:%u: %s", e->name, e->line, what);
-    longjmp(e->on_fail, 1);
-}
-
-void zt_fail_limit(struct zt_env *e, const char *what)
-{
-    char text[200];
-
-    if (!e->doing)
-        zt_fail_err(e, ZC_ELIMIT, what);
-    snprintf(text, sizeof text, "%s, at '%s'", what, e->doing);
-    zt_fail_err(e, ZC_ELIMIT, text);
-}
-
-void zt_fail(struct zt_env *e, const char *fmt, ...)
-{
-    char what[400];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(what, sizeof what, fmt, ap);
-    va_end(ap);
-    zt_fail_err(e, ZC_EINVAL, what);
-}
 
 /* ---- strings -------------------------------------------------------------------------------- */
 
@@ -166,7 +18,7 @@ static struct zt_val string(const uint32_t *s, size_t n)
 
 struct zt_val zt_decode(struct zt_env *e, const char *p, size_t len, bool trusted)
 {
-    uint32_t *s = take(e, len * sizeof *s), origin = trusted ? ZT_TRUSTED : 0;
+    uint32_t *s = zt_alloc_raw(e, len * sizeof *s), origin = trusted ? ZT_TRUSTED : 0;
     const unsigned char *u = (const unsigned char *)p, *end = u + len;
     size_t n = 0;
 
@@ -181,7 +33,7 @@ struct zt_val zt_decode(struct zt_env *e, const char *p, size_t len, bool truste
             c = c << 6 | (*u++ & 0x3f);
         s[n++] = c | origin;
     }
-    give_back(e, s + len, s + n);
+    zt_give_back(e, s + len, s + n);
     return string(s, n);
 }
 
@@ -192,7 +44,7 @@ struct zt_val zt_text(struct zt_env *e, const char *ascii, bool trusted)
 
 char *zt_utf8(struct zt_env *e, struct zt_val s)
 {
-    char *text = take(e, s.n * (size_t)4 + 1), *p = text;
+    char *text = zt_alloc_raw(e, s.n * (size_t)4 + 1), *p = text;
 
     for (size_t i = 0; i < s.n; i++)
         p += zc_utf8_put(p, zt_py_is_surrogate(zt_char(s, i)) ? 0xfffd : zt_char(s, i));
@@ -238,7 +90,7 @@ struct zt_val zt_concat(struct zt_env *e, struct zt_val a, struct zt_val b)
 
     if (!r || r->used != a.n || r->cap < n) {
         size_t cap = n + (a.grows ? n : 0);
-        r = take(e, sizeof *r + cap * sizeof *r->s);
+        r = zt_alloc_raw(e, sizeof *r + cap * sizeof *r->s);
         r->cap = (uint32_t)cap;
         memcpy(r->s, a.u.s, a.n * sizeof *r->s);
     }
@@ -263,7 +115,7 @@ static uint32_t *reserve(struct zt_sb *b, size_t n)
         zt_step(e, more / 64);
         e->at += more;
     } else {
-        uint32_t *p = take(e, cap * sizeof *p);
+        uint32_t *p = zt_alloc_raw(e, cap * sizeof *p);
         b->p = b->n ? memcpy(p, b->p, b->n * sizeof *p) : p;
     }
     b->cap = cap;
@@ -304,7 +156,7 @@ struct zt_val zt_take(struct zt_sb *b)
 {
     reserve(b, 0);
     struct zt_val s = string(b->p, b->n);
-    give_back(b->e, b->p + b->cap, b->p + b->n);
+    zt_give_back(b->e, b->p + b->cap, b->p + b->n);
     *b = (struct zt_sb){.e = b->e};
     return s;
 }
@@ -340,4 +192,102 @@ struct zt_val zt_tuple(struct zt_env *e, const struct zt_val *v, size_t n)
     for (size_t i = 0; i < n; i++)
         zt_push(e, l, v[i]);
     return zt_of_list(ZT_TUPLE, l);
+}
+
+/* ---- dicts ---------------------------------------------------------------------------------- */
+
+struct zt_dict *zt_dict_new(struct zt_env *e)
+{
+    return zt_alloc(e, 1, sizeof(struct zt_dict));
+}
+
+/* Equal values have equal hashes: 1, 1.0 and True are one key. */
+static uint64_t hash(struct zt_env *e, struct zt_val k)
+{
+    const uint64_t prime = 0x9e3779b97f4a7c15;
+    uint64_t h = 0;
+
+    if (k.kind == ZT_LIST || k.kind == ZT_DICT)
+        zt_fail(e, "%s cannot be a key", zt_py_type_name(k));
+    if (k.kind == ZT_STR)
+        zt_step(e, k.n / 16);
+    for (size_t i = 0; k.kind == ZT_STR && i < k.n; i++)
+        h = (h ^ zt_char(k, i)) * 0x100000001b3;
+    if (k.kind == ZT_TUPLE)
+        zt_step(e, k.u.l->n);
+    for (size_t i = 0; k.kind == ZT_TUPLE && i < k.u.l->n; i++)
+        h = (h ^ hash(e, k.u.l->v[i])) * prime;
+    if (k.kind == ZT_BOOL || k.kind == ZT_INT)
+        h = k.kind == ZT_BOOL ? k.u.b : (uint64_t)k.u.i;
+    if (k.kind == ZT_FLOAT && k.u.f >= -0x1p62 && k.u.f <= 0x1p62)
+        h = (uint64_t)(int64_t)k.u.f;
+    h = (h ^ h >> 32) * prime;
+    return h ^ h >> 29;
+}
+
+enum { SMALL_DICT = 8 };
+
+/* Where the index has k, or the free place where it belongs. */
+static uint32_t *probe(struct zt_env *e, const struct zt_dict *d, struct zt_val k)
+{
+    size_t i = hash(e, k) & (d->n_index - 1);
+
+    while (d->index[i] && !zt_py_is_equal(e, d->e[d->index[i] - 1].k, k)) {
+        zt_step(e, 1);
+        i = (i + 1) & (d->n_index - 1);
+    }
+    return &d->index[i];
+}
+
+static struct zt_pair *find(struct zt_env *e, const struct zt_dict *d, struct zt_val k)
+{
+    if (d->index) {
+        uint32_t i = *probe(e, d, k);
+        return i ? &d->e[i - 1] : NULL;
+    }
+    if (k.kind != ZT_STR)
+        hash(e, k);
+    for (size_t i = 0; i < d->n; i++) {
+        struct zt_val x = d->e[i].k;
+        bool strings = x.kind == ZT_STR && k.kind == ZT_STR; /* nearly always */
+        zt_step(e, strings && x.n == k.n ? k.n / 16 : 0);
+        if (strings ? zt_is_same(x, k) : zt_py_is_equal(e, x, k))
+            return &d->e[i];
+    }
+    return NULL;
+}
+
+void zt_dict_set(struct zt_env *e, struct zt_dict *d, struct zt_val k, struct zt_val v)
+{
+    struct zt_pair *at = find(e, d, k);
+    size_t cap = d->cap;
+
+    if (at) {
+        at->v = v;
+        return;
+    }
+    d->e = zt_grow(e, d->e, d->n, &d->cap, sizeof *d->e);
+    d->e[d->n++] = (struct zt_pair){k, v};
+    if (d->index && cap == d->cap) {
+        *probe(e, d, k) = (uint32_t)d->n;
+    } else if (d->cap > SMALL_DICT) {
+        d->n_index = d->cap * 2;
+        d->index = zt_alloc(e, d->n_index, sizeof *d->index);
+        for (size_t i = 0; i < d->n; i++)
+            *probe(e, d, d->e[i].k) = (uint32_t)i + 1;
+    }
+}
+
+const struct zt_val *zt_dict_get(struct zt_env *e, const struct zt_dict *d, struct zt_val k)
+{
+    struct zt_pair *at = d ? find(e, d, k) : NULL;
+
+    return at ? &at->v : NULL;
+}
+
+struct zt_val zt_dict_value(struct zt_env *e, const struct zt_dict *d, const char *key)
+{
+    const struct zt_val *v = d ? zt_dict_get(e, d, zt_text(e, key, true)) : NULL;
+
+    return v ? *v : ZT_NO_VALUE;
 }
