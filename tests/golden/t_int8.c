@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What int8 activations and fp8 keys and values cost on a real trained model: its weights rounded
- * to 4 and to 8 bits in the target's own layout, then run with float activations (the reference for
- * such weights) and with int8 ones. Prints error and perplexity of each. Skips (77) without the
- * conformance data. */
+ * to 4 and to 8 bits in the target's own layout, and to bitsandbytes' nf4, whose table int8
+ * products round, too; then run with float activations (the reference for such weights) and with
+ * int8 ones. Prints error and perplexity of each. Skips (77) without the conformance data. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,25 +87,72 @@ static void quantize(struct t_mat *m, const float *w)
     }
 }
 
-static bool is_linear(const struct zw_tensor *t)
+/* How the linear layers are stored. */
+enum layout { INT4 = 4, INT8 = 8, NF4 };
+
+static const float nf4[16] = {-1,           -0.69619280F, -0.52507305F, -0.39491749F,
+                              -0.28444138F, -0.18477343F, -0.09105004F, 0,
+                              0.07958030F,  0.16093020F,  0.24611230F,  0.33791524F,
+                              0.44070983F,  0.56261700F,  0.72295684F,  1};
+
+static uint8_t nearest(float x)
 {
-    return t->rank == 2 && strstr(t->name, "_proj.weight");
+    uint8_t best = 0;
+    for (uint8_t c = 1; c < 16; c++)
+        if (fabsf(nf4[c] - x) < fabsf(nf4[best] - x))
+            best = c;
+    return best;
+}
+
+/* The tensors of bitsandbytes, in blocks of 64, the high nibble first. */
+static void add_nf4(struct t_st *st, const char *weight, const float *w, int n, int k)
+{
+    const size_t count = (size_t)n * (size_t)k, blocks = count / 64;
+    uint8_t *codes = zc_xcalloc(count / 2, 1);
+    float *absmax = zc_xcalloc(blocks, sizeof *absmax);
+    char name[256], state[160];
+
+    for (size_t i = 0; i < count; i++)
+        absmax[i / 64] = fmaxf(absmax[i / 64], fabsf(w[i]));
+    for (size_t i = 0; i < count; i++)
+        codes[i / 2] |= (uint8_t)(nearest(w[i] / absmax[i / 64]) << (i % 2 ? 0 : 4));
+    t_st_add(st, weight, "U8", count / 2, 1, codes, count / 2);
+    snprintf(name, sizeof name, "%s.absmax", weight);
+    t_st_add(st, name, "F32", blocks, 0, absmax, blocks * sizeof *absmax);
+    snprintf(name, sizeof name, "%s.quant_map", weight);
+    t_st_add(st, name, "F32", 16, 0, nf4, sizeof nf4);
+    snprintf(name, sizeof name, "%s.quant_state.bitsandbytes__nf4", weight);
+    snprintf(state, sizeof state,
+             "{\"quant_type\":\"nf4\",\"blocksize\":64,\"dtype\":\"bfloat16\",\"shape\":[%d,%d]}",
+             n, k);
+    t_st_add(st, name, "U8", strlen(state), 0, state, strlen(state));
+    zc_free(codes);
+    zc_free(absmax);
+}
+
+/* Rows of 172 are no multiple of nf4's blocks. */
+static bool is_linear(const struct zw_tensor *t, enum layout layout)
+{
+    return t->rank == 2 && strstr(t->name, "_proj.weight") &&
+           (layout != NF4 || t->shape[1] % 64 == 0);
 }
 
 static void copy_tensor(struct t_st *st, const struct zw_store *s, const struct zw_tensor *t,
-                        int bits)
+                        enum layout layout)
 {
     float *w = zc_xmalloc(t->bytes);
     char module[192];
     struct t_mat m;
 
     must(zw_store_read(s, t, 0, w, t->bytes, &dg), t->name);
-    if (!is_linear(t)) {
+    if (!is_linear(t, layout)) {
         t_st_add(st, t->name, "F32", t->shape[0], t->rank == 2 ? t->shape[1] : 0, w, t->bytes);
+    } else if (layout == NF4) {
+        add_nf4(st, t->name, w, (int)t->shape[0], (int)t->shape[1]);
     } else {
         snprintf(module, sizeof module, "%.*s", (int)(strlen(t->name) - strlen(".weight")),
                  t->name);
-        t_mat_random(&m, (int)t->shape[0], (int)t->shape[1], 32, bits, ZK_BF16, true, 1);
+        t_mat_random(&m, (int)t->shape[0], (int)t->shape[1], 32, (int)layout, ZK_BF16, true, 1);
         quantize(&m, w);
         t_mat_add_ct(st, module, &m);
         t_mat_release(&m);
@@ -113,8 +160,20 @@ static void copy_tensor(struct t_st *st, const struct zw_store *s, const struct 
     zc_free(w);
 }
 
+static json_t *quantization(enum layout layout)
+{
+    if (layout == NF4)
+        return json_pack("{s:s, s:b, s:s, s:[s]}", "quant_method", "bitsandbytes", "load_in_4bit",
+                         1, "bnb_4bit_quant_type", "nf4", "llm_int8_skip_modules", "down_proj");
+    return json_pack("{s:s, s:s, s:{s:{s:[s], s:{s:i, s:s, s:b, s:s, s:i}}}, s:[s]}",
+                     "quant_method", "compressed-tensors", "format", "pack-quantized",
+                     "config_groups", "group_0", "targets", "Linear", "weights", "num_bits",
+                     (int)layout, "type", "int", "symmetric", 0, "strategy", "group", "group_size",
+                     32, "ignore", "lm_head");
+}
+
 /* The f32 model of dir with its linear layers rounded, as a fresh directory. */
-static char *make_rounded(const char *dir, int bits)
+static char *make_rounded(const char *dir, enum layout layout)
 {
     char *out = t_dir_new(), *config = zc_xasprintf("%s/config.json", dir);
     struct zw_store *s;
@@ -123,17 +182,12 @@ static char *make_rounded(const char *dir, int bits)
     must(zw_store_open(&s, dir, &dg), dir);
     t_st_init(&st);
     for (size_t i = 0; i < zw_store_n_tensors(s); i++)
-        copy_tensor(&st, s, zw_store_tensor(s, i), bits);
+        copy_tensor(&st, s, zw_store_tensor(s, i), layout);
     t_st_write(&st, out, "model.safetensors");
     zw_store_free(s);
 
     json_t *j = json_load_file(config, 0, NULL);
-    json_object_set_new(j, "quantization_config",
-                        json_pack("{s:s, s:s, s:{s:{s:[s], s:{s:i, s:s, s:b, s:s, s:i}}}, s:[s]}",
-                                  "quant_method", "compressed-tensors", "format", "pack-quantized",
-                                  "config_groups", "group_0", "targets", "Linear", "weights",
-                                  "num_bits", bits, "type", "int", "symmetric", 0, "strategy",
-                                  "group", "group_size", 32, "ignore", "lm_head"));
+    json_object_set_new(j, "quantization_config", quantization(layout));
     char *text = json_dumps(j, 0);
     t_dir_write_text(out, "config.json", text);
     free(text);
@@ -207,16 +261,19 @@ static double nmse(const struct answer *a, const struct answer *reference)
     return se / ss;
 }
 
-static void measure(const char *dir, int bits)
+static void measure(const char *dir, enum layout layout)
 {
     struct answer exact = run(dir, true, 16, false), int8 = run(dir, false, 16, false);
     struct answer head = run(dir, false, 8, false), f8 = run(dir, false, 16, true);
     double p = perplexity(&exact), p8 = perplexity(&int8), ph = perplexity(&head);
     double pf = perplexity(&f8);
 
-    printf("%d-bit weights: perplexity %.4f with float activations; int8 activations: %.4f "
+    printf("%s weights: perplexity %.4f with float activations; int8 activations: %.4f "
            "(%+.3f %%), NMSE %.2g; and an 8-bit head: %.4f (%+.3f %%), NMSE %.2g\n",
-           bits, p, p8, 100 * (p8 / p - 1), nmse(&int8, &exact), ph, 100 * (ph / p - 1),
+           layout == INT4   ? "4-bit"
+           : layout == INT8 ? "8-bit"
+                            : "nf4",
+           p, p8, 100 * (p8 / p - 1), nmse(&int8, &exact), ph, 100 * (ph / p - 1),
            nmse(&head, &exact));
     printf("and fp8 keys and values beside int8 activations: %.4f (%+.3f %%), NMSE %.2g\n", pf,
            100 * (pf / p8 - 1), nmse(&f8, &int8));
@@ -241,8 +298,8 @@ START_TEST(int8_activations_cost_little)
     read_texts(rows);
     struct answer whole = run(f32, true, 16, false);
     printf("unrounded: perplexity %.4f over %zu tokens\n", perplexity(&whole), whole.n);
-    char *dir = make_rounded(f32, _i);
-    measure(dir, _i);
+    char *dir = make_rounded(f32, (enum layout)_i);
+    measure(dir, (enum layout)_i);
     t_dir_remove(dir);
     zc_free(whole.logits);
 }
@@ -261,8 +318,8 @@ int main(void)
         return 77;
     }
     tcase_set_timeout(t, 60);
-    for (int bits = 4; bits <= 8; bits += 4)
-        tcase_add_loop_test(t, int8_activations_cost_little, bits, bits + 1);
+    tcase_add_loop_test(t, int8_activations_cost_little, INT4, INT4 + 1);
+    tcase_add_loop_test(t, int8_activations_cost_little, INT8, NF4 + 1);
     suite_add_tcase(s, t);
     return t_run(s);
 }
