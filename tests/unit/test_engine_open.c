@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Unit tests of opening an engine: what is planned is what is allocated, a step allocates nothing,
  * what does not fit or contradicts itself is refused by name. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,6 +230,80 @@ START_TEST(the_targets_plan_is_as_it_must_be)
 }
 END_TEST
 
+/* A config.json of one layer of 9 * 2^16 weights, with this quantization_config, ' for ". */
+static char *small_shape(const char *dir, const char *quantization)
+{
+    char *text =
+        zc_xasprintf("{'architectures':['LlamaForCausalLM'],'model_type':'llama','hidden_size':256,"
+                     "'intermediate_size':512,'num_hidden_layers':1,'num_attention_heads':4,"
+                     "'num_key_value_heads':2,'vocab_size':64,'max_position_embeddings':64,"
+                     "'rms_norm_eps':1e-5,'hidden_act':'silu','tie_word_embeddings':false,"
+                     "'torch_dtype':'bfloat16','quantization_config':%s}",
+                     quantization);
+
+    for (char *p = text; *p; p++)
+        *p = *p == '\'' ? '"' : *p;
+    t_dir_write_text(dir, "config.json", text);
+    zc_free(text);
+    return zc_xasprintf("%s/config.json", dir);
+}
+
+static void assert_logits(struct ze_engine *e)
+{
+    const int32_t ids[2] = {3, 5};
+    struct ze_seq *s;
+
+    t_assert_err(ze_seq_new(&s, e, 1, ids, 2, 0, &dg), ZC_OK, &dg);
+    struct ze_work w = {.seq = s, .n_rows = 2, .want_all = true};
+    t_assert_err(ze_step(e, &w, 1, &dg), ZC_OK, &dg);
+    for (int j = 0; j < 128; j++)
+        ck_assert(isfinite(w.logits[j]) && fabsf(w.logits[j]) < 100);
+    ze_seq_free(s);
+}
+
+/* Weights made up in each form that a configuration says: they work, and a step's least bytes are
+ * what a file of that format would have, keys, values and the 8-bit head beside it. */
+START_TEST(made_up_weights_of_every_form)
+{
+    static const struct {
+        const char *quantization;
+        enum zk_form form;
+        double bits;
+    } cases[] = {
+        {"null", ZK_W16, 16},
+        {"{'quant_method':'awq','bits':4}", ZK_W4A, 4 + 20.0 / 128},
+        {"{'load_in_4bit':true,'bnb_4bit_quant_type':'nf4'}", ZK_W4L, 4 + 32.0 / 64},
+        {"{'load_in_4bit':true,'bnb_4bit_use_double_quant':true}", ZK_W4L, 4 + (8 + 8.0 / 64) / 64},
+        {"{'quant_method':'fp8','weight_block_size':[128,128]}", ZK_W8F, 8 + 32.0 / 16384},
+        {"{'quant_method':'compressed-tensors','config_groups':{'FP8_DYNAMIC':['Linear']},"
+         "'ignore':['lm_head']}",
+         ZK_W8F, 8 + 32.0 / 288},
+    };
+    const double weights = 9 * 65536, head = 64 * 256 * 8.125 / 8, kv = 2 * 2 * 64 * 2;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *dir = t_dir_new(), *path = small_shape(dir, cases[i].quantization);
+        const struct ze_opts o = {.dir = path,
+                                  .random_weights = true,
+                                  .caps = ZK_CAP_ALL,
+                                  .head_bits = 8,
+                                  .threads = 1,
+                                  .max_seqs = 1,
+                                  .logit_rows = 2,
+                                  .memory_limit = 1 << 28};
+        struct ze_engine *e;
+        t_assert_err(ze_engine_open(&e, &o, NULL, NULL, NULL, &dg), ZC_OK, &dg);
+        ck_assert_uint_gt(ze_engine_plan(e)->weights_form[cases[i].form], 65536);
+        double bytes = ze_engine_cost(e, 1, 1, 0).bytes - head - kv;
+        ck_assert_double_eq_tol(bytes / weights * 8, cases[i].bits, 0.01);
+        assert_logits(e);
+        ze_engine_free(e);
+        t_dir_remove(dir);
+        zc_free(path);
+    }
+}
+END_TEST
+
 START_TEST(admission_says_never_and_not_now)
 {
     struct t_tiny t;
@@ -408,6 +483,7 @@ int main(void)
     tcase_add_test(t, a_step_allocates_nothing);
     tcase_add_test(t, what_does_not_fit_is_refused_with_what_would);
     tcase_add_test(t, the_targets_plan_is_as_it_must_be);
+    tcase_add_test(t, made_up_weights_of_every_form);
     tcase_add_test(t, admission_says_never_and_not_now);
     suite_add_tcase(s, t);
 

@@ -25,6 +25,12 @@ static uint64_t file_bytes(const struct zw_scheme *s, uint64_t n, uint64_t k)
     return n * k + (n + rows - 1) / rows * ((k + cols - 1) / cols) * 4;
 }
 
+/* Whether those who make files of that scheme leave the head as it is, without saying so. */
+static bool is_left_out(const struct zw_scheme *s)
+{
+    return s->layout == ZW_BNB || s->layout == ZW_FP8;
+}
+
 int ze_random_probe(struct zw_linear *ret_l, const struct zw_quant *q, const char *name, int n,
                     int k, struct zc_diag *dg)
 {
@@ -35,7 +41,7 @@ int ze_random_probe(struct zw_linear *ret_l, const struct zw_quant *q, const cha
     if ((r = zw_quant_scheme(&s, q, name, dg)) < 0)
         return r;
     snprintf(l.name, sizeof l.name, "%s", name);
-    if (s) {
+    if (s && !(strstr(name, "lm_head") && is_left_out(s))) {
         l.layout = s->layout;
         l.file_bytes = file_bytes(s, (uint64_t)n, (uint64_t)k);
         l.desc.type = s->layout == ZW_FP8 ? s->type : ZK_BF16;
