@@ -178,6 +178,8 @@ is zoracd-b.service active || fail "the second does not run"
 in_boot systemctl stop zoracd-b.service 2>/dev/null
 is zoracd.service active || fail "the first stopped with the second"
 [ "$(in_boot stat -c '%U:%G %a' /run/zoracd/b.sock)" = "root:zorac 660" ] || fail "the second's socket"
+in_boot sh -c 'systemctl disable --now zoracd-b.socket && rm -r /etc/systemd/system/zoracd-b.* /etc/zorac/b.conf && systemctl daemon-reload' 2>/dev/null
+in_boot sh -c '[ ! -e /run/zoracd/b.sock ]' || fail "the second's socket stays"
 
 echo "== as another account"
 in_boot sh -c 'useradd -r other && mkdir -p /etc/systemd/system/zoracd.service.d && systemctl daemon-reload
