@@ -12,6 +12,7 @@ e2e_scripts = \
   %D%/client.sh \
   %D%/clients.sh \
   %D%/doctor.sh \
+  %D%/flood.sh \
   %D%/generate.sh \
   %D%/loading.sh \
   %D%/malformed.sh \

@@ -181,6 +181,17 @@ is zoracd.service active || fail "the first stopped with the second"
 in_boot sh -c 'systemctl disable --now zoracd-b.socket && rm -r /etc/systemd/system/zoracd-b.* /etc/zorac/b.conf && systemctl daemon-reload' 2>/dev/null
 in_boot sh -c '[ ! -e /run/zoracd/b.sock ]' || fail "the second's socket stays"
 
+echo "== a model in /home, as docs/admin.md says"
+in_boot sh -c 'cp -r /usr/share/zorac/demo /home/anna/models && chown -R anna /home/anna/models && chmod 700 /home/anna
+    cp /etc/zorac/zoracd.conf /root && echo "model = /home/anna/models" >>/etc/zorac/zoracd.conf'
+! in_boot systemctl restart zoracd.service 2>/dev/null || fail "the service sees /home"
+in_boot mkdir -p /etc/systemd/system/zoracd.service.d
+sed -n '/^## Where models live/,/^## /s/^    //p' "$(dirname "$0")/../../docs/admin.md" >"$root/etc/systemd/system/zoracd.service.d/override.conf"
+in_boot sh -c 'systemctl daemon-reload && systemctl restart zoracd.service' || fail "not from /home: $(in_boot journalctl --no-pager -n 20)"
+as anna status | grep -q '/home/anna/models' || fail "another model: $(as anna status)"
+in_boot sh -c 'rm -r /etc/systemd/system/zoracd.service.d /home/anna/models && mv /root/zoracd.conf /etc/zorac && systemctl daemon-reload
+    systemctl restart zoracd.service' || fail "not as before: $(in_boot journalctl --no-pager -n 20)"
+
 echo "== as another account"
 in_boot sh -c 'useradd -r other && mkdir -p /etc/systemd/system/zoracd.service.d && systemctl daemon-reload
     printf "[Service]\nUser=other\n" >/etc/systemd/system/zoracd.service.d/override.conf'

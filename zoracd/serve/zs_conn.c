@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Connections: bytes in, cut into messages by the scanner; bytes out, gathered during a turn and
- * sent once at its end. A peer that does not read pauses its own work, and is cut off when it takes
- * nothing for a while. Nothing here frees a connection while a callback may still be using it. */
+/* Connections: bytes in, cut into messages by the scanner when it is their user's turn; bytes out,
+ * gathered during a turn and sent once at its end. A peer that does not read pauses its own work,
+ * and is cut off when it takes nothing for a while. Nothing here frees a connection while a
+ * callback may still be using it. */
 #include "config.h"
 
 #include "zoracd/serve/zs_internal.h"
@@ -16,7 +17,7 @@
 #include "common/zc_log.h"
 #include "common/zc_mem.h"
 
-#define READ_BYTES    65536   /* of one read, and what a connection may bring in one turn */
+#define READ_BYTES    65536   /* of one read; after as many a user's other messages wait a turn */
 #define TURN_MESSAGES 64      /* messages of one connection in one turn */
 #define KEEP_BYTES    16384   /* a drained buffer larger than this is given back */
 #define LARGE_BYTES   1048576 /* after one like this the allocator is asked to give back, too */
@@ -135,7 +136,9 @@ void zs_conn_close(struct zs_conn *c)
     c->out_counted = 0;
     if (c->is_dirty)
         TAILQ_REMOVE(&f->dirty, c, dirty_link);
-    c->is_dirty = false;
+    if (c->is_ready)
+        TAILQ_REMOVE(&f->ready, c, ready_link);
+    c->is_dirty = c->is_ready = false;
     TAILQ_REMOVE(&f->conns, c, link);
     TAILQ_INSERT_TAIL(&f->closed, c, link);
     f->n_conns--;
@@ -210,6 +213,15 @@ static bool has_unread(const struct zs_conn *c)
     return c->scanned < c->in.len;
 }
 
+/* What is unread is looked at when it is the user's turn. */
+static void make_ready(struct zs_conn *c)
+{
+    if (c->is_ready)
+        return;
+    c->is_ready = true;
+    TAILQ_INSERT_TAIL(&c->front->ready, c, ready_link);
+}
+
 /* Above the mark nothing more is read and the jobs rest; below it both go on. */
 static void apply_mark(struct zs_conn *c)
 {
@@ -225,9 +237,8 @@ static void apply_mark(struct zs_conn *c)
     if (over)
         return;
     zs_jobs_give_credit(c);
-    /* Last: libevent does not watch the descriptor of an event that is active when it is added. */
     if (c->state == ZS_CONN_OPEN && has_unread(c))
-        event_active(c->read_ev, 0, 0);
+        make_ready(c);
 }
 
 /* Nothing is owed and nothing more will come. */
@@ -348,7 +359,7 @@ static bool begins_message(char byte)
 static void take_messages(struct zs_conn *c)
 {
     struct zc_diag dg;
-    size_t start = 0, used;
+    size_t start = 0, seen = c->scanned, used;
     int n = 0, r = ZC_OK;
 
     while (c->state == ZS_CONN_OPEN && c->scanned < c->in.len && n < TURN_MESSAGES &&
@@ -376,6 +387,8 @@ static void take_messages(struct zs_conn *c)
         start = c->scanned;
         n++;
     }
+    /* Work is what was looked at, and each message as a whole. */
+    c->user->taken += max_size(c->scanned - seen, start);
     zc_buf_drain(&c->in, start);
     c->scanned -= start;
     c->front->was_large |= c->in.cap > LARGE_BYTES;
@@ -388,9 +401,30 @@ static void take_messages(struct zs_conn *c)
              &dg));
     /* More whole messages may be there: nothing on the socket would say so. */
     if (c->state == ZS_CONN_OPEN && has_unread(c) && n == TURN_MESSAGES)
-        event_active(c->read_ev, 0, 0);
+        make_ready(c);
     else if (c->half_closed)
         zs_conn_wrote(c);
+}
+
+void zs_conn_take_turns(struct zs_front *f)
+{
+    struct zs_conn *next, *last = TAILQ_LAST(&f->ready, zs_ready_list);
+
+    f->turn++;
+    for (struct zs_conn *c = TAILQ_FIRST(&f->ready); c; c = next) {
+        struct zs_user *u = c->user;
+        /* What is put behind the last one meanwhile is for the next turn. */
+        next = c == last ? NULL : TAILQ_NEXT(c, ready_link);
+        if (u->turn != f->turn) {
+            u->turn = f->turn;
+            u->taken = 0;
+        }
+        if (u->taken >= READ_BYTES)
+            continue;
+        TAILQ_REMOVE(&f->ready, c, ready_link);
+        c->is_ready = false;
+        take_messages(c);
+    }
 }
 
 /* Whether the peer has closed both directions, and not only its own. */
@@ -431,26 +465,26 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
     static char chunk[READ_BYTES]; /* the front is one thread */
     struct zs_conn *c = arg;
 
-    if (what & EV_READ) {
-        ssize_t n = recv(fd, chunk, sizeof chunk, MSG_DONTWAIT);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            return;
-        if (n < 0) {
-            zs_conn_close(c);
-            return;
-        }
-        if (n == 0) {
-            on_end(c);
-            return;
-        }
-        int r = zc_buf_add(&c->in, chunk, (size_t)n);
-        if (r < 0) {
-            struct zc_diag dg;
-            bad(c, r, (zc_diag(&dg, r, "no room for a message"), &dg));
-            return;
-        }
+    if (c->is_ready) /* it has brought enough; the descriptor stays readable */
+        return;
+    ssize_t n = recv(fd, chunk, sizeof chunk, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n < 0) {
+        zs_conn_close(c);
+        return;
     }
-    take_messages(c);
+    if (n == 0) {
+        on_end(c);
+        return;
+    }
+    int r = zc_buf_add(&c->in, chunk, (size_t)n);
+    if (r < 0) {
+        struct zc_diag dg;
+        bad(c, r, (zc_diag(&dg, r, "no room for a message"), &dg));
+        return;
+    }
+    make_ready(c);
 }
 
 /* ---- time --------------------------------------------------------------------------------- */

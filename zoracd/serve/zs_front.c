@@ -457,6 +457,7 @@ static void shut_down(struct zs_front *f)
 
 static void end_turn(struct zs_front *f)
 {
+    zs_conn_take_turns(f);
     zs_conn_flush_all(f);
     zs_conn_free_closed(f);
     if (f->ring_sched && f->sched)
@@ -480,6 +481,7 @@ int zs_front_run(bool *ret_hangs, const struct zs_front_opts *opts)
     TAILQ_INIT(&f->conns);
     TAILQ_INIT(&f->closed);
     TAILQ_INIT(&f->dirty);
+    TAILQ_INIT(&f->ready);
     LIST_INIT(&f->users);
     zs_sd_notify("EXTEND_TIMEOUT_USEC=%d\nSTATUS=Loading the model", LOAD_PAUSE_US);
     int r = zs_loader_start(&f->loader, opts->model, &dg);
@@ -494,7 +496,8 @@ int zs_front_run(bool *ret_hangs, const struct zs_front_opts *opts)
         arm_tick(f);
     }
     while (!f->done) {
-        ZC_BUG_ON(event_base_loop(f->base, EVLOOP_ONCE) < 0);
+        int now = TAILQ_EMPTY(&f->ready) ? 0 : EVLOOP_NONBLOCK;
+        ZC_BUG_ON(event_base_loop(f->base, EVLOOP_ONCE | now) < 0);
         end_turn(f);
     }
     int status = f->exit_status;

@@ -28,7 +28,7 @@ enum zs_conn_state { ZS_CONN_OPEN, ZS_CONN_DRAINING, ZS_CONN_CLOSED };
 
 struct zs_conn {
     TAILQ_ENTRY(zs_conn) link;
-    TAILQ_ENTRY(zs_conn) dirty_link;
+    TAILQ_ENTRY(zs_conn) dirty_link, ready_link;
     struct zs_front *front;
     struct zs_user *user;
     struct zc_peer peer;
@@ -44,12 +44,13 @@ struct zs_conn {
     size_t sent;        /* of out */
     size_t out_counted; /* of what is unsent, in the account of the user */
     zs_usec sent_at;    /* when the peer last took something, or owed nothing */
-    bool is_dirty, is_paused, half_closed;
+    bool is_dirty, is_ready, is_paused, half_closed;
     struct zs_job *jobs;
     size_t n_jobs;
 };
 TAILQ_HEAD(zs_conn_list, zs_conn);
 TAILQ_HEAD(zs_dirty_list, zs_conn);
+TAILQ_HEAD(zs_ready_list, zs_conn);
 
 /* START -> LOADING -> SERVING -> STOPPING; LOADING -> FAILED. */
 enum zs_state { ZS_START, ZS_LOADING, ZS_SERVING, ZS_STOPPING, ZS_FAILED, ZS_N_STATES };
@@ -66,6 +67,8 @@ struct zs_front {
     zs_usec started_at;
     struct zs_conn_list conns, closed;
     struct zs_dirty_list dirty;
+    struct zs_ready_list ready; /* with unread messages; longest waiting first */
+    uint64_t turn;
     size_t n_conns, max_conns; /* as descriptors allow */
     uint64_t n_accepted;
     struct zs_user_list users;
@@ -75,8 +78,8 @@ struct zs_front {
     struct zs_model *model; /* NULL until it is loaded */
     struct zs_text *text;
     struct zs_sched *sched;
-    bool ring_sched; /* at the end of the turn */
-    bool was_large;  /* a message was, since the allocator last gave memory back */
+    bool ring_sched;  /* at the end of the turn */
+    bool was_large;   /* a message was, since the allocator last gave memory back */
     zs_usec watchdog; /* how long systemd waits for a beat; 0: for ever */
     int listen_fd;
     int half_closed_fd; /* an epoll instance: peers that only read, and may go */
@@ -111,6 +114,8 @@ void zs_conn_new(struct zs_front *f, int fd);
 struct zc_buf *zs_conn_out(struct zs_conn *c);
 /* Something was packed: it is sent when the turn ends. */
 void zs_conn_wrote(struct zs_conn *c);
+/* Dispatches what was read, as much for each user: many connections are no more turns. */
+void zs_conn_take_turns(struct zs_front *f);
 /* Sends what is packed on every dirty connection, and gives credit back to jobs. */
 void zs_conn_flush_all(struct zs_front *f);
 /* The peer is gone, or is cut off: its jobs are canceled. Freed at the end of the turn. */

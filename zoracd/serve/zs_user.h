@@ -18,6 +18,8 @@ struct zs_user {
     LIST_ENTRY(zs_user) link;
     uid_t uid;
     size_t n_conns, n_jobs, n_sessions;
+    uint64_t turn;                   /* of the front, in which something of it was last taken, */
+    size_t taken;                    /* and how many bytes of messages */
     size_t input_bytes;              /* of unfinished messages and running requests */
     size_t unsent_bytes;             /* of all connections */
     size_t transcript_bytes;         /* of sessions that are not lent */
