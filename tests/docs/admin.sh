@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What docs/admin.md quotes is what the programs say, and its keys are keys; links in the pages that are
-# installed lead to pages that are installed, and to headings that are there.
+# What docs/admin.md quotes is what the programs say, and its keys are keys; files that the pages name are
+# there; links in the pages that are installed lead to pages that are installed, and to headings in them.
 . "${top_srcdir:-.}/tests/docs/lib.sh"
 
 # The sources with their literals joined as the compiler does, and "..." for the formats' fields.
@@ -30,6 +30,15 @@ grep -oE '(^    |`)[a-z][a-z_-]* = ' "$src/docs/admin.md" "$src/README.md" | sed
 [ "$(wc -l <"$tmp/named")" -gt 4 ] || wrong "docs/admin.md names no keys"
 while read -r key; do
     grep -qx -- "$key" "$tmp/keys" || wrong "docs/admin.md: $key is no key"
+done <"$tmp/named"
+
+# files that are named are there, programs by their source
+grep -ohE '`(tests|docs|packaging|zoracd|zorac-cli|kernels|common)/[^` ]*[^/` ]`' "$src"/*.md "$src"/docs/*.md "$src/packaging/README.md" |
+    tr -d '`' | sort -u >"$tmp/named"
+[ "$(wc -l <"$tmp/named")" -gt 20 ] || wrong "the pages name $(wc -l <"$tmp/named") files"
+while read -r file; do
+    # shellcheck disable=SC2086 # a pattern, perhaps
+    ls -d "$src"/$file >/dev/null 2>&1 || [ -f "$src/$file.c" ] || wrong "the pages speak of $file, which is not there"
 done <"$tmp/named"
 
 # links; the tree that make install makes of these is the one they have here
