@@ -153,7 +153,7 @@ zkc_mm_args zkc_mm_args_of(const struct zkc_dev *d, const struct zkc_mm_call *c)
     a.n = lo->n;
     a.meta.bytes = lo->meta;
     a.meta.zero_off = lo->has_zero ? lo->zero_off : 0;
-    a.meta.scale_type = c->scale_type;
+    a.meta.is_wide = lo->scale_size == 4;
     a.meta.mask = lo->sets ? 4 / lo->sets - 1 : 3;
     a.x = c->x;
     a.ldx = zkc_kp(lo->k);
@@ -200,7 +200,6 @@ static int multiply(struct zkc_dev *d, struct zkc_mm_call *c, const struct zk_ac
         return r;
     c->lo = &lo;
     c->w = (const uint8_t *)w->data;
-    c->scale_type = w->d.type;
     c->type = x->kind == ZK_ACT_F16 ? ZK_F16 : ZK_BF16;
     c->x = (const uint16_t *)x->data;
     c->rows = x->rows;

@@ -29,9 +29,9 @@
  *
  * Meta of a block (W4A, W8A): 1, 2 or 4 sets, for 128, 64 or 32 columns each (the largest that
  * divides the group; a group of more than 128 columns repeats its set in every block). A set:
- * scales as given (2 or 4 bytes), then, with has_zero, zeros. The scale of row 16 i + g + 8 b is
- * number 2 (8 i + g) + b: a lane's two side by side. Zeros, W4A: byte 8 i + g, b = 0 in the low
- * nibble; W8A: byte 2 (8 i + g) + b. All scales of a block come before all its zeros.
+ * scales as given (2 or 4 bytes), then, with has_zero, zeros. Of a panel of 16 I rows, the scale of
+ * row 16 i + g + 8 b is number 2 (I g + i) + b: a lane's side by side. Zeros, W4A: byte I g + i,
+ * b = 0 in the low nibble; W8A: byte 2 (I g + i) + b. All scales of a block come before all zeros.
  *
  * Rows. JOIN_ROWS: as given. JOIN_PAIRS: row i of the first part is at 16 (i / 8) + i % 8, that of
  * the second 8 further: a lane of an accumulator has gate and up of the same output.

@@ -23,14 +23,8 @@ template <int FORM, int TYPE> ZKC_DEV uint32_t scaled(uint32_t v, float scale)
 {
     if (FORM == ZK_W16)
         return v;
-    if (TYPE == ZK_F16) {
-        __half2 h;
-        memcpy(&h, &v, 4);
-        float2 f = __half22float2(h);
-        return zkc_pair<TYPE>(f.x * scale, f.y * scale);
-    }
-    return zkc_pair<TYPE>(__uint_as_float(v << 16) * scale,
-                          __uint_as_float(v & 0xffff0000u) * scale);
+    const float2 f = zkc_unpair<TYPE>(v);
+    return zkc_pair<TYPE>(f.x * scale, f.y * scale);
 }
 
 /* A warp is one block of a panel: 16-byte loads of codes, 16-byte stores of 8 columns of a row, 64
@@ -53,23 +47,23 @@ __global__ void __launch_bounds__(THREADS)
 #pragma unroll
         for (int u = 0; u < 4; u++) {
             const int set = p.meta.mask == 3 ? 0 : p.meta.mask == 1 ? u / 2 : u;
-            zkc_mm_zero zero = {};
-            float2 scale = {};
+            zkc_mm_zero zero[1] = {};
+            float2 scale[1] = {};
             uint32_t a[2][4];
             if (FORM != ZK_W16) {
-                zero = zkc_mm_zeros<FORM, TYPE>(meta, p.meta, set, i, g);
-                scale = zkc_mm_scales<FORM>(meta, p.meta, set, i, g);
+                zkc_mm_zeros<FORM, TYPE>(zero, meta, p.meta, set, i, g);
+                zkc_mm_scales<FORM, TYPE>(scale, meta, p.meta, set, i, g);
             }
 #pragma unroll
             for (int t = 0; t < 2; t++) {
                 const int s = 2 * u + t;
                 if (s % F::steps == 0)
                     vec = zkc_ld_stream16(codes + (i * F::vectors + s / F::steps) * 512);
-                zkc_mm_operand<FORM, TYPE>(a[t], vec, s % F::steps, zero);
+                zkc_mm_operand<FORM, TYPE>(a[t], vec, s % F::steps, zero[0]);
             }
 #pragma unroll
             for (int b = 0; b < 2; b++) {
-                const float f = b ? scale.y : scale.x;
+                const float f = b ? scale[0].y : scale[0].x;
                 uint4 v =
                     make_uint4(scaled<FORM, TYPE>(a[0][b], f), scaled<FORM, TYPE>(a[0][b + 2], f),
                                scaled<FORM, TYPE>(a[1][b], f), scaled<FORM, TYPE>(a[1][b + 2], f));

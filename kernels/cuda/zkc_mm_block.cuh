@@ -44,10 +44,11 @@ template <int FORM, int NT> struct zkc_mm_sums {
 /* total += the block at `codes` (its meta at `meta`) times x. The sums of a set of columns are of
  * exact products; the set's scale is applied to them. At most two tiles are done at a time: so
  * there are chains enough of dependent instructions, and few registers for the sets' sums.
+ * used(u) is called when x.v[u] may be filled again.
  * ONE_SET says that m.mask is 3 (groups of 128 and more, W16): without branches, a fifth less. */
-template <int FORM, int TYPE, int NT, bool ONE_SET>
+template <int FORM, int TYPE, int NT, bool ONE_SET, class USED>
 ZKC_DEV void zkc_mm_block(zkc_mm_sums<FORM, NT> &total, const zkc_mm_meta &m, const uint8_t *codes,
-                          const uint8_t *meta, const zkc_mm_acts<NT> &x, int lane)
+                          const uint8_t *meta, zkc_mm_acts<NT> &x, int lane, USED used)
 {
     using F = zkc_mm_form<FORM>;
     constexpr int together = F::tiles < 2 ? F::tiles : 2;
@@ -63,19 +64,17 @@ ZKC_DEV void zkc_mm_block(zkc_mm_sums<FORM, NT> &total, const zkc_mm_meta &m, co
             const int u = s / 2, set = mask == 3 ? 0 : mask == 1 ? u / 2 : u;
             const bool begins = s % 2 == 0 && (u & mask) == 0;
             const bool ends = s % 2 == 1 && (u & mask) == mask;
+            if (FORM != ZK_W16 && begins) {
+                zkc_mm_zeros<FORM, TYPE>(zero, meta, m, set, i0, g);
+#pragma unroll
+                for (int i = 0; i < together * NT * 4; i++)
+                    group[i / 4 / NT][i / 4 % NT][i % 4] = 0;
+            }
 #pragma unroll
             for (int i = 0; i < together; i++) {
                 if (s % F::steps == 0)
                     vec[i] = *reinterpret_cast<const uint4 *>(
                         codes + ((i0 + i) * F::vectors + s / F::steps) * 512 + lane * 16);
-                if (FORM != ZK_W16 && begins) {
-                    zero[i] = zkc_mm_zeros<FORM, TYPE>(meta, m, set, i0 + i, g);
-#pragma unroll
-                    for (int t = 0; t < NT; t++)
-#pragma unroll
-                        for (int c = 0; c < 4; c++)
-                            group[i][t][c] = 0;
-                }
                 uint32_t a[4];
                 zkc_mm_operand<FORM, TYPE>(a, vec[i], s % F::steps, zero[i]);
 #pragma unroll
@@ -87,15 +86,19 @@ ZKC_DEV void zkc_mm_block(zkc_mm_sums<FORM, NT> &total, const zkc_mm_meta &m, co
                     else
                         zkc_mma<TYPE>(group[i][t], a, b);
                 }
-                if (FORM == ZK_W16 || !ends)
-                    continue;
-                float2 scale = zkc_mm_scales<FORM>(meta, m, set, i0 + i, g);
+            }
+            if (s % 2 == 1 && i0 + together == F::tiles)
+                used(u);
+            if (FORM == ZK_W16 || !ends)
+                continue;
+            float2 scale[together];
+            zkc_mm_scales<FORM, TYPE>(scale, meta, m, set, i0, g);
 #pragma unroll
-                for (int t = 0; t < NT; t++)
-#pragma unroll
-                    for (int c = 0; c < 4; c++)
-                        total.v[i0 + i][t][c] =
-                            fmaf(group[i][t][c], c < 2 ? scale.x : scale.y, total.v[i0 + i][t][c]);
+            for (int i = 0; i < together * NT * 4; i++) {
+                const int tile = i / 4 / NT, t = i / 4 % NT, c = i % 4;
+                total.v[i0 + tile][t][c] =
+                    fmaf(group[tile][t][c], c < 2 ? scale[tile].x : scale[tile].y,
+                         total.v[i0 + tile][t][c]);
             }
         }
     }

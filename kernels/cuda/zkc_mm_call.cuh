@@ -14,9 +14,8 @@ extern const struct zkc_form zkc_mm;
 struct zkc_mm_call {
     const struct zkc_mm_layout *lo;
     const uint8_t *w;
-    enum zk_type scale_type; /* W4A, W8A */
-    enum zk_type type;       /* of x, F16 or BF16; of the weights, too, in W16 */
-    const uint16_t *x;       /* (rows, zkc_kp(k)) */
+    enum zk_type type; /* of x, F16 or BF16; of the weights (W16) or the scales, unless F32 */
+    const uint16_t *x; /* (rows, zkc_kp(k)) */
     int rows;
     const float *bias;
     float *y; /* (rows, ldy), or NULL */

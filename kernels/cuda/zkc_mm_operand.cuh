@@ -32,6 +32,17 @@ template <int TYPE> ZKC_DEV uint32_t zkc_pair(float a, float b)
     return r;
 }
 
+/* The two numbers of 16 bits in a register. */
+template <int TYPE> ZKC_DEV float2 zkc_unpair(uint32_t u)
+{
+    if (TYPE == ZK_F16) {
+        __half2 h;
+        memcpy(&h, &u, 4);
+        return __half22float2(h);
+    }
+    return make_float2(__uint_as_float(u << 16), __uint_as_float(u & 0xffff0000u));
+}
+
 /* a * b + c on the two halves, each rounded once. */
 template <int TYPE> ZKC_DEV uint32_t zkc_fma2(uint32_t a, uint32_t b, uint32_t c)
 {
@@ -151,45 +162,66 @@ ZKC_DEV void zkc_mm_operand(uint32_t (&a)[4], const uint4 &vec, int s, const zkc
 /* How scales and zeros lie in a meta. */
 struct zkc_mm_meta {
     int bytes;
-    int zero_off;   /* 0: no zeros */
-    int scale_type; /* enum zk_type */
-    int mask;       /* sets are of mask + 1 steps of 32 columns */
+    int zero_off; /* 0: no zeros */
+    bool is_wide; /* scales are floats; else of the operand's type */
+    int mask;     /* sets are of mask + 1 steps of 32 columns */
 };
 
-/* The scales of rows g and g + 8 of 16 rows `tile` in a set. */
-template <int FORM>
-ZKC_DEV float2 zkc_mm_scales(const uint8_t *meta, const zkc_mm_meta &m, int set, int tile, int g)
+/* N words that lie side by side, aligned to all of them. */
+template <int N> ZKC_DEV void zkc_mm_words(uint32_t (&u)[N], const uint8_t *p)
 {
-    int i = set * zkc_mm_form<FORM>::panel / 2 + tile * 8 + g;
-    if (m.scale_type == ZK_F32)
-        return reinterpret_cast<const float2 *>(meta)[i];
-    uint32_t u = reinterpret_cast<const uint32_t *>(meta)[i];
-    if (m.scale_type == ZK_F16) {
-        __half2 h;
-        memcpy(&h, &u, 4);
-        return __half22float2(h);
+    if (N == 2) {
+        const uint2 v = *reinterpret_cast<const uint2 *>(p);
+        u[0] = v.x;
+        u[N - 1] = v.y;
+    } else {
+#pragma unroll
+        for (int i = 0; i < N; i++)
+            u[i] = reinterpret_cast<const uint32_t *>(p)[i];
     }
-    uint32_t lo = u << 16, hi = u & 0xffff0000u;
-    float2 f;
-    memcpy(&f.x, &lo, 4);
-    memcpy(&f.y, &hi, 4);
-    return f;
 }
 
-template <int FORM, int TYPE>
-ZKC_DEV zkc_mm_zero zkc_mm_zeros(const uint8_t *meta, const zkc_mm_meta &m, int set, int tile,
-                                 int g)
+/* A lane's scales of TILES tiles from `tile` on, rows g and g + 8 of each: side by side in a set.
+ */
+template <int FORM, int TYPE, int TILES>
+ZKC_DEV void zkc_mm_scales(float2 (&scale)[TILES], const uint8_t *meta, const zkc_mm_meta &m,
+                           int set, int tile, int g)
 {
-    int i = set * zkc_mm_form<FORM>::panel / 2 + tile * 8 + g;
-    if (m.zero_off == 0)
-        return FORM == ZK_W4A ? zkc_mm_zero_of<FORM, TYPE>(8, 8)
-                              : zkc_mm_zero_of<FORM, TYPE>(128, 128);
-    if (FORM == ZK_W4A) {
-        uint32_t b = meta[m.zero_off + i];
-        return zkc_mm_zero_of<FORM, TYPE>(b & 15, b >> 4);
+    const int i = set * zkc_mm_form<FORM>::panel / 2 + g * zkc_mm_form<FORM>::tiles + tile;
+    uint32_t u[TILES];
+    if (m.is_wide) {
+#pragma unroll
+        for (int t = 0; t < TILES; t++)
+            scale[t] = reinterpret_cast<const float2 *>(meta)[i + t];
+        return;
     }
-    uint32_t b = reinterpret_cast<const uint16_t *>(meta + m.zero_off)[i];
-    return zkc_mm_zero_of<FORM, TYPE>(b & 255, b >> 8);
+    zkc_mm_words<TILES>(u, meta + i * 4);
+#pragma unroll
+    for (int t = 0; t < TILES; t++)
+        scale[t] = zkc_unpair<TYPE>(u[t]);
+}
+
+/* The same of zeros. */
+template <int FORM, int TYPE, int TILES>
+ZKC_DEV void zkc_mm_zeros(zkc_mm_zero (&zero)[TILES], const uint8_t *meta, const zkc_mm_meta &m,
+                          int set, int tile, int g)
+{
+    const int i = set * zkc_mm_form<FORM>::panel / 2 + g * zkc_mm_form<FORM>::tiles + tile;
+    constexpr uint32_t middle = FORM == ZK_W4A ? 8 : 128;
+#pragma unroll
+    for (int t = 0; t < TILES; t++) {
+        uint32_t even = middle, odd = middle;
+        if (m.zero_off && FORM == ZK_W4A) {
+            const uint32_t b = meta[m.zero_off + i + t];
+            even = b & 15;
+            odd = b >> 4;
+        } else if (m.zero_off) {
+            const uint32_t b = reinterpret_cast<const uint16_t *>(meta + m.zero_off)[i + t];
+            even = b & 255;
+            odd = b >> 8;
+        }
+        zero[t] = zkc_mm_zero_of<FORM, TYPE>(even, odd);
+    }
 }
 
 #endif

@@ -93,20 +93,20 @@ static struct place code_place(const struct zkc_mm_layout *lo, int row, int col)
 }
 
 /* The number of a row's scale among those of a set. */
-static int scale_index(int row)
+static int scale_index(const struct zkc_mm_layout *lo, int row)
 {
-    return 2 * (row / 16 * 8 + row % 8) + row / 8 % 2;
+    return 2 * (row % 8 * (lo->panel / 16) + row / 16) + row / 8 % 2;
 }
 
 static size_t scale_place(const struct zkc_mm_layout *lo, int row, int block, int set)
 {
     return (size_t)lo->blocks * ZKC_MM_CODES + (size_t)block * (size_t)lo->meta +
-           (size_t)(set * lo->panel + scale_index(row)) * (size_t)lo->scale_size;
+           (size_t)(set * lo->panel + scale_index(lo, row)) * (size_t)lo->scale_size;
 }
 
 static struct place zero_place(const struct zkc_mm_layout *lo, int row, int block, int set)
 {
-    int index = set * lo->panel + scale_index(row);
+    int index = set * lo->panel + scale_index(lo, row);
     size_t base =
         (size_t)lo->blocks * ZKC_MM_CODES + (size_t)block * (size_t)lo->meta + (size_t)lo->zero_off;
     if (lo->form == ZK_W8A)

@@ -83,7 +83,7 @@ __global__ void __launch_bounds__(THREADS)
     uint8_t *meta = p.dst + (size_t)(row / p.panel) * p.panel_bytes +
                     (size_t)p.blocks * ZKC_MM_CODES + (size_t)block * p.meta;
     const size_t g = (size_t)blockIdx.y * p.groups + (p.groups > 1 ? col / p.group : 0);
-    const int index = set * p.panel + 2 * (in / 16 * 8 + in % 8) + in / 8 % 2;
+    const int index = set * p.panel + 2 * (in % 8 * (p.panel / 16) + in / 16) + in / 8 % 2;
     if (p.scale_size == 4)
         reinterpret_cast<uint32_t *>(meta)[index] = reinterpret_cast<const uint32_t *>(scales)[g];
     else

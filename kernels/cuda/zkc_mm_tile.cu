@@ -146,7 +146,7 @@ __global__ void __launch_bounds__(WARPS * 32, 1) mm_tile_kernel(const tile_args 
             zkc_mm_acts<NT> x;
             acts_read(x, stage, row0, lane);
             zkc_mm_block<FORM, TYPE, NT, ONE_SET>(total, p.m.meta, codes, codes + ZKC_MM_CODES, x,
-                                                  lane);
+                                                  lane, [](int) {});
         }
         __syncthreads();
         if (b + 2 < end) {

@@ -43,6 +43,33 @@ ZKC_DEV void zkc_cp_async16(zkc_smem dst, const void *src, int src_bytes = 16 ZK
 #endif
 }
 
+/* What the L2 cache is to do with lines that are read once: give them up before any other. */
+typedef uint64_t zkc_policy;
+ZKC_DEV zkc_policy zkc_policy_once()
+{
+    zkc_policy p = 0;
+#ifndef CUDASIM
+    asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;\n" : "=l"(p));
+#endif
+    return p;
+}
+
+/* Copies 16 bytes past L1, with a policy for L2, if they are wanted. */
+ZKC_DEV void zkc_cp_async16_as(zkc_smem dst, const void *src, bool is_wanted,
+                               zkc_policy policy ZKC_SITE)
+{
+#ifdef CUDASIM
+    (void)policy;
+    if (is_wanted)
+        simptx::cp_async(dst, src, 16, 16, site);
+#else
+    asm volatile("{.reg .pred p; setp.ne.b32 p, %2, 0;\n"
+                 "@p cp.async.cg.shared.global.L2::cache_hint [%0], [%1], 16, %3;}\n" ::"r"(dst),
+                 "l"(src), "r"((int)is_wanted), "l"(policy)
+                 : "memory");
+#endif
+}
+
 ZKC_DEV void zkc_cp_async_commit()
 {
 #ifdef CUDASIM
@@ -206,6 +233,23 @@ ZKC_DEV void zkc_st_release(uint32_t *p, uint32_t v)
     ::sim::atomic_store(p, 4, v, true);
 #else
     asm volatile("st.release.gpu.global.u32 [%0], %1;\n" ::"l"(p), "r"(v) : "memory");
+#endif
+}
+
+/* Adds to a counter and gives what it was. What the thread wrote or saw (through __syncwarp, what
+ * its warp wrote) is there for whoever sees the sum through this. */
+ZKC_DEV uint32_t zkc_atom_add(uint32_t *p, uint32_t v)
+{
+#ifdef CUDASIM
+    ::sim::fence();
+    return atomicAdd(p, v);
+#else
+    uint32_t was;
+    asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], %2;\n"
+                 : "=r"(was)
+                 : "l"(p), "r"(v)
+                 : "memory");
+    return was;
 #endif
 }
 

@@ -40,9 +40,9 @@ function bad(what) {
 # Budgets: for up to 8 and 16 rows of activations four and two more warps of a scheduler would fit;
 # beyond, and for many rows, what local memory does not get is the limit.
 function most(name) {
-    if (kind(name) != "decode" || name ~ /Li4ELb/)
+    if (kind(name) != "decode" || name ~ /Li4ELi[12]ELb/) # template arguments: form, type, NT, RG, ...
         return 255
-    return name ~ /Li1ELb/ ? 160 : 192
+    return name ~ /Li1ELi1ELb/ ? 160 : 192
 }
 # The range reduction of sine and cosine has a table in local memory; the plain kernels are what is
 # used where nothing is fast.
