@@ -83,7 +83,9 @@ TEXTS = ["", " ", "the thing", " the that  thing\n\n", "a\r\nb\t c   d", "don't 
          "<|a|> x <b>bc<b> <left>y  <left>\n<right> \n z", "word words sword-word  word",
          "<0x41>Ġ▁▁▁the<unk>", "!!--== ##the...that", "\u0000\u007f\ufeff\ufffd", "▁ ▁thing the▁",
          "क़्षि กำ நி \U0001d15e", "x" * 40 + " " * 40 + "thing" * 12,
-         "中、。ア、ー・カ 〇々 xxx x́"]
+         "中、。ア、ー・カ 〇々 xxx x\u0301",
+         # Marks out of order; what Unicode 9 does not know: marks, compatibility, a composed one.
+         "e\u0301\u0323\u0345\u0308 a\u1df9\u0301 a\U0001e132\u0323 \u32ff\U0001fbf1 \U00011938\U00011935\U00011930"]
 
 
 def tokenizers():

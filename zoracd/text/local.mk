@@ -18,7 +18,7 @@ tok_sources = \
   %D%/zt_text.c %D%/zt_text.h \
   %D%/zt_tok.c %D%/zt_tok.h %D%/zt_tok_internal.h \
   %D%/zt_tok_added.c \
-  %D%/zt_tok_load.c %D%/zt_tok_open.c \
+  %D%/zt_form.c %D%/zt_form.h %D%/zt_tok_load.c %D%/zt_tok_open.c \
   %D%/zt_vocab.c %D%/zt_vocab.h
 %C%_libtext_a_SOURCES = $(tok_sources) \
   %D%/zt_chat.c %D%/zt_chat.h \

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The steps of zt_norm.h. Normal forms are utf8proc's; since they cost much more than looking, only
- * runs of characters that can change at all are handed to it. */
+/* The steps of zt_norm.h. Since normal forms cost much more than looking, only runs of characters
+ * that can change at all are put through them. */
 #include "zoracd/text/zt_norm.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <utf8proc.h>
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
+#include "zoracd/text/zt_form.h"
 #include "zoracd/text/zt_spm_norm.h"
 #include "common/zc_utf8.h"
 
@@ -180,21 +180,20 @@ static bool is_inert(uint32_t cp, utf8proc_option_t form)
 static int form_run(const struct zt_norm_step *s, struct zt_text *out, const struct zt_text *in,
                     size_t off, size_t len)
 {
-    utf8proc_uint8_t *form = NULL;
+    struct zc_buf form;
 
-    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)in->buf.data + off,
-                                      (utf8proc_ssize_t)len, &form, s->form);
-    if (n < 0)
-        return n == UTF8PROC_ERROR_NOMEM ? ZC_ENOMEM : ZC_EINTERNAL;
-    int r = (size_t)n == len && memcmp(form, in->buf.data + off, len) == 0
+    zc_buf_init(&form, out->buf.max);
+    int r = zt_form_run(s->form, in->buf.data + off, len, &form);
+    if (r >= 0)
+        r = form.len == len && memcmp(form.data, in->buf.data + off, len) == 0
                 ? zt_text_copy(out, in, off, len)
-                : zt_text_add(out, (const char *)form, (size_t)n, zt_text_is_trusted(in, off, len));
-    free(form); /* utf8proc's own malloc */
+                : zt_text_add(out, zc_buf_str(&form), form.len, zt_text_is_trusted(in, off, len));
+    zc_buf_release(&form);
     return r;
 }
 
 /* Copies what is inert; hands a run of the rest, with the character before it (which a mark may
- * join), to utf8proc. */
+ * join), to zt_form. */
 static int run_form(const struct zt_norm_step *s, struct zt_text *out, const struct zt_text *in)
 {
     const char *p = in->buf.data;
