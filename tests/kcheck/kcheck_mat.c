@@ -460,7 +460,9 @@ static void damage(struct mm_case *c, int which)
     int32_t *perm = (int32_t *)(uintptr_t)p->perm;
     if (which == SWAP_CODES) {
         int other = 1;
-        while (q[other] == q[0])
+        /* most numbers of fp8 are small beside the few that are large */
+        while (q[other] == q[0] ||
+               (p->form == ZK_W8F && fabsf(zk_f8_to_f32(q[other]) - zk_f8_to_f32(q[0])) < 64))
             other++;
         q[0] ^= q[other], q[other] ^= q[0], q[0] ^= q[other];
     } else if (which == SWAP_SCALES) {
