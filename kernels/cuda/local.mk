@@ -64,6 +64,6 @@ nvcc_flags = -std=c++20 -O3 $(NVCC_GENCODE) -I$(top_builddir) -I$(top_srcdir) \
 	  -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 %D%/libzorac-cuda.so: $(cuda_names:%=%D%/%.o) %D%/libpic.a
 	$(AM_V_GEN)$(NVCC) -shared -cudart static -o $@ $(cuda_names:%=%D%/%.o) %D%/libpic.a \
-	  -Xlinker -z,defs,--exclude-libs,ALL -lpthread -ldl -lrt
+	  -Xlinker -z,defs,-z,now,--exclude-libs,ALL -lpthread -ldl -lrt
 -include $(cuda_names:%=%D%/%.d)
 endif
