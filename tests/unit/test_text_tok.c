@@ -13,6 +13,7 @@
 #include "tests/unit/t_unit.h"
 #include "zoracd/text/zt_bpe.h"
 #include "zoracd/text/zt_json.h"
+#include "zoracd/text/zt_regex.h"
 #include "zoracd/text/zt_tok.h"
 #include "common/zc_utf8.h"
 
@@ -426,6 +427,40 @@ START_TEST(a_regex_that_backtracks_is_stopped_and_named)
     ck_assert_uint_eq(ids.len, 0);
     zt_ids_release(&ids);
     zt_tok_free(tok);
+}
+END_TEST
+
+/* Nothing that PCRE2 counts, and the whole text at every place. The limit is such that each machine
+ * reaches it. */
+START_TEST(a_regex_that_looks_far_everywhere_is_stopped)
+{
+    static const char pattern[] = "(?<!b)a+[bc]", far[] = "[0-9]";
+    const size_t n = 400000;
+    char *text = zc_xmalloc(n);
+    struct zt_regex_work w = {.limit_ns = 1000000};
+    struct zt_regex *re;
+
+    memset(text, 'a', n);
+    t_assert_err(zt_regex_new(&re, pattern, sizeof pattern - 1, false, &dg), ZC_OK, &dg);
+    struct zt_regex_scan scan = {.re = re, .p = text, .n = n};
+    t_assert_err(zt_regex_next(&scan, &w, &dg), ZC_ELIMIT, &dg);
+    ck_assert_str_eq(dg.text, "regular expression '(?<!b)a+[bc]': match limit exceeded at byte 0 "
+                              "of a text");
+    zt_regex_free(re);
+
+    /* What is far away is found, and a character is not cut by the places that are tried first. */
+    for (size_t i = 0; i + 3 <= n; i += 3)
+        memcpy(text + i, "\u4e2d", 3);
+    text[n - 1] = '7';
+    w.limit_ns = 0;
+    t_assert_err(zt_regex_new(&re, far, sizeof far - 1, false, &dg), ZC_OK, &dg);
+    scan = (struct zt_regex_scan){.re = re, .p = text, .n = n};
+    ck_assert_int_eq(zt_regex_next(&scan, &w, &dg), 1);
+    ck_assert_uint_eq(scan.start, n - 1);
+    ck_assert_int_eq(zt_regex_next(&scan, &w, &dg), 0);
+    zt_regex_free(re);
+    zt_regex_work_release(&w);
+    zc_free(text);
 }
 END_TEST
 
@@ -1084,6 +1119,7 @@ int main(void)
     tcase_add_test(tc, tokens_are_found_both_ways);
     tcase_add_test(tc, the_maximum_of_ids_holds);
     tcase_add_test(tc, a_regex_that_backtracks_is_stopped_and_named);
+    tcase_add_test(tc, a_regex_that_looks_far_everywhere_is_stopped);
     tcase_add_test(tc, what_is_not_utf8_is_read_as_replacement_characters);
     tcase_add_test(tc, decoding_names_an_id_out_of_range);
     tcase_add_test(tc, tekken_joins_what_is_a_token);

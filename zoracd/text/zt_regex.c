@@ -8,6 +8,7 @@
 
 #include <pcre2.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/zc_buf.h"
 #include "common/zc_err.h"
@@ -19,6 +20,10 @@
 #define BYTE_STEPS   32                /* a class that runs to the end and back takes three */
 #define MAX_HEAP_KIB (64 * 1024)       /* of a match without JIT */
 #define MAX_STACK    (8 * 1024 * 1024) /* of a match with JIT */
+#define MIN_NS       2000000000LL
+#define BYTE_NS      2000
+#define FIRST_PLACES 64  /* bytes where a match may begin, until the clock is looked at */
+#define CLOCK_FINDS  256 /* matches, likewise */
 #define SPACE        "\\t-\\r\\x{85}\\p{Z}"
 /* Letters, marks, digits, connectors; superscripts and fractions of Latin-1; circled letters. */
 #define WORD                                                                \
@@ -234,10 +239,12 @@ int zt_regex_new(struct zt_regex **ret_re, const char *pattern, size_t len, bool
     struct zt_regex *re = zc_xcalloc(1, sizeof *re);
     re->pattern = zc_xstrndup(pattern, len);
     if (literal)
-        r = compile(re, pattern, len, PCRE2_UTF | PCRE2_LITERAL, dg);
+        r = compile(re, pattern, len, PCRE2_UTF | PCRE2_LITERAL | PCRE2_USE_OFFSET_LIMIT, dg);
     else if ((r = translate(&text, pattern, len, dg)) >= 0)
         r = compile(re, zc_buf_str(&text), text.len,
-                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, dg);
+                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C |
+                        PCRE2_USE_OFFSET_LIMIT,
+                    dg);
     zc_buf_release(&text);
     if (r < 0) {
         zt_regex_free(re);
@@ -275,6 +282,39 @@ static int prepare(struct zt_regex_work *w, struct zc_diag *dg)
     return ZC_OK;
 }
 
+static bool is_too_slow(struct zt_regex_work *w)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    long long now = (long long)t.tv_sec * 1000000000 + t.tv_nsec;
+    if (w->began_ns == 0)
+        w->began_ns = now;
+    return now - w->began_ns > (w->limit_ns ? w->limit_ns : MIN_NS + BYTE_NS * (long long)w->bytes);
+}
+
+/* Matches from the places after scan->from, a few at first and then more and more of them, with a
+ * look at the clock between. PCRE2's result. */
+static int match_from(const struct zt_regex_scan *scan, struct zt_regex_work *w)
+{
+    size_t at = scan->from, places = FIRST_PLACES;
+
+    for (;;) {
+        bool is_rest = places >= scan->n - at;
+        pcre2_set_offset_limit(w->context, is_rest ? PCRE2_UNSET : at + places - 1);
+        int r = pcre2_match(scan->re->code, (PCRE2_SPTR)scan->p, scan->n, at, PCRE2_NO_UTF_CHECK,
+                            w->data, w->context);
+        if (r != PCRE2_ERROR_NOMATCH || is_rest)
+            return r;
+        if (is_too_slow(w))
+            return PCRE2_ERROR_MATCHLIMIT;
+        at += places;
+        while (at < scan->n && (scan->p[at] & 0xc0) == 0x80)
+            at++;
+        places *= 2;
+    }
+}
+
 /* One match at or after scan->from: 1, 0 or an error. */
 static int find(const struct zt_regex_scan *scan, struct zt_regex_work *w, size_t *ret_start,
                 size_t *ret_end, struct zc_diag *dg)
@@ -283,9 +323,9 @@ static int find(const struct zt_regex_scan *scan, struct zt_regex_work *w, size_
     size_t steps = MIN_STEPS + BYTE_STEPS * (scan->n - scan->from);
     PCRE2_UCHAR text[128];
 
+    bool is_slow = w->n_finds++ % CLOCK_FINDS == 0 && is_too_slow(w);
     pcre2_set_match_limit(w->context, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
-    int r = pcre2_match(re->code, (PCRE2_SPTR)scan->p, scan->n, scan->from, PCRE2_NO_UTF_CHECK,
-                        w->data, w->context);
+    int r = is_slow ? PCRE2_ERROR_MATCHLIMIT : match_from(scan, w);
     if (r == PCRE2_ERROR_NOMATCH)
         return 0;
     if (r < 0) {
@@ -304,6 +344,8 @@ int zt_regex_next(struct zt_regex_scan *scan, struct zt_regex_work *w, struct zc
     size_t start = 0, end = 0;
 
     int r = prepare(w, dg);
+    if (scan->from == 0)
+        w->bytes += scan->n;
     while (r >= 0 && scan->from <= scan->n) {
         if ((r = find(scan, w, &start, &end, dg)) <= 0)
             return r;

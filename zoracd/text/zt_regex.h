@@ -17,6 +17,10 @@ struct zt_regex_work {
     struct pcre2_real_match_data_8 *data;
     struct pcre2_real_match_context_8 *context;
     struct pcre2_real_jit_stack_8 *stack;
+    size_t bytes;       /* of the texts that were searched so far */
+    unsigned n_finds;   /* so often */
+    long long began_ns; /* processor time of the thread at the first of them */
+    long long limit_ns; /* what all of them may take; 0: 2 s, and 2 us for each byte */
 };
 
 /* literal: the pattern is a plain string. ZC_EFORMAT with PCRE2's words and place,
@@ -37,7 +41,8 @@ struct zt_regex_scan {
 
 /* The next match in a text, from left to right; an empty one at the end of the last is passed over.
  * scan begins as {.re, .p, .n}. 1 and scan->start, scan->end; 0 for none; ZC_ELIMIT if it takes too
- * many steps. */
+ * many steps, or all with this work too much processor time: what PCRE2 does at a place without
+ * going back it does not count, and a pattern may make it do so at every place. */
 int zt_regex_next(struct zt_regex_scan *scan, struct zt_regex_work *w, struct zc_diag *dg);
 void zt_regex_work_release(struct zt_regex_work *w);
 
