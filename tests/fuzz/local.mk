@@ -3,8 +3,8 @@
 # tests/fuzz/fuzz_X tests/fuzz/corpus/X), else to replay.c, and then they are tests that run what is
 # in corpus/X. A target is fuzz_X.c, named in FUZZ_TARGETS, with LDFLAGS = $(FUZZ_LINK) and
 # LDADD = $(FUZZ_MAIN) before the archives it needs.
-FUZZ_TARGETS = %D%/fuzz_config %D%/fuzz_daemon_conf %D%/fuzz_linear %D%/fuzz_quant_config \
-  %D%/fuzz_safetensors %D%/fuzz_scan %D%/fuzz_wire
+FUZZ_TARGETS = %D%/fuzz_bnb %D%/fuzz_config %D%/fuzz_daemon_conf %D%/fuzz_linear \
+  %D%/fuzz_quant_config %D%/fuzz_safetensors %D%/fuzz_scan %D%/fuzz_wire
 check_LIBRARIES += %D%/libreplay.a
 %C%_libreplay_a_SOURCES = %D%/replay.c
 if FUZZING
@@ -18,6 +18,9 @@ endif
 check_PROGRAMS += $(FUZZ_TARGETS)
 EXTRA_DIST += %D%/corpus
 
+%C%_fuzz_bnb_SOURCES = %D%/fuzz_bnb.c
+%C%_fuzz_bnb_LDFLAGS = $(FUZZ_LINK)
+%C%_fuzz_bnb_LDADD = $(FUZZ_MAIN) zoracd/weights/libweights.a common/libcommon.a $(JANSSON_LIBS)
 %C%_fuzz_linear_SOURCES = %D%/fuzz_linear.c
 %C%_fuzz_linear_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_fuzz_linear_LDFLAGS = $(FUZZ_LINK)
