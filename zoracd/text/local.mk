@@ -27,7 +27,7 @@ tok_sources = \
   %D%/zt_tmpl.c %D%/zt_tmpl.h %D%/zt_tmpl_internal.h %D%/zt_tmpl_env.c \
   %D%/zt_tmpl_frame.c %D%/zt_tmpl_lex.c %D%/zt_tmpl_parse.c %D%/zt_tmpl_eval.c \
   %D%/zt_py.h %D%/zt_py_internal.h \
-  %D%/zt_py_call.c %D%/zt_py_char.c %D%/zt_py_filters.c %D%/zt_py_format.c \
+  %D%/zt_py_big.c %D%/zt_py_call.c %D%/zt_py_char.c %D%/zt_py_filters.c %D%/zt_py_format.c \
   %D%/zt_py_globals.c %D%/zt_py_html.c %D%/zt_py_json.c %D%/zt_py_literal.c %D%/zt_py_number.c \
   %D%/zt_py_objects.c %D%/zt_py_ops.c %D%/zt_py_repr.c %D%/zt_py_str.c %D%/zt_py_text.c %D%/zt_py_values.c
 # What a program needs that reads or writes text of a model.

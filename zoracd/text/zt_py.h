@@ -9,6 +9,7 @@
  *   zt_py_json.c      JSON to values
  *   zt_py_repr.c      str(), repr(), json.dumps(), pprint
  *   zt_py_format.c    "%" and "{}"
+ *   zt_py_big.c       integers beyond 64 bits
  *   zt_py_number.c    int(), float() and what else concerns numbers
  *   zt_py_call.c      how a function gets its arguments
  *   zt_py_str.c, zt_py_objects.c, zt_py_filters.c, zt_py_text.c, zt_py_html.c, zt_py_globals.c

@@ -67,19 +67,19 @@ static void add_padded(struct zt_sb *b, const struct spec *sp, struct zt_val s, 
     zt_py_add_times(b, fill, pad - left);
 }
 
-/* The digits of |i|, at least so many as precision says. */
-static void write_int(char *text, int64_t i, uint32_t type, int64_t precision)
+/* The digits of an integer without its sign, at least so many as precision says. */
+static char *int_digits(struct zt_env *e, struct zt_val v, uint32_t type, int64_t precision)
 {
-    const char *digits = type == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
-    unsigned base = type == 'b' ? 2 : type == 'o' ? 8 : zt_is_one_of(type, "xX") ? 16 : 10;
-    uint64_t u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i, rest = u;
-    int64_t n = 0;
+    uint32_t base = type == 'b' ? 2 : type == 'o' ? 8 : zt_is_one_of(type, "xX") ? 16 : 10;
+    const char *digits = zt_py_big_digits(e, v, base);
+    int64_t n = (int64_t)strlen(digits), zeros = precision > n ? precision - n : 0;
+    char *text = zt_alloc(e, (size_t)(zeros + n + 1), 1);
 
-    do
-        n++;
-    while ((rest /= base) > 0 || n < precision);
-    for (text[n] = '\0'; n > 0; u /= base)
-        text[--n] = digits[u % base];
+    memset(text, '0', (size_t)zeros);
+    memcpy(text + zeros, digits, (size_t)n);
+    for (char *p = text; type == 'X' && *p; p++)
+        *p = *p >= 'a' ? (char)(*p - 'a' + 'A') : *p;
+    return text;
 }
 
 /* With an exponent and without zeros at the end of the fraction. */
@@ -121,17 +121,19 @@ static void write_fixed(char *text, size_t cap, double f, const struct spec *sp)
 /* A number as its type wants it. */
 static void add_number(struct zt_sb *b, const struct spec *sp, struct zt_val v)
 {
-    char text[800];
+    char fixed[800], *text = fixed;
     struct zt_sb out = {.e = b->e};
     uint32_t type = sp->type;
-    bool negative = v.kind == ZT_FLOAT ? signbit(v.u.f) && !isnan(v.u.f) : v.u.i < 0;
+    bool negative = v.kind == ZT_FLOAT ? signbit(v.u.f) && !isnan(v.u.f)
+                    : v.kind == ZT_BIG ? zt_char(v, 0) == '-'
+                                       : v.u.i < 0;
 
     if (sp->precision > 300)
         zt_fail(b->e, "a format with too many digits");
     if (v.kind == ZT_FLOAT)
-        write_fixed(text, sizeof text, fabs(v.u.f), sp);
+        write_fixed(text, sizeof fixed, fabs(v.u.f), sp);
     else
-        write_int(text, v.u.i, type, sp->precision);
+        text = int_digits(b->e, v, type, sp->precision);
     zt_add_ascii(&out,
                  negative          ? "-"
                  : sp->sign == '-' ? ""
@@ -159,19 +161,20 @@ static void add_formatted(struct zt_sb *b, const struct spec *sp, struct zt_val 
 
     zt_step(e, 8);
     if (zt_is_one_of(sp->type, "eEfFgG%"))
-        v = v.kind == ZT_FLOAT ? v : zt_float((double)zt_py_need_int(e, v), v.trusted);
+        v = zt_float(zt_py_to_float(e, v), v.trusted);
     else if (zt_is_one_of(sp->type, "dxXobc") || (!sp->type && v.kind == ZT_BOOL))
-        v = zt_int(zt_py_need_int(e, v), v.trusted);
+        v = v.kind == ZT_BIG ? v : zt_int(zt_py_need_int(e, v), v.trusted);
     else if (sp->type && sp->type != 's')
         zt_fail(e, "unknown format '%c'", sp->type < 0x80 ? (char)sp->type : '?');
     bool is_char = sp->type == 'c';
-    if (is_char && (v.u.i < 0 || v.u.i > 0x10ffff || (v.u.i >= 0xd800 && v.u.i < 0xe000)))
+    if (is_char &&
+        (v.kind == ZT_BIG || v.u.i < 0 || v.u.i > 0x10ffff || (v.u.i >= 0xd800 && v.u.i < 0xe000)))
         zt_fail(e, "a number that is no character");
     if (is_char) {
         struct zt_sb one = {.e = e};
         zt_add_char(&one, (uint32_t)v.u.i | (v.trusted ? ZT_TRUSTED : 0));
         v = zt_take(&one);
-    } else if (sp->type != 's' && (v.kind == ZT_INT || v.kind == ZT_FLOAT)) {
+    } else if (sp->type != 's' && v.kind >= ZT_INT && v.kind <= ZT_FLOAT) {
         add_number(b, sp, v);
         return;
     }
@@ -258,8 +261,8 @@ static struct zt_val percent_convert(struct zt_env *e, bool markup, struct spec 
     sp->precision = is_char ? -1 : sp->precision;
     if (zt_is_one_of(sp->type, "diu")) {
         sp->type = 'd';
-        if (v.kind == ZT_FLOAT && fabs(v.u.f) < 0x1p63)
-            v = zt_int((int64_t)v.u.f, v.trusted);
+        if (v.kind == ZT_FLOAT && isfinite(v.u.f))
+            v = zt_py_truncated(e, v.u.f, v.trusted);
     } else if (zt_is_one_of(sp->type, "sra") || (is_char && v.kind == ZT_STR)) {
         bool repr = sp->type == 'r' || sp->type == 'a';
         v = repr ? zt_py_repr(e, v, sp->type == 'a') : zt_py_str(e, v);
@@ -429,10 +432,10 @@ static void add_field(struct zt_sb *b, struct braces *f, struct zt_val field, bo
         zt_fail(e, "a bad format specification");
     if (sp.type == 'n')
         sp.type = v.kind == ZT_FLOAT ? 'g' : 'd';
-    bool is_int = (v.kind == ZT_INT || v.kind == ZT_BOOL) && !zt_is_one_of(sp.type, "eEfFgG%");
+    bool is_int = v.kind >= ZT_BOOL && v.kind <= ZT_BIG && !zt_is_one_of(sp.type, "eEfFgG%");
     bool number_only = sp.sign || sp.alternate || sp.group || (sp.align == '=' && !sp.zero);
     if ((is_int && sp.precision >= 0) || (number_only && v.kind == ZT_STR) ||
-        (sp.group && sp.type == 'c'))
+        (sp.group && sp.type == 'c') || (sp.type == 's' && v.kind != ZT_STR))
         zt_fail(e, "a bad format specification");
     add_formatted(b, &sp, v);
 }

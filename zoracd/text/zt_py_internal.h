@@ -52,6 +52,20 @@ struct zt_list *zt_py_pairs(struct zt_env *e, const struct zt_dict *d);
 /* With the keys in order. */
 struct zt_dict *zt_py_sorted_dict(struct zt_env *e, const struct zt_dict *d);
 
+/* The float nearest to a number; fails where an integer has none. */
+double zt_py_to_float(struct zt_env *e, struct zt_val v);
+/* A finite float without its fraction. */
+struct zt_val zt_py_truncated(struct zt_env *e, double f, bool trusted);
+
+/* Integers that may not fit 64 bits: from decimal digits with a sign; from the digits of a base up
+ * to 16 without one; the digits of |v| in a base. */
+struct zt_val zt_py_big_or_int(struct zt_env *e, const char *digits, size_t len, bool trusted);
+struct zt_val zt_py_big_parse(struct zt_env *e, const char *digits, size_t len, uint32_t base);
+char *zt_py_big_digits(struct zt_env *e, struct zt_val v, uint32_t base);
+/* a op b of two integers; no quotient but that of //, b is not 0, and not negative for **. */
+struct zt_val zt_py_big_binary(struct zt_env *e, int op, struct zt_val a, struct zt_val b);
+int zt_py_big_compare(struct zt_env *e, struct zt_val a, struct zt_val b);
+
 /* The integer or float that ASCII text begins with, without underscores, and where it ends;
  * ZT_UNSET if there is none. */
 struct zt_val zt_py_number(struct zt_env *e, const char *text, char **ret_end);

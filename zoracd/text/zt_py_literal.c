@@ -31,12 +31,8 @@ struct zt_val zt_py_number(struct zt_env *e, const char *text, char **ret_end)
         (base == 10 && *digits == '0' && strspn(digits, "0") < n))
         return ZT_NO_VALUE;
     if (errno == ERANGE && base != 10)
-        zt_fail(e, "a number that does not fit 64 bits");
-    if (errno == ERANGE) {
-        v = zt_decode(e, text, (size_t)(*ret_end - text), false);
-        v.kind = ZT_BIG;
-    }
-    return v;
+        return zt_py_big_parse(e, digits + 2, (size_t)(*ret_end - digits) - 2, (uint32_t)base);
+    return errno == ERANGE ? zt_py_big_or_int(e, text, (size_t)(*ret_end - text), false) : v;
 }
 
 /* Whether the character at i goes on a number whose last character is before: digits, a point, an

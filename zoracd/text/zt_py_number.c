@@ -14,7 +14,8 @@ static struct zt_val f_abs(struct zt_env *e, const struct zt_py_args *a)
 {
     if (a->self.kind == ZT_FLOAT)
         return zt_float(fabs(a->self.u.f), a->self.trusted);
-    return zt_py_sign(e, a->self, zt_py_need_int(e, a->self) < 0 ? '-' : '+');
+    struct zt_val v = zt_py_sign(e, a->self, '+');
+    return zt_py_sign(e, v, zt_py_holds(e, '<', v, zt_int(0, true)) ? '-' : '+');
 }
 
 /* The text of a number without white space and underscores; NULL if it is no such text. */
@@ -32,59 +33,84 @@ static char *number_text(struct zt_env *e, struct zt_val s)
     return *text ? text : NULL;
 }
 
+double zt_py_to_float(struct zt_env *e, struct zt_val v)
+{
+    double f = v.kind == ZT_FLOAT ? v.u.f : 0;
+
+    if (v.kind == ZT_BIG)
+        f = strtod(zt_utf8(e, v), NULL);
+    else if (v.kind != ZT_FLOAT)
+        f = (double)zt_py_need_int(e, v);
+    if (v.kind == ZT_BIG && isinf(f))
+        zt_fail(e, "an integer that is too large for a float");
+    return f;
+}
+
+struct zt_val zt_py_truncated(struct zt_env *e, double f, bool trusted)
+{
+    char text[400];
+    int len = snprintf(text, sizeof text, "%.0f", trunc(f));
+
+    return zt_py_big_or_int(e, text, (size_t)len, trusted);
+}
+
 /* float(v); false if it has no number. */
 static bool parse_float(struct zt_env *e, struct zt_val v, double *ret)
 {
     char *end, *text;
 
     zt_py_need_defined(e, v);
-    if (v.kind == ZT_FLOAT || v.kind == ZT_INT || v.kind == ZT_BOOL) {
-        *ret = v.kind == ZT_FLOAT ? v.u.f : (double)zt_py_need_int(e, v);
+    if (v.kind >= ZT_BOOL && v.kind <= ZT_FLOAT) {
+        *ret = zt_py_to_float(e, v);
         return true;
     }
-    text = v.kind == ZT_STR || v.kind == ZT_BIG ? number_text(e, v) : NULL;
+    text = v.kind == ZT_STR ? number_text(e, v) : NULL;
     if (!text || strpbrk(text, "xX("))
         return false;
     *ret = strtod(text, &end);
     return *end == '\0';
 }
 
-/* int(text, base) as Python has it; false if it is none. */
-static bool parse_int(struct zt_env *e, struct zt_val s, struct zt_val given, int64_t *ret)
+/* int(text, base) as Python has it; ZT_UNSET if it is none. */
+static struct zt_val parse_int(struct zt_env *e, struct zt_val s, struct zt_val given)
 {
     int64_t base = given.kind == ZT_INT ? given.u.i : ZT_IS_GIVEN(given) ? -1 : 10;
     char *end, *text = s.kind == ZT_STR ? number_text(e, s) : NULL;
 
     if (!text || (base != 0 && (base < 2 || base > 36)))
-        return false;
+        return ZT_NO_VALUE;
     char *digits = text + (*text == '-' || *text == '+');
     char prefix = digits[0] == '0' ? (char)(digits[1] | 0x20) : '\0';
     if ((prefix == 'b' && base == 2) || (prefix == 'o' && base == 8))
         memmove(digits, digits + 2, strlen(digits + 2) + 1);
     errno = 0;
-    *ret = strtoll(text, &end, (int)base);
-    if (errno == ERANGE)
-        zt_fail(e, "an integer that does not fit 64 bits");
-    return *end == '\0' && end > digits;
+    int64_t i = strtoll(text, &end, (int)base);
+    if (*end || end == digits)
+        return ZT_NO_VALUE;
+    if (errno != ERANGE)
+        return zt_int(i, false);
+    bool hex = prefix == 'x' && (base == 0 || base == 16);
+    if (base > 16 || (base == 0 && digits[0] == '0' && !hex))
+        zt_fail(e, "an integer beyond 64 bits in base %d", (int)base);
+    digits += hex ? 2 : 0;
+    base = hex ? 16 : base == 0 ? 10 : base;
+    struct zt_val v = zt_py_big_parse(e, digits, strlen(digits), (uint32_t)base);
+    return *text == '-' ? zt_py_sign(e, v, '-') : v;
 }
 
 /* default, base */
 static struct zt_val f_int(struct zt_env *e, const struct zt_py_args *a)
 {
-    int64_t i;
     double f;
 
-    if (a->self.kind == ZT_BIG)
-        return a->self;
-    if (a->self.kind == ZT_INT || a->self.kind == ZT_BOOL)
-        return zt_int(zt_py_need_int(e, a->self), a->self.trusted);
-    if (parse_int(e, a->self, a->v[1], &i))
-        return zt_int(i, false);
+    if (a->self.kind >= ZT_BOOL && a->self.kind <= ZT_BIG)
+        return zt_py_sign(e, a->self, '+');
+    struct zt_val i = parse_int(e, a->self, a->v[1]);
+    if (ZT_IS_GIVEN(i))
+        return i;
     if (!parse_float(e, a->self, &f) || isnan(f) || isinf(f))
         return ZT_IS_GIVEN(a->v[0]) ? a->v[0] : zt_int(0, true);
-    if (fabs(f) >= 0x1p63)
-        zt_fail(e, "an integer that does not fit 64 bits");
-    return zt_int((int64_t)f, a->self.trusted);
+    return zt_py_truncated(e, f, a->self.trusted);
 }
 
 /* default */
@@ -97,6 +123,24 @@ static struct zt_val f_float(struct zt_env *e, const struct zt_py_args *a)
     return ZT_IS_GIVEN(a->v[0]) ? a->v[0] : zt_float(0, true);
 }
 
+/* An integer to the nearest multiple of ten to the n, to an even one where two are as near. */
+static struct zt_val round_int(struct zt_env *e, struct zt_val v, int64_t n)
+{
+    if (n > 4300) /* more than any integer has digits */
+        return zt_int(0, true);
+    struct zt_val unit = zt_py_binary(e, ZT_POW, zt_int(10, true), zt_int(n, true));
+    struct zt_val rest = zt_py_binary(e, '%', v, unit), low = zt_py_binary(e, '-', v, rest);
+    struct zt_val twice = zt_py_binary(e, '*', rest, zt_int(2, true));
+    struct zt_val is_odd =
+        zt_py_binary(e, '%', zt_py_binary(e, ZT_FLOORDIV, low, unit), zt_int(2, true));
+
+    if (zt_py_holds(e, '>', twice, unit) ||
+        (zt_py_is_equal(e, twice, unit) && zt_py_is_true(is_odd)))
+        low = zt_py_binary(e, '+', low, unit);
+    low.trusted = v.trusted;
+    return low;
+}
+
 /* precision, method */
 static struct zt_val f_round(struct zt_env *e, const struct zt_py_args *a)
 {
@@ -105,8 +149,13 @@ static struct zt_val f_round(struct zt_env *e, const struct zt_py_args *a)
     double f, scale = pow(10, (double)precision);
     char text[512];
 
-    if (a->self.kind == ZT_STR || !parse_float(e, a->self, &f))
+    zt_py_need_defined(e, a->self);
+    if (a->self.kind < ZT_BOOL || a->self.kind > ZT_FLOAT)
         zt_fail(e, "round needs a number, got %s", zt_py_type_name(a->self));
+    if (is_int && zt_is(a->v[1], "common"))
+        return precision < 0 ? round_int(e, zt_py_sign(e, a->self, '+'), -precision)
+                             : zt_py_sign(e, a->self, '+');
+    f = zt_py_to_float(e, a->self);
     if (is_ceil || zt_is(a->v[1], "floor")) {
         if (scale == 0 || isinf(scale) || isinf(f * scale) || isnan(f))
             zt_fail(e, "round with a number or a precision that is out of range");
@@ -120,16 +169,12 @@ static struct zt_val f_round(struct zt_env *e, const struct zt_py_args *a)
         f = isinf(scale) ? copysign(0, f) : nearbyint(f / scale) * scale;
         if (isinf(f))
             zt_fail(e, "round with a number or a precision that is out of range");
-    } else if (!is_int && precision < 20 && !isinf(f) && !isnan(f)) {
+    } else if (precision < 20 && !isinf(f) && !isnan(f)) {
         /* the decimal that is nearest to the exact value, as printf finds it */
         snprintf(text, sizeof text, "%.*f", (int)precision, f);
         f = strtod(text, NULL);
     }
-    if (is_int && precision >= 0)
-        return zt_int(zt_py_need_int(e, a->self), a->self.trusted);
-    if (is_int && fabs(f) >= 0x1p63)
-        zt_fail(e, "an integer that does not fit 64 bits");
-    return is_int ? zt_int((int64_t)f, a->self.trusted) : zt_float(f, a->self.trusted);
+    return zt_float(f, a->self.trusted);
 }
 
 /* binary */
@@ -161,10 +206,13 @@ static ZT_FN(m_is_integer, zt_bool(isfinite(a->self.u.f) && a->self.u.f == floor
 /* bit_length and (x) bit_count */
 static struct zt_val m_bits(struct zt_env *e, const struct zt_py_args *a)
 {
-    int64_t i = zt_py_need_int(e, a->self);
-    uint64_t u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
+    int64_t n = 0, ones = 0;
 
-    return zt_int(a->x ? __builtin_popcountll(u) : u ? 64 - __builtin_clzll(u) : 0, false);
+    for (const char *bit = zt_py_big_digits(e, a->self, 2); *bit; bit++) {
+        ones += *bit == '1';
+        n += ones > 0;
+    }
+    return zt_int(a->x ? ones : n, false);
 }
 
 static struct zt_val m_int_ratio(struct zt_env *e, const struct zt_py_args *a)
@@ -176,15 +224,18 @@ static struct zt_val m_int_ratio(struct zt_env *e, const struct zt_py_args *a)
 
 static struct zt_val m_float_ratio(struct zt_env *e, const struct zt_py_args *a)
 {
-    double f = a->self.u.f, below = 1;
+    int exp;
+    double f = frexp(a->self.u.f, &exp);
 
     if (!isfinite(f))
         zt_fail(e, "infinity and not-a-number are no ratio");
-    for (; f != floor(f) && below < 0x1p62; below *= 2)
+    for (; f != floor(f); exp--)
         f *= 2;
-    if (f != floor(f) || fabs(f) >= 0x1p63)
-        zt_fail(e, "an integer that does not fit 64 bits");
-    struct zt_val ratio[] = {zt_int((int64_t)f, false), zt_int((int64_t)below, false)};
+    exp = f == 0 ? 0 : exp;
+    struct zt_val two = zt_int(2, true), by = zt_int(exp < 0 ? -exp : exp, true);
+    struct zt_val power = zt_py_binary(e, ZT_POW, two, by), n = zt_int((int64_t)f, false);
+    struct zt_val ratio[] = {exp > 0 ? zt_py_binary(e, '*', n, power) : n,
+                             exp < 0 ? power : zt_int(1, true)};
     return zt_tuple(e, ratio, 2);
 }
 

@@ -167,11 +167,12 @@ static const struct zt_py_fn cycler_methods[] = {
 static const struct zt_py_fn *find_method(struct zt_val obj, struct zt_val name)
 {
     static const struct zt_py_fn *const of[ZT_N_KINDS] = {
-        [ZT_BOOL] = zt_py_int_methods,    [ZT_INT] = zt_py_int_methods,
-        [ZT_FLOAT] = zt_py_float_methods, [ZT_STR] = zt_py_str_methods,
-        [ZT_LIST] = list_methods,         [ZT_TUPLE] = tuple_methods,
-        [ZT_RANGE] = range_methods,       [ZT_DICT] = dict_methods,
-        [ZT_LOOP] = loop_methods,         [ZT_CYCLER] = cycler_methods,
+        [ZT_BOOL] = zt_py_int_methods, [ZT_INT] = zt_py_int_methods,
+        [ZT_BIG] = zt_py_int_methods,  [ZT_FLOAT] = zt_py_float_methods,
+        [ZT_STR] = zt_py_str_methods,  [ZT_LIST] = list_methods,
+        [ZT_TUPLE] = tuple_methods,    [ZT_RANGE] = range_methods,
+        [ZT_DICT] = dict_methods,      [ZT_LOOP] = loop_methods,
+        [ZT_CYCLER] = cycler_methods,
     };
 
     if (obj.kind == ZT_STR && obj.bytes)
@@ -256,6 +257,7 @@ struct zt_val zt_py_attr(struct zt_env *e, struct zt_val obj, struct zt_val name
     switch (obj.kind) {
     case ZT_BOOL:
     case ZT_INT:
+    case ZT_BIG:
     case ZT_FLOAT:
         return number_attr(e, obj, name);
     case ZT_MACRO:

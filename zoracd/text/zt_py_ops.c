@@ -4,6 +4,7 @@
 #include "zoracd/text/zt_py_internal.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *zt_py_type_name(struct zt_val v)
@@ -77,13 +78,37 @@ bool zt_py_is_true(struct zt_val v)
 
 static bool is_number(struct zt_val v)
 {
-    return v.kind == ZT_BOOL || v.kind == ZT_INT || v.kind == ZT_FLOAT;
+    return v.kind >= ZT_BOOL && v.kind <= ZT_FLOAT;
 }
 
-/* Exact: it holds any integer. */
-static long double as_float(struct zt_val v)
+/* Exact for all of 64 bits. */
+static long double as_float(struct zt_env *e, struct zt_val v)
 {
+    if (v.kind == ZT_BIG)
+        return strtold(zt_utf8(e, v), NULL);
     return v.kind == ZT_FLOAT ? v.u.f : v.kind == ZT_INT ? v.u.i : v.u.b;
+}
+
+/* A float of at least 64 bits, which has no fraction, as the integer that it is; others as they
+ * are. */
+static struct zt_val whole(struct zt_env *e, struct zt_val v)
+{
+    bool is = v.kind == ZT_FLOAT && isfinite(v.u.f) && fabs(v.u.f) >= 0x1p63;
+
+    return is ? zt_py_truncated(e, v.u.f, v.trusted) : v;
+}
+
+/* -1, 0, 1; 2 if one of them is not a number. */
+static int compare_numbers(struct zt_env *e, struct zt_val a, struct zt_val b)
+{
+    if (a.kind == ZT_BIG || b.kind == ZT_BIG) {
+        a = whole(e, a);
+        b = whole(e, b);
+        if (a.kind != ZT_FLOAT && b.kind != ZT_FLOAT)
+            return zt_py_big_compare(e, a, b);
+    }
+    long double x = as_float(e, a), y = as_float(e, b);
+    return isnan(x) || isnan(y) ? 2 : (x > y) - (x < y);
 }
 
 static bool is_equal_items(struct zt_env *e, struct zt_val a, struct zt_val b)
@@ -115,10 +140,10 @@ bool zt_py_is_equal(struct zt_env *e, struct zt_val a, struct zt_val b)
     bool is;
 
     if (is_number(a) && is_number(b))
-        return as_float(a) == as_float(b);
+        return compare_numbers(e, a, b) == 0;
     if (a.kind != b.kind)
         return false;
-    if (a.kind == ZT_STR || a.kind == ZT_BIG) {
+    if (a.kind == ZT_STR) {
         zt_step(e, a.n == b.n ? a.n / 16 : 0);
         return a.bytes == b.bytes && zt_is_same(a, b);
     }
@@ -141,7 +166,7 @@ static bool is_less(struct zt_env *e, struct zt_val a, struct zt_val b)
 
     zt_step(e, 1);
     if (is_number(a) && is_number(b))
-        return as_float(a) < as_float(b);
+        return compare_numbers(e, a, b) == -1;
     if (a.kind == ZT_STR && b.kind == ZT_STR) {
         zt_step(e, (a.n < b.n ? a.n : b.n) / 16);
         return zt_compare(a, b) < 0;
@@ -243,11 +268,6 @@ size_t zt_py_len(struct zt_env *e, struct zt_val v)
 
 /* ---- arithmetic ----------------------------------------------------------------------------- */
 
-_Noreturn static void fail_overflow(struct zt_env *e)
-{
-    zt_fail(e, "an integer that does not fit 64 bits");
-}
-
 /* Python's // and %: towards minus infinity. b is neither 0 nor -1. */
 static int64_t floor_div(int64_t a, int64_t b, int64_t *ret_mod)
 {
@@ -258,16 +278,16 @@ static int64_t floor_div(int64_t a, int64_t b, int64_t *ret_mod)
     return adjust ? q - 1 : q;
 }
 
-static int64_t int_pow(struct zt_env *e, int64_t base, int64_t exp)
+/* False if it does not fit. */
+static bool int_pow(int64_t base, int64_t exp, int64_t *ret)
 {
-    int64_t x = 1;
-
+    *ret = 1;
     if (base >= -1 && base <= 1) /* would take long and never overflow */
         exp = exp > 1 ? 2 - exp % 2 : exp;
     for (; exp > 0; exp--)
-        if (__builtin_mul_overflow(x, base, &x))
-            fail_overflow(e);
-    return x;
+        if (__builtin_mul_overflow(*ret, base, ret))
+            return false;
+    return true;
 }
 
 static struct zt_val float_binary(struct zt_env *e, int op, double a, double b, bool trusted)
@@ -294,6 +314,8 @@ static struct zt_val float_binary(struct zt_env *e, int op, double a, double b, 
     default:
         if (a < 0 && b != floor(b) && !isinf(b))
             zt_fail(e, "a power that is no real number");
+        if (isinf(pow(a, b)) && isfinite(a) && isfinite(b))
+            zt_fail(e, "a power that is too large for a float");
         return zt_float(pow(a, b), trusted);
     }
 }
@@ -308,7 +330,7 @@ static struct zt_val int_binary(struct zt_env *e, int op, int64_t a, int64_t b, 
     if (op == '/')
         return zt_float((double)((long double)a / b), trusted);
     if (op == ZT_POW)
-        x = int_pow(e, a, b);
+        overflow = !int_pow(a, b, &x);
     else if (op == '+')
         overflow = __builtin_add_overflow(a, b, &x);
     else if (op == '-')
@@ -322,8 +344,15 @@ static struct zt_val int_binary(struct zt_env *e, int op, int64_t a, int64_t b, 
     else
         x = floor_div(a, b, &(int64_t){0});
     if (overflow)
-        fail_overflow(e);
+        return zt_py_big_binary(e, op, zt_int(a, trusted), zt_int(b, trusted));
     return zt_int(x, trusted);
+}
+
+static struct zt_val big_quotient(struct zt_env *e, long double quotient, bool trusted)
+{
+    if (isinf((double)quotient))
+        zt_fail(e, "a quotient that is too large for a float");
+    return zt_float((double)quotient, trusted);
 }
 
 static bool is_sequence(struct zt_val v)
@@ -371,10 +400,15 @@ struct zt_val zt_py_binary(struct zt_env *e, int op, struct zt_val a, struct zt_
     if (is_number(a) && is_number(b)) {
         bool divides = op == '/' || op == '%' || op == ZT_FLOORDIV;
         if ((divides && !zt_py_is_true(b)) ||
-            (op == ZT_POW && !zt_py_is_true(a) && as_float(b) < 0))
+            (op == ZT_POW && !zt_py_is_true(a) && as_float(e, b) < 0))
             zt_fail(e, "division by zero");
-        if (a.kind == ZT_FLOAT || b.kind == ZT_FLOAT)
-            return float_binary(e, op, (double)as_float(a), (double)as_float(b), trusted);
+        bool big = a.kind == ZT_BIG || b.kind == ZT_BIG;
+        if (a.kind == ZT_FLOAT || b.kind == ZT_FLOAT || (big && op == ZT_POW && as_float(e, b) < 0))
+            return float_binary(e, op, zt_py_to_float(e, a), zt_py_to_float(e, b), trusted);
+        if (big && op == '/')
+            return big_quotient(e, as_float(e, a) / as_float(e, b), trusted);
+        if (big)
+            return zt_py_big_binary(e, op, a, b);
         return int_binary(e, op, zt_py_need_int(e, a), zt_py_need_int(e, b), trusted);
     }
     if (op == '+' && a.kind == b.kind && is_sequence(a))
@@ -396,7 +430,15 @@ struct zt_val zt_py_sign(struct zt_env *e, struct zt_val v, int sign)
 {
     if (v.kind == ZT_FLOAT)
         return zt_float(sign == '-' ? -v.u.f : v.u.f, v.trusted);
-    return int_binary(e, sign, 0, zt_py_need_int(e, v), v.trusted);
+    if (v.kind != ZT_BIG)
+        return int_binary(e, sign, 0, zt_py_need_int(e, v), v.trusted);
+    const char *digits = zt_utf8(e, v);
+    bool negative = *digits == '-';
+    struct zt_sb b = {.e = e};
+    zt_add_ascii(&b, negative == (sign == '-') ? "" : "-", v.trusted);
+    zt_add_ascii(&b, digits + negative, v.trusted);
+    const char *text = zt_utf8(e, zt_take(&b));
+    return zt_py_big_or_int(e, text, strlen(text), v.trusted);
 }
 
 /* ---- indexes and slices --------------------------------------------------------------------- */

@@ -38,7 +38,7 @@ static void add_scalar(struct zt_sb *b, struct zt_val v, bool json)
     char text[40];
 
     if (v.kind == ZT_BIG) {
-        zt_add(b, v);
+        zt_add_ascii(b, zt_utf8(b->e, v), v.trusted);
         return;
     }
     if (v.kind == ZT_INT)

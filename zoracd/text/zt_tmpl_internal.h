@@ -30,7 +30,7 @@ enum zt_kind {
     ZT_NONE,
     ZT_BOOL,
     ZT_INT,
-    ZT_BIG, /* an integer that does not fit, as its digits: it can be printed, no more */
+    ZT_BIG, /* an integer that does not fit, as its digits */
     ZT_FLOAT,
     ZT_STR,
     ZT_LIST, /* from here to ZT_ITER: struct zt_list */
