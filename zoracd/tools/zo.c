@@ -48,7 +48,12 @@ void zo_finish(int status)
 
 int zo_fail(int r, const char *what, const struct zc_diag *dg)
 {
-    fprintf(stderr, "%s: %s: %s\n", zo_program, what, dg->text[0] ? dg->text : zc_err_name(r));
+    const char *why = dg->text[0] ? dg->text : zc_err_name(r);
+
+    if (strstr(why, what)) /* who opened a file has named it already */
+        fprintf(stderr, "%s: %s\n", zo_program, why);
+    else
+        fprintf(stderr, "%s: %s: %s\n", zo_program, what, why);
     return r == ZC_ELIMIT ? ZO_REFUSED : ZO_FAILED;
 }
 
