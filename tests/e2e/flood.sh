@@ -34,8 +34,9 @@ if child == 0:
     os.write(tell, b"x")
     signal.pause()
 os.close(tell)
-if os.read(ready, 1) != b"x":
-    sys.exit("the other user can't connect")
+if os.read(ready, 1) != b"x": # a folder above is closed to other users, perhaps
+    os.kill(daemon, signal.SIGCONT)
+    sys.exit(77)
 me = connect()
 me.sendall(bytes([0x94, 0, 1, 0xa5]) + b"stats\x90")
 os.kill(daemon, signal.SIGCONT)
@@ -48,6 +49,9 @@ while b"\xa7refused" not in answer or b"\xa6events" not in answer:
 print(number(answer, b"\xa7refused"))
 os.kill(child, signal.SIGKILL)
 PY
-timeout 60 python3 "$dir/flood.py" "$sock" "$pid" 40 >"$dir/out" 2>"$dir/err" || fail "$(cat "$dir/err")"
+timeout 60 python3 "$dir/flood.py" "$sock" "$pid" 40 >"$dir/out" 2>"$dir/err" || {
+    [ $? != 77 ] || skip "another user can't connect here: $(tail -n 1 "$dir/err")"
+    fail "$(cat "$dir/err")"
+}
 [ "$(cat "$dir/out")" -le 10 ] || fail "$(cat "$dir/out") of another user's 40 messages came first"
 echo "$(cat "$dir/out") of another user's 40 messages came first"
