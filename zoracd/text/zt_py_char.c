@@ -88,6 +88,17 @@ static bool is_digit(uint32_t c)
     return digits == 1;
 }
 
+int zt_py_digit(uint32_t c)
+{
+    uint32_t before = 0; /* digits: all scripts have their ten in order, one script after another */
+
+    if (!has_category(c, CATEGORY(ND)))
+        return -1;
+    while (has_category(c - before - 1, CATEGORY(ND)))
+        before++;
+    return (int)(before % 10);
+}
+
 bool zt_py_is_of(uint32_t c, enum zt_py_class class)
 {
     switch (class) {

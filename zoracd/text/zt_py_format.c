@@ -328,8 +328,8 @@ static struct spec parse_spec(struct zt_env *e, struct zt_val text)
     sp.align = took(&sp, aligns);
     sp.sign = took(&sp, "+- ");
     sp.alternate = took(&sp, "#");
-    sp.zero = peek(&sp) == '0';
-    if (sp.zero) {
+    sp.zero = peek(&sp) == '0' && !sp.align;
+    if (peek(&sp) == '0') {
         sp.fill = fills ? sp.fill : '0';
         sp.align = sp.align ? sp.align : '=';
     }
@@ -435,7 +435,8 @@ static void add_field(struct zt_sb *b, struct braces *f, struct zt_val field, bo
     bool is_int = v.kind >= ZT_BOOL && v.kind <= ZT_BIG && !zt_is_one_of(sp.type, "eEfFgG%");
     bool number_only = sp.sign || sp.alternate || sp.group || (sp.align == '=' && !sp.zero);
     if ((is_int && sp.precision >= 0) || (number_only && v.kind == ZT_STR) ||
-        (sp.group && sp.type == 'c') || (sp.type == 's' && v.kind != ZT_STR))
+        (sp.type == 'c' && (sp.group || sp.sign || sp.alternate)) ||
+        (sp.group == ',' && zt_is_one_of(sp.type, "xXbo")) || (sp.type == 's' && v.kind != ZT_STR))
         zt_fail(e, "a bad format specification");
     add_formatted(b, &sp, v);
 }

@@ -41,6 +41,9 @@ struct zt_val zt_py_list(struct zt_env *e, struct zt_val v);
 /* len(); fails where there is none. */
 size_t zt_py_len(struct zt_env *e, struct zt_val v);
 int64_t zt_py_need_int(struct zt_env *e, struct zt_val v);
+/* range(from, to, step), as the sandbox limits it; what a range was made of. */
+struct zt_val zt_py_range(struct zt_env *e, int64_t from, int64_t to, int64_t step, bool trusted);
+void zt_py_range_bounds(const struct zt_list *range, long long bounds[3]);
 /* The whole backwards. */
 struct zt_val zt_py_reversed(struct zt_env *e, struct zt_val v);
 /* repr(), or ascii(), which escapes all but ASCII. */
@@ -87,6 +90,8 @@ enum zt_py_class {
     ZT_PY_LOWER,
     ZT_PY_TITLE
 };
+/* The value of a decimal digit of any script, -1 for what is none. */
+int zt_py_digit(uint32_t c);
 bool zt_py_is_of(uint32_t c, enum zt_py_class class);
 bool zt_py_is_all(struct zt_env *e, struct zt_val s, enum zt_py_class class);
 enum zt_py_letters { ZT_UPPER, ZT_LOWER, ZT_TITLE, ZT_CAPITALIZE, ZT_SWAPCASE, ZT_CASEFOLD };

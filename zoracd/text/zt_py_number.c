@@ -21,8 +21,15 @@ static struct zt_val f_abs(struct zt_env *e, const struct zt_py_args *a)
 /* The text of a number without white space and underscores; NULL if it is no such text. */
 static char *number_text(struct zt_env *e, struct zt_val s)
 {
-    char *text = zt_utf8(e, zt_py_strip(e, s, ZT_NO_VALUE, ZT_BOTH)), *to = text;
+    struct zt_sb b = {.e = e};
 
+    s = zt_py_strip(e, s, ZT_NO_VALUE, ZT_BOTH);
+    for (size_t i = 0; i < s.n; i++) {
+        uint32_t c = zt_char(s, i);
+        int digit = c < 0x80 ? -1 : zt_py_digit(c);
+        zt_add_char(&b, digit < 0 ? c : (uint32_t)('0' + digit));
+    }
+    char *text = zt_utf8(e, zt_take(&b)), *to = text;
     for (const char *p = text; *p; p++) {
         if (*p == '_' && (p == text || !p[1] || p[-1] == '_'))
             return NULL;

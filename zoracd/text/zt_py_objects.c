@@ -3,8 +3,6 @@
  * what values have beside methods. */
 #include "zoracd/text/zt_py_internal.h"
 
-#include <stdio.h>
-
 struct zt_list *zt_py_pairs(struct zt_env *e, const struct zt_dict *d)
 {
     struct zt_list *l = zt_list_new(e, d->n);
@@ -212,9 +210,9 @@ static struct zt_val number_attr(struct zt_env *e, struct zt_val v, struct zt_va
 static struct zt_val range_attr(const struct zt_list *range, struct zt_val name)
 {
     static const char *const names[] = {"start", "stop", "step"};
-    long long v[3] = {0, 0, 1};
+    long long v[3];
 
-    sscanf(range->text, "range(%lld, %lld, %lld", &v[0], &v[1], &v[2]);
+    zt_py_range_bounds(range, v);
     for (int i = 0; i < 3; i++)
         if (zt_is(name, names[i]))
             return zt_int(v[i], false);

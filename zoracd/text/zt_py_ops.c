@@ -4,6 +4,7 @@
 #include "zoracd/text/zt_py_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -465,6 +466,51 @@ struct zt_val zt_py_item(struct zt_env *e, struct zt_val v, struct zt_val k)
     return zt_undef(v.kind, zt_py_str(e, k));
 }
 
+struct zt_val zt_py_range(struct zt_env *e, int64_t from, int64_t to, int64_t step, bool trusted)
+{
+    enum { MAX_RANGE = 100000 };
+    uint64_t by = step > 0 ? (uint64_t)step : 0 - (uint64_t)step, n;
+    struct zt_sb b = {.e = e};
+
+    if (step == 0)
+        zt_fail(e, "a range with step 0");
+    n = step > 0 ? (from < to ? (uint64_t)to - (uint64_t)from : 0)
+                 : (from > to ? (uint64_t)from - (uint64_t)to : 0);
+    n = n ? (n - 1) / by + 1 : 0;
+    if (n > MAX_RANGE)
+        zt_fail(e, "a range of more than %d numbers", MAX_RANGE);
+    struct zt_list *l = zt_list_new(e, n);
+    zt_addf(&b, false, "range(%lld, %lld", (long long)from, (long long)to);
+    if (step != 1)
+        zt_addf(&b, false, ", %lld", (long long)step);
+    zt_add_ascii(&b, ")", false);
+    l->text = zt_utf8(e, zt_take(&b));
+    for (; l->n < n; from = (int64_t)((uint64_t)from + (uint64_t)step))
+        l->v[l->n++] = zt_int(from, trusted);
+    return zt_of_list(ZT_RANGE, l);
+}
+
+void zt_py_range_bounds(const struct zt_list *range, long long bounds[3])
+{
+    bounds[2] = 1;
+    sscanf(range->text, "range(%lld, %lld, %lld", &bounds[0], &bounds[1], &bounds[2]);
+}
+
+/* The part of a range, which is a range, from item i to before end. */
+static struct zt_val slice_of_range(struct zt_env *e, struct zt_val v, int64_t i, int64_t end,
+                                    int64_t step)
+{
+    long long b[3];
+    int64_t from, to;
+
+    zt_py_range_bounds(v.u.l, b);
+    if (__builtin_mul_overflow(i, b[2], &from) || __builtin_add_overflow(from, b[0], &from) ||
+        __builtin_mul_overflow(end, b[2], &to) || __builtin_add_overflow(to, b[0], &to) ||
+        __builtin_mul_overflow(step, b[2], &step))
+        zt_fail(e, "a slice of a range that does not fit 64 bits");
+    return zt_py_range(e, from, to, step, v.u.l->n == 0 || v.u.l->v[0].trusted);
+}
+
 static bool is_bound(struct zt_val v)
 {
     return v.kind == ZT_UNSET || v.kind == ZT_NONE || v.kind == ZT_INT || v.kind == ZT_BOOL;
@@ -497,6 +543,8 @@ struct zt_val zt_py_slice(struct zt_env *e, struct zt_val v, struct zt_val from,
     if (v.kind == ZT_STR && step == 1)
         return zt_sub(v, (size_t)i, (size_t)(end > i ? end : i));
 
+    if (v.kind == ZT_RANGE)
+        return slice_of_range(e, v, i, end, step);
     struct zt_list *l = zt_list_new(e, 0);
     struct zt_sb b = {.e = e};
     for (bool more = true; more && (step > 0 ? i < end : i > end);) {
@@ -508,7 +556,7 @@ struct zt_val zt_py_slice(struct zt_env *e, struct zt_val v, struct zt_val from,
     }
     if (v.kind == ZT_STR)
         return zt_markup(zt_take(&b), v.markup);
-    return zt_of_list(v.kind == ZT_RANGE ? ZT_LIST : v.kind, l);
+    return zt_of_list(v.kind, l);
 }
 
 struct zt_val zt_py_reversed(struct zt_env *e, struct zt_val v)

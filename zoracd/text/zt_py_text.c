@@ -73,7 +73,7 @@ static struct zt_val f_format(struct zt_env *e, const struct zt_py_args *a)
 static struct zt_val f_truncate(struct zt_env *e, const struct zt_py_args *a)
 {
     struct zt_val s = a->self, end = a->v[2];
-    int64_t len = a->v[0].u.i, leeway = a->v[3].u.i;
+    int64_t len = a->v[0].u.i, leeway = ZT_IS_GIVEN(a->v[3]) ? zt_py_need_int(e, a->v[3]) : 5;
 
     if (len < end.n || leeway < 0)
         zt_fail(e, "truncate to less than its end");
@@ -296,7 +296,7 @@ const struct zt_py_fn zt_py_text_filters[] = {
     {"string", "", f_string, 0},
     {"title", "", f_title, 0},
     {"trim", "chars:s?", zt_py_m_strip, ZT_BOTH},
-    {"truncate", "length:i=255 killwords:b end:s=... leeway:i=5", f_truncate, 0},
+    {"truncate", "length:i=255 killwords:b end:s=... leeway?", f_truncate, 0},
     {"upper", "", zt_py_case, ZT_UPPER},
     {"urlencode", "", f_urlencode, 0},
     {"wordcount", "", f_wordcount, 0},
