@@ -219,7 +219,7 @@ START_TEST(what_is_not_done_is_refused_by_name)
         {"\x2a\x03\x12\x01x", "denormalizer", 5, ZC_EUNSUPPORTED},
         {"\x0a\x06\x0a\x02tt\x18\x05", "unused pieces", 8, ZC_EUNSUPPORTED},
         {"\x0a\x05\x0a\x01z\x18\x05", "unused pieces", 7, ZC_EUNSUPPORTED},
-        {"\x0a\x04\x0a\x02tz", "its character 'z' is no piece", 6, ZC_EUNSUPPORTED},
+        {"\x0a\x04\x0a\x02tz", "one of its characters is no piece", 6, ZC_EUNSUPPORTED},
         {"\x0a\x03\x0a\x01t", "'t' is there twice", 5, ZC_EFORMAT},
         {"\x0a\x07\x0a\x03</s\x18\x02", "second unknown piece", 9, ZC_EFORMAT},
         {"\x0a\x08\x0a\x04</s>\x18\x03", "is there twice", 10, ZC_EFORMAT},

@@ -395,28 +395,37 @@ static int add_message(struct norm *s, const json_t *m, size_t at, bool merge)
     return add_content(s, m, to->parts, at);
 }
 
+/* Messages *at and on, as long as they are of one role: a user's and an assistant's become one,
+ * what systems and tools say stays apart. *at is the next of another role then. */
+static int add_run(struct norm *s, const json_t *messages, size_t *at)
+{
+    int role = role_of(json_array_get(messages, *at)), r;
+    size_t first = s->n, from = *at;
+
+    do {
+        r = add_message(s, json_array_get(messages, *at), *at, *at > from);
+        if (s->n > 0 && (role == TOOL || role == SYSTEM))
+            flush_text(s, s->msgs[s->n - 1].parts);
+        ++*at;
+    } while (r >= 0 && role_of(json_array_get(messages, *at)) == role);
+    if (s->n > 0)
+        flush_text(s, s->msgs[s->n - 1].parts);
+    if (role == TOOL && s->version >= 11)
+        order_results(s, first);
+    return r;
+}
+
 static int aggregate(struct norm *s, const json_t *messages)
 {
-    size_t n = json_array_size(messages), first_tool = 0;
-    int before = -1, role = SYSTEM, r = ZC_OK;
+    size_t n = json_array_size(messages), speaker = 0;
+    int r = ZC_OK;
 
-    for (size_t i = 0; i < n && role == SYSTEM && s->version < 7; i++)
-        role = role_of(json_array_get(messages, i));
-    if (s->version < 7 && role != USER)
+    while (speaker < n && role_of(json_array_get(messages, speaker)) == SYSTEM)
+        speaker++;
+    if (s->version < 7 && role_of(json_array_get(messages, speaker)) != USER)
         new_msg(s, USER); /* before v7 the user speaks first */
-    for (size_t i = 0; i <= n && r >= 0; i++, before = role) {
-        role = i < n ? role_of(json_array_get(messages, i)) : -1;
-        if (role != before && before >= 0 && s->n > 0)
-            flush_text(s, s->msgs[s->n - 1].parts);
-        if (role != before && before == TOOL && s->version >= 11)
-            order_results(s, first_tool);
-        if (role == TOOL && before != TOOL)
-            first_tool = s->n;
-        if (i < n)
-            r = add_message(s, json_array_get(messages, i), i, role == before);
-        if (i < n && (role == TOOL || role == SYSTEM) && s->n > 0)
-            flush_text(s, s->msgs[s->n - 1].parts);
-    }
+    for (size_t i = 0; i < n && r >= 0;)
+        r = add_run(s, messages, &i);
     return r;
 }
 

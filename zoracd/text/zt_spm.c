@@ -298,6 +298,12 @@ static int by_score(const void *a, const void *b)
                                 : (x->id > y->id) - (x->id < y->id);
 }
 
+static int refuse_piece(const struct spm *s, const struct piece *p, const char *why)
+{
+    return zc_diag(s->dg, ZC_EUNSUPPORTED, "piece %d '%.*s': %s", p->id,
+                   (int)(p->n < 60 ? p->n : 60), p->text, why);
+}
+
 /* Every way to make a piece of two others. A piece that is never made, or only from what is unused,
  * has none; an unused one that text could become has a meaning of its own there. */
 static int add_pairs(struct spm *s, const struct piece *p)
@@ -306,17 +312,14 @@ static int add_pairs(struct spm *s, const struct piece *p)
     size_t cut = (size_t)zc_utf8_step(p->text, p->n);
 
     if (p->type == UNUSED && cut == p->n)
-        return zc_diag(s->dg, ZC_EUNSUPPORTED, "piece %d '%.*s': unused pieces are not supported",
-                       p->id, (int)p->n, p->text);
+        return refuse_piece(s, p, "unused pieces are not supported");
     for (; cut < p->n; cut += (size_t)zc_utf8_step(p->text + cut, p->n - cut)) {
         int32_t left = zt_vocab_find(&bpe->vocab, p->text, cut);
         int32_t right = left < 0 ? -1 : zt_vocab_find(&bpe->vocab, p->text + cut, p->n - cut);
         if (right < 0)
             continue;
         if (p->type == UNUSED)
-            return zc_diag(s->dg, ZC_EUNSUPPORTED,
-                           "piece %d '%.*s': unused pieces are not supported", p->id,
-                           (int)(p->n < 60 ? p->n : 60), p->text);
+            return refuse_piece(s, p, "unused pieces are not supported");
         int e = zt_bpe_pair(bpe, left, right, p->rank, p->id, s->dg);
         if (e < 0)
             return e;
@@ -330,10 +333,7 @@ static int check_characters(const struct spm *s, const struct piece *p)
     for (size_t i = 0, n; i < p->n; i += n) {
         n = (size_t)zc_utf8_step(p->text + i, p->n - i);
         if (zt_vocab_find(&s->tok->bpe.vocab, p->text + i, n) < 0)
-            return zc_diag(s->dg, ZC_EUNSUPPORTED,
-                           "piece %d '%.*s': its character '%.*s' is no piece, which is not "
-                           "supported",
-                           p->id, (int)(p->n < 60 ? p->n : 60), p->text, (int)n, p->text + i);
+            return refuse_piece(s, p, "one of its characters is no piece, which is not supported");
     }
     return ZC_OK;
 }
@@ -358,6 +358,28 @@ static int add_merges(struct spm *s)
 
 /* ---- all of it ---------------------------------------------------------------------------- */
 
+static void set_decoder(struct spm *s)
+{
+    struct zt_decoder *d = &s->tok->decoder;
+
+    d->kind = ZT_DECODER_SPM;
+    d->drops_first = s->norm.dummy_prefix || s->norm.remove_extra;
+    d->drops_all = s->norm.remove_extra;
+    d->unknown = zc_xstrndup(s->unknown, s->n_unknown);
+    for (size_t i = 0; i < s->n_pieces; i++) {
+        if (s->pieces[i].type == CONTROL)
+            s->tok->flags[s->pieces[i].id] |= ZT_TOK_CONTROL;
+    }
+}
+
+static void set_bos(struct spm *s)
+{
+    int32_t bos = zt_tok_find(s->tok, s->bos, s->n_bos);
+
+    if (bos >= 0 && zt_tok_is_special(s->tok, bos))
+        s->tok->before[s->tok->n_before++] = bos;
+}
+
 static int build(struct spm *s)
 {
     struct zt_tok *tok = s->tok;
@@ -371,20 +393,11 @@ static int build(struct spm *s)
     zt_bpe_finish(&tok->bpe);
     if ((e = set_bytes(s)) < 0 || (e = zt_tok_added_finish(tok, s->dg)) < 0)
         return e;
-    for (size_t i = 0; i < s->n_pieces; i++) {
-        if (s->pieces[i].type == CONTROL)
-            tok->flags[s->pieces[i].id] |= ZT_TOK_CONTROL;
-    }
     tok->takes_bytes = true;
-    tok->decoder.kind = ZT_DECODER_SPM;
-    tok->decoder.drops_first = s->norm.dummy_prefix || s->norm.remove_extra;
-    tok->decoder.drops_all = s->norm.remove_extra;
-    tok->decoder.unknown = zc_xstrndup(s->unknown, s->n_unknown);
+    set_decoder(s);
+    set_bos(s);
     s->norm.kept = &tok->normalized;
     zt_norm_init_spm(&tok->norm, &s->norm);
-    int32_t bos = zt_tok_find(tok, s->bos, s->n_bos);
-    if (bos >= 0 && zt_tok_is_special(tok, bos))
-        tok->before[tok->n_before++] = bos;
     return ZC_OK;
 }
 
