@@ -17,7 +17,9 @@ cuda_names = \
   zkc_mm_tile \
   zkc_mm_w16 \
   zkc_mm_w4a \
+  zkc_mm_w4l \
   zkc_mm_w8a \
+  zkc_mm_w8f \
   zkc_open \
   zkc_plain \
   zkc_probe \

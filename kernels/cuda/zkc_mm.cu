@@ -39,18 +39,18 @@ struct source {
 
 static struct source source_of(const struct zk_canon *c)
 {
-    const size_t k = (size_t)c->k, size = zk_type_size(c->type);
+    const size_t k = (size_t)c->k;
     struct source s = {};
     if (c->form == ZK_W16) {
         s.at[0] = (const uint8_t *)c->w;
-        s.row[0] = k * size;
+        s.row[0] = k * zk_type_size(c->type);
         return s;
     }
     const size_t groups = c->group < c->k ? (k + (size_t)c->group - 1) / (size_t)c->group : 1;
     s.at[0] = c->q;
-    s.row[0] = c->form == ZK_W4A ? (k + 1) / 2 : k;
+    s.row[0] = c->form == ZK_W4A || c->form == ZK_W4L ? (k + 1) / 2 : k;
     s.at[1] = (const uint8_t *)c->scale;
-    s.row[1] = groups * size;
+    s.row[1] = groups * (zk_form_is_affine(c->form) ? zk_type_size(c->type) : sizeof(float));
     s.at[2] = c->zero;
     s.row[2] = c->zero ? groups : 0;
     return s;
@@ -77,7 +77,7 @@ static int pack_rows(struct zkc_dev *d, struct zk_mat *m, const struct zkc_mm_la
     int r = zkc_check(
         d, cudaMemcpyAsync(slot->device, slot->host, used, cudaMemcpyHostToDevice, d->stream));
     if (r == ZC_OK && rows->first == 0)
-        r = zkc_check(d, cudaMemsetAsync(m->data, 0, lo->bytes, d->stream));
+        r = zkc_check(d, cudaMemsetAsync(m->data, 0, lo->table, d->stream));
     return r < 0 ? r : zkc_mm_repack(d, lo, group, (uint8_t *)m->data, rows);
 }
 
@@ -119,6 +119,11 @@ static int mm_pack(struct zkc_dev *d, struct zk_mat *m, const struct zk_canon *p
         r = pack_part(d, m, &lo, &parts[i], first, &last, dg);
         first += parts[i].n;
     }
+    if (r == ZC_OK && lo.form == ZK_W4L) {
+        uint8_t table[ZKC_MM_TABLE];
+        zkc_mm_pack_table(&lo, parts[0].table, table);
+        r = zkc_put(d, (uint8_t *)m->data + lo.table, table, sizeof table);
+    }
     if (r == ZC_OK && last) /* products look at weights before the kernel before them has ended */
         r = zkc_check(d, cudaEventSynchronize(last->done));
     return r < 0 ? zc_diag(dg, r, "a matrix could not be copied to the device") : r;
@@ -134,8 +139,12 @@ static int mm_unpack_row(struct zkc_dev *d, const struct zk_mat *m, int row, flo
         (r = zc_try_malloc(&panel, lo.panel_bytes, 1, SIZE_MAX)) < 0)
         return r;
     const size_t at = (size_t)(zkc_mm_row(&lo, row) / lo.panel) * lo.panel_bytes;
-    if ((r = zkc_get(d, panel, (const uint8_t *)m->data + at, lo.panel_bytes)) == ZC_OK)
-        zkc_mm_unpack_row(&lo, m->d.type, (const uint8_t *)panel, row, w);
+    float table[16];
+    r = zkc_get(d, panel, (const uint8_t *)m->data + at, lo.panel_bytes);
+    if (r == ZC_OK && lo.form == ZK_W4L)
+        r = zkc_get(d, table, (const uint8_t *)m->data + lo.table, sizeof table);
+    if (r == ZC_OK)
+        zkc_mm_unpack_row(&lo, (const uint8_t *)panel, table, row, w);
     zc_free(panel);
     return r;
 }
@@ -153,6 +162,7 @@ zkc_mm_args zkc_mm_args_of(const struct zkc_dev *d, const struct zkc_mm_call *c)
     a.n = lo->n;
     a.meta.bytes = lo->meta;
     a.meta.zero_off = lo->has_zero ? lo->zero_off : 0;
+    a.table = c->w + lo->table;
     a.meta.is_wide = lo->scale_size == 4;
     a.meta.mask = lo->sets ? 4 / lo->sets - 1 : 3;
     a.x = c->x;
@@ -177,6 +187,10 @@ int zkc_mm_decode(struct zkc_dev *d, const struct zkc_mm_call *c)
         return zkc_mm_decode_w4a(d, c);
     case ZK_W8A:
         return zkc_mm_decode_w8a(d, c);
+    case ZK_W4L:
+        return zkc_mm_decode_w4l(d, c);
+    case ZK_W8F:
+        return zkc_mm_decode_w8f(d, c);
     case ZK_W16:
         return zkc_mm_decode_w16(d, c);
     default:

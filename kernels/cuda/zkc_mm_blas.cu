@@ -38,6 +38,7 @@ __global__ void __launch_bounds__(THREADS)
     const int g = lane / 4, q = lane % 4, panel = panel0 + blockIdx.y;
     if (block >= p.blocks)
         return;
+    const zkc_mm_table<FORM> table = zkc_mm_table_at<FORM>(p.table);
     const uint8_t *base = p.w + (size_t)panel * p.panel_bytes;
     const uint8_t *codes = base + (size_t)block * ZKC_MM_CODES + lane * 16;
     const uint8_t *meta = base + (size_t)p.blocks * ZKC_MM_CODES + (size_t)block * p.meta.bytes;
@@ -51,7 +52,8 @@ __global__ void __launch_bounds__(THREADS)
             float2 scale[1] = {};
             uint32_t a[2][4];
             if (FORM != ZK_W16) {
-                zkc_mm_zeros<FORM, TYPE>(zero, meta, p.meta, set, i, g);
+                if constexpr (F::has_zeros)
+                    zkc_mm_zeros<FORM, TYPE>(zero, meta, p.meta, set, i, g);
                 zkc_mm_scales<FORM, TYPE>(scale, meta, p.meta, set, i, g);
             }
 #pragma unroll
@@ -59,7 +61,7 @@ __global__ void __launch_bounds__(THREADS)
                 const int s = 2 * u + t;
                 if (s % F::steps == 0)
                     vec = zkc_ld_stream16(codes + (i * F::vectors + s / F::steps) * 512);
-                zkc_mm_operand<FORM, TYPE>(a[t], vec, s % F::steps, zero[0]);
+                zkc_mm_operand<FORM, TYPE>(a[t], vec, s % F::steps, zero[0], table);
             }
 #pragma unroll
             for (int b = 0; b < 2; b++) {
@@ -126,6 +128,10 @@ static int dequantize_any(struct zkc_dev *d, const zkc_mm_args &a, const struct 
         return dequantize<ZK_W4A>(d, a, c->type, panel0, panels, out);
     case ZK_W8A:
         return dequantize<ZK_W8A>(d, a, c->type, panel0, panels, out);
+    case ZK_W4L:
+        return dequantize<ZK_W4L>(d, a, c->type, panel0, panels, out);
+    case ZK_W8F:
+        return dequantize<ZK_W8F>(d, a, c->type, panel0, panels, out);
     case ZK_W16:
         return dequantize<ZK_W16>(d, a, c->type, panel0, panels, out);
     default:

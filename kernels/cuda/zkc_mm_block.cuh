@@ -15,6 +15,7 @@ struct zkc_mm_args {
     int panels, blocks;
     int n;
     struct zkc_mm_meta meta;
+    const uint8_t *table; /* W4L */
 
     const uint16_t *x; /* (rows, ldx) of the operand's type */
     int ldx, rows;
@@ -47,7 +48,8 @@ template <int FORM, int NT> struct zkc_mm_sums {
  * used(u) is called when x.v[u] may be filled again.
  * ONE_SET says that m.mask is 3 (groups of 128 and more, W16): without branches, a fifth less. */
 template <int FORM, int TYPE, int NT, bool ONE_SET, class USED>
-ZKC_DEV void zkc_mm_block(zkc_mm_sums<FORM, NT> &total, const zkc_mm_meta &m, const uint8_t *codes,
+ZKC_DEV void zkc_mm_block(zkc_mm_sums<FORM, NT> &total, const zkc_mm_meta &m,
+                          const zkc_mm_table<FORM> &table, const uint8_t *codes,
                           const uint8_t *meta, zkc_mm_acts<NT> &x, int lane, USED used)
 {
     using F = zkc_mm_form<FORM>;
@@ -65,7 +67,8 @@ ZKC_DEV void zkc_mm_block(zkc_mm_sums<FORM, NT> &total, const zkc_mm_meta &m, co
             const bool begins = s % 2 == 0 && (u & mask) == 0;
             const bool ends = s % 2 == 1 && (u & mask) == mask;
             if (FORM != ZK_W16 && begins) {
-                zkc_mm_zeros<FORM, TYPE>(zero, meta, m, set, i0, g);
+                if constexpr (F::has_zeros)
+                    zkc_mm_zeros<FORM, TYPE>(zero, meta, m, set, i0, g);
 #pragma unroll
                 for (int i = 0; i < together * NT * 4; i++)
                     group[i / 4 / NT][i / 4 % NT][i % 4] = 0;
@@ -76,7 +79,7 @@ ZKC_DEV void zkc_mm_block(zkc_mm_sums<FORM, NT> &total, const zkc_mm_meta &m, co
                     vec[i] = *reinterpret_cast<const uint4 *>(
                         codes + ((i0 + i) * F::vectors + s / F::steps) * 512 + lane * 16);
                 uint32_t a[4];
-                zkc_mm_operand<FORM, TYPE>(a, vec[i], s % F::steps, zero[i]);
+                zkc_mm_operand<FORM, TYPE>(a, vec[i], s % F::steps, zero[i], table);
 #pragma unroll
                 for (int t = 0; t < NT; t++) {
                     const uint4 &v = x.v[u][t];

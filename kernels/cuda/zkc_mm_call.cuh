@@ -7,14 +7,15 @@
 #include "kernels/cuda/zkc.cuh"
 #include "kernels/cuda/zkc_mm.h"
 
-/* W4A and W8A with scales of 16 bits, and W16: zkc_mm.cu. */
+/* Every form but W32, for activations of 16 bits: zkc_mm.cu. */
 extern const struct zkc_form zkc_mm;
 
 /* One product, as zk_ops says: y, or, for pairs, act. */
 struct zkc_mm_call {
     const struct zkc_mm_layout *lo;
     const uint8_t *w;
-    enum zk_type type; /* of x, F16 or BF16; of the weights (W16) or the scales, unless F32 */
+    enum zk_type
+        type; /* of x, F16 or BF16; of the weights (W16) or the scales, unless these are floats */
     const uint16_t *x; /* (rows, zkc_kp(k)) */
     int rows;
     const float *bias;
@@ -33,6 +34,8 @@ int zkc_mm_decode(struct zkc_dev *d, const struct zkc_mm_call *c);
 /* The same for calls of that form. */
 int zkc_mm_decode_w4a(struct zkc_dev *d, const struct zkc_mm_call *c);
 int zkc_mm_decode_w8a(struct zkc_dev *d, const struct zkc_mm_call *c);
+int zkc_mm_decode_w4l(struct zkc_dev *d, const struct zkc_mm_call *c);
+int zkc_mm_decode_w8f(struct zkc_dev *d, const struct zkc_mm_call *c);
 int zkc_mm_decode_w16(struct zkc_dev *d, const struct zkc_mm_call *c);
 
 /* For many rows. Uses d->work and d->locks where few tiles would leave SMs idle. The bits of a row

@@ -244,6 +244,7 @@ __global__ void __launch_bounds__(128 * RG, WARPS_ON_SM / (4 * RG))
     const uint8_t *const stages = shared + ring * ring_bytes;
     const zkc_smem stages_at = zkc_smem_addr(stages);
     const zkc_policy once = zkc_policy_once();
+    const zkc_mm_table<FORM> table = zkc_mm_table_at<FORM>(p.m.table);
 
     const int start = split_start(p.s, worker), end = split_start(p.s, worker + 1);
     int super = start / p.s.blocks, block = start % p.s.blocks;
@@ -276,7 +277,7 @@ __global__ void __launch_bounds__(128 * RG, WARPS_ON_SM / (4 * RG))
             ring_wait<RG>(p.stages, ring);
             if (is_there)
                 zkc_mm_block<FORM, TYPE, NT, ONE_SET>(
-                    total, p.m.meta, stages + slot, stages + slot + ZKC_MM_CODES, x, lane,
+                    total, p.m.meta, table, stages + slot, stages + slot + ZKC_MM_CODES, x, lane,
                     [&](int u) { acts_load<NT>(x, u, x_at, p.m.ldx, n); });
             ring_sync<RG>(ring);
             fetch<RG * 32, ONE_SET>(p, next, unit + p.stages < end, stages_at + slot, thread, once);

@@ -2,7 +2,20 @@
 /* From packed codes (zkc_mm.h) to operands of an mma, in registers: shared by every kernel that
  * reads packed matrices. What a step of W4A costs a lane, for 8 codes: fp16 4 lop3, 1 shift,
  * 4 fma; bf16 4 lop3, 3 shifts, 4 fma. The integers (q - zero) are exact in both types; scales
- * are applied to fp32 sums afterwards (decode) or to the operand (dequantisation). */
+ * are applied to fp32 sums afterwards (decode) or to the operand (dequantisation).
+ *
+ * W4L, any type: a number is looked up as two bytes, each in a table of 16 by two prmt (8 entries
+ * of 4 codes each) and a lop3 that chooses by the codes' upper bits: 21 instructions. All of them
+ * are for the unit that gives a scheduler 16 lanes per clock: 2700 clocks for the block of each of
+ * its two warps, where the memory of 3090, 4090, 5090, H100, H200 delivers them in 5300, 11700,
+ * 8200, 2500, 1750. A table of pairs in shared memory would be read 12.7 to 16 bytes per clock,
+ * too, and takes the room of the rings (a copy for each bank is 32 KiB). On an H200 W4L is bound by
+ * this.
+ *
+ * W8F: an e4m3 number is one of fp16, with a smaller exponent, by shifting: 7 instructions for two
+ * registers; times 2^8, which the scale takes. In bf16 times 2^120, which is a multiplication: sums
+ * must not become denormal. The conversion that sm_89 has would be 2, and another text for sm_80.
+ */
 #ifndef KERNELS_CUDA_ZKC_MM_OPERAND_CUH
 #define KERNELS_CUDA_ZKC_MM_OPERAND_CUH
 
@@ -12,7 +25,10 @@
 /* What the forms differ in, at compile time: rows of a panel, 16-byte vectors per lane, 16 rows
  * and block, and steps in such a vector. */
 template <int FORM> struct zkc_mm_form {
-    static constexpr int panel = FORM == ZK_W4A ? 64 : FORM == ZK_W8A ? 32 : 16;
+    static constexpr int panel = FORM == ZK_W4A || FORM == ZK_W4L   ? 64
+                                 : FORM == ZK_W8A || FORM == ZK_W8F ? 32
+                                                                    : 16;
+    static constexpr bool has_zeros = FORM == ZK_W4A || FORM == ZK_W8A;
     static constexpr int tiles = panel / 16;
     static constexpr int vectors = 8 / tiles;
     static constexpr int steps = 8 / vectors;
@@ -120,15 +136,72 @@ ZKC_DEV uint32_t zkc_bytes_bf16(uint32_t w, uint32_t sel0, uint32_t sel1, uint32
     return zkc_prmt(u0, u1, 0x7632);
 }
 
-/* The four operand registers of step s of a vector's steps: q - zero, or the weight (W16). */
+/* The table of W4L: low and high bytes of 16 numbers. */
+template <int FORM> struct zkc_mm_table {
+};
+template <> struct zkc_mm_table<ZK_W4L> {
+    uint4 low, high;
+};
+
+template <int FORM> ZKC_DEV zkc_mm_table<FORM> zkc_mm_table_at(const uint8_t *p)
+{
+    zkc_mm_table<FORM> t;
+    if constexpr (FORM == ZK_W4L) {
+        t.low = *reinterpret_cast<const uint4 *>(p + 64);
+        t.high = *reinterpret_cast<const uint4 *>(p + 80);
+    }
+    return t;
+}
+
+/* Of four codes, a nibble each without its upper bit, the bytes; upper: 0xff where that bit is. */
+ZKC_DEV uint32_t zkc_lookup(const uint4 &bytes, uint32_t codes, uint32_t upper)
+{
+    return zkc_lop3<0xca>(upper, zkc_prmt(bytes.z, bytes.w, codes),
+                          zkc_prmt(bytes.x, bytes.y, codes));
+}
+
+/* Eight codes of w to four registers, two numbers each. */
+ZKC_DEV void zkc_lookup8(uint32_t (&a)[4], const zkc_mm_table<ZK_W4L> &t, uint32_t w)
+{
+#pragma unroll
+    for (int r = 0; r < 4; r += 2) {
+        const uint32_t codes = (w & 0x77777777u) >> (8 * r);
+        const uint32_t upper = zkc_prmt(w, w << 4, r ? 0xbfae : 0x9d8c);
+        const uint32_t low = zkc_lookup(t.low, codes, upper);
+        const uint32_t high = zkc_lookup(t.high, codes, upper);
+        a[r] = zkc_prmt(low, high, 0x5140);
+        a[r + 1] = zkc_prmt(low, high, 0x7362);
+    }
+}
+
+/* Two e4m3 numbers in the upper bytes of the halves of h. */
+template <int TYPE> ZKC_DEV uint32_t zkc_f8_pair(uint32_t h)
+{
+    if (TYPE == ZK_F16)
+        return zkc_lop3<0xea>(h, 0x80008000u, h >> 1 & 0x3f803f80u);
+    return zkc_fma2<ZK_BF16>(zkc_lop3<0xea>(h, 0x80008000u, h >> 4 & 0x07f007f0u), 0x7b807b80u,
+                             0x80008000u);
+}
+
+/* The four operand registers of step s of a vector's steps: q - zero, the table's number, the e4m3
+ * number (of fp16: by 2^8 too small), or the weight (W16). */
 template <int FORM, int TYPE>
-ZKC_DEV void zkc_mm_operand(uint32_t (&a)[4], const uint4 &vec, int s, const zkc_mm_zero &z)
+ZKC_DEV void zkc_mm_operand(uint32_t (&a)[4], const uint4 &vec, int s, const zkc_mm_zero &z,
+                            const zkc_mm_table<FORM> &table)
 {
     const uint32_t v[4] = {vec.x, vec.y, vec.z, vec.w};
-    if (FORM == ZK_W16) {
+    if constexpr (FORM == ZK_W4L) {
+        zkc_lookup8(a, table, v[s]);
+    } else if (FORM == ZK_W16) {
 #pragma unroll
         for (int r = 0; r < 4; r++)
             a[r] = v[r];
+    } else if (FORM == ZK_W8F) {
+#pragma unroll
+        for (int r = 0; r < 4; r++) {
+            const uint32_t w = v[2 * s + r / 2];
+            a[r] = zkc_f8_pair<TYPE>(r & 1 ? w : w << 8);
+        }
     } else if (FORM == ZK_W8A) {
 #pragma unroll
         for (int r = 0; r < 4; r++) {
@@ -189,10 +262,15 @@ ZKC_DEV void zkc_mm_scales(float2 (&scale)[TILES], const uint8_t *meta, const zk
 {
     const int i = set * zkc_mm_form<FORM>::panel / 2 + g * zkc_mm_form<FORM>::tiles + tile;
     uint32_t u[TILES];
-    if (m.is_wide) {
+    if (FORM == ZK_W4L || FORM == ZK_W8F || m.is_wide) {
 #pragma unroll
-        for (int t = 0; t < TILES; t++)
+        for (int t = 0; t < TILES; t++) {
             scale[t] = reinterpret_cast<const float2 *>(meta)[i + t];
+            if (FORM == ZK_W8F && TYPE == ZK_F16) {
+                scale[t].x *= 256;
+                scale[t].y *= 256;
+            }
+        }
         return;
     }
     zkc_mm_words<TILES>(u, meta + i * 4);
@@ -201,7 +279,7 @@ ZKC_DEV void zkc_mm_scales(float2 (&scale)[TILES], const uint8_t *meta, const zk
         scale[t] = zkc_unpair<TYPE>(u[t]);
 }
 
-/* The same of zeros. */
+/* The same of zeros, where the form has any. */
 template <int FORM, int TYPE, int TILES>
 ZKC_DEV void zkc_mm_zeros(zkc_mm_zero (&zero)[TILES], const uint8_t *meta, const zkc_mm_meta &m,
                           int set, int tile, int g)

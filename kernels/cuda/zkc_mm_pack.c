@@ -22,27 +22,33 @@ static int sets_of(const struct zk_mat_desc *d)
     return d->group % 64 == 0 ? 2 : 4;
 }
 
+static bool is_two_in_a_byte(enum zk_form form)
+{
+    return form == ZK_W4A || form == ZK_W4L;
+}
+
 int zkc_mm_layout_init(struct zkc_mm_layout *ret_lo, const struct zk_mat_desc *d)
 {
-    bool affine = d->form == ZK_W4A || d->form == ZK_W8A;
+    const bool is_coded = zk_form_is_coded(d->form), is_4bit = is_two_in_a_byte(d->form);
     if (d->n < 1 || d->k < 1 || d->n > ZK_MAX_DIM || d->k > ZK_MAX_DIM)
         return ZC_EUNSUPPORTED;
-    if (!affine && (d->form != ZK_W16 || d->type == ZK_F32))
+    if (!is_coded && (d->form != ZK_W16 || d->type == ZK_F32))
         return ZC_EUNSUPPORTED;
-    if (affine && (d->group < 1 || (d->group < d->k && d->group % 32 != 0)))
+    if (is_coded && (d->group < 1 || (d->group < d->k && d->group % 32 != 0)))
         return ZC_EUNSUPPORTED;
     struct zkc_mm_layout lo = {
         .form = d->form,
+        .type = d->type,
         .n = d->n,
         .k = d->k,
         .pairs = d->join == ZK_JOIN_PAIRS,
-        .has_zero = affine && d->has_zero,
-        .panel = d->form == ZK_W4A   ? 64
-                 : d->form == ZK_W8A ? 32
-                                     : 16,
+        .has_zero = zk_form_is_affine(d->form) && d->has_zero,
+        .panel = is_4bit    ? 64
+                 : is_coded ? 32
+                            : 16,
         .blocks = (d->k + ZKC_MM_K - 1) / ZKC_MM_K,
         .sets = sets_of(d),
-        .scale_size = affine ? (int)zk_type_size(d->type) : 0,
+        .scale_size = is_coded ? (int)zk_type_size(zk_scale_type(d)) : 0,
     };
     int rows = lo.pairs ? (d->n / 2 + 7) / 8 * 16 : d->n;
     lo.panels = (rows + lo.panel - 1) / lo.panel;
@@ -51,7 +57,8 @@ int zkc_mm_layout_init(struct zkc_mm_layout *ret_lo, const struct zk_mat_desc *d
     lo.meta = lo.zero_off + zeros;
     lo.panel_bytes =
         (size_t)lo.blocks * ZKC_MM_CODES + round_up((size_t)lo.blocks * (size_t)lo.meta, 128);
-    lo.bytes = (size_t)lo.panels * lo.panel_bytes;
+    lo.table = (size_t)lo.panels * lo.panel_bytes;
+    lo.bytes = lo.table + (d->form == ZK_W4L ? ZKC_MM_TABLE : 0);
     *ret_lo = lo;
     return ZC_OK;
 }
@@ -83,7 +90,11 @@ static struct place code_place(const struct zkc_mm_layout *lo, int row, int col)
     case ZK_W4A:
         block += (size_t)(i * 2 + s / 4) * 512 + lane + (size_t)(s % 4) * 4;
         return (struct place){block + (size_t)(r + 4 * h) / 2, (r + 4 * h) % 2 * 4};
+    case ZK_W4L:
+        block += (size_t)(i * 2 + s / 4) * 512 + lane + (size_t)(s % 4) * 4;
+        return (struct place){block + (size_t)r, h * 4};
     case ZK_W8A:
+    case ZK_W8F:
         block += (size_t)(i * 4 + s / 2) * 512 + lane + (size_t)(2 * (s % 2) + (r >> 1)) * 4;
         return (struct place){block + (size_t)((r & 1) + 2 * h), 0};
     default:
@@ -124,7 +135,7 @@ static void put_codes(const struct zkc_mm_layout *lo, const struct zk_canon *c, 
         size_t at = (size_t)i * (size_t)lo->k + (size_t)j;
         if (lo->form == ZK_W16) {
             memcpy(panel + p.byte, (const uint8_t *)c->w + 2 * at, 2);
-        } else if (lo->form == ZK_W8A) {
+        } else if (!is_two_in_a_byte(lo->form)) {
             panel[p.byte] = c->q[at];
         } else {
             size_t line = (size_t)i * (size_t)((lo->k + 1) / 2);
@@ -165,25 +176,45 @@ void zkc_mm_pack(const struct zkc_mm_layout *lo, const struct zk_canon *parts, u
         if (lo->sets > 0)
             put_meta(lo, c, in_part, panel, row % lo->panel);
     }
+    if (lo->form == ZK_W4L)
+        zkc_mm_pack_table(lo, parts->table, dst + lo->table);
 }
 
-void zkc_mm_unpack_row(const struct zkc_mm_layout *lo, enum zk_type type, const uint8_t *panel,
+void zkc_mm_pack_table(const struct zkc_mm_layout *lo, const float *table, uint8_t *dst)
+{
+    memcpy(dst, table, 16 * sizeof *table);
+    for (int i = 0; i < 16; i++) {
+        const uint16_t h = lo->type == ZK_F16 ? zk_f32_to_f16(table[i]) : zk_f32_to_bf16(table[i]);
+        dst[64 + i] = (uint8_t)h;
+        dst[80 + i] = (uint8_t)(h >> 8);
+    }
+}
+
+/* The number that a code stands for, without its scale. */
+static float number(const struct zkc_mm_layout *lo, const uint8_t *panel, const float *table,
+                    int code, struct place zero)
+{
+    if (lo->form == ZK_W4L)
+        return table[code & 15];
+    if (lo->form == ZK_W8F)
+        return zk_f8_to_f32((uint8_t)code);
+    const int mask = lo->form == ZK_W4A ? 15 : 255, middle = lo->form == ZK_W4A ? 8 : 128;
+    return (float)((code & mask) - (lo->has_zero ? panel[zero.byte] >> zero.shift & mask : middle));
+}
+
+void zkc_mm_unpack_row(const struct zkc_mm_layout *lo, const uint8_t *panel, const float *table,
                        int i, float *w)
 {
-    int row = zkc_mm_row(lo, i) % lo->panel;
+    const int row = zkc_mm_row(lo, i) % lo->panel;
+    const enum zk_type scale = lo->scale_size == 4 ? ZK_F32 : lo->type;
     for (int j = 0; j < lo->k; j++) {
         struct place p = code_place(lo, row, j);
         if (lo->form == ZK_W16) {
-            w[j] = zk_load(panel + p.byte, type, 0);
+            w[j] = zk_load(panel + p.byte, lo->type, 0);
             continue;
         }
         int b = j / ZKC_MM_K, s = j % ZKC_MM_K / (ZKC_MM_K / lo->sets);
-        int mask = lo->form == ZK_W4A ? 15 : 255, zero = lo->form == ZK_W4A ? 8 : 128;
-        if (lo->has_zero) {
-            struct place z = zero_place(lo, row, b, s);
-            zero = panel[z.byte] >> z.shift & mask;
-        }
-        int q = panel[p.byte] >> p.shift & mask;
-        w[j] = (float)(q - zero) * zk_load(panel + scale_place(lo, row, b, s), type, 0);
+        w[j] = number(lo, panel, table, panel[p.byte] >> p.shift, zero_place(lo, row, b, s)) *
+               zk_load(panel + scale_place(lo, row, b, s), scale, 0);
     }
 }

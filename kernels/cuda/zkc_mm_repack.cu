@@ -32,8 +32,8 @@ ZKC_DEV int place_row(const place_args &p, int i)
     return j / 8 * 16 + second * 8 + j % 8;
 }
 
-/* A thread is 8 consecutive columns of a row; the nibbles of rows g and g + 8 share bytes, so W4A
- * is put together by atomic ors on zeroed memory. */
+/* A thread is 8 consecutive columns of a row; the nibbles of rows g and g + 8 share words, so 4
+ * bits is put together by atomic ors on zeroed memory. */
 template <int FORM>
 __global__ void __launch_bounds__(THREADS) codes_kernel(const place_args p, const uint8_t *src)
 {
@@ -46,7 +46,8 @@ __global__ void __launch_bounds__(THREADS) codes_kernel(const place_args p, cons
     const int i = in / 16, g = in % 8, b = in / 8 % 2, u = col / 32 % 4, q = col / 8 % 4;
     uint8_t *block = p.dst + (size_t)(row / F::panel) * p.panel_bytes +
                      (size_t)(col / ZKC_MM_K) * ZKC_MM_CODES + (4 * g + q) * 16;
-    if (FORM == ZK_W4A)
+    constexpr bool is_4bit = FORM == ZK_W4A || FORM == ZK_W4L;
+    if (is_4bit)
         src += (size_t)blockIdx.y * ((p.k + 1) / 2) + col / 2;
     else
         src += ((size_t)blockIdx.y * p.k + col) * (FORM == ZK_W16 ? 2 : 1);
@@ -56,15 +57,16 @@ __global__ void __launch_bounds__(THREADS) codes_kernel(const place_args p, cons
         uint32_t word = 0;
         for (int e = 0; e < 4 && 4 * t + e < n; e++) {
             const int j = 4 * t + e, r = b + 2 * (e / 2), h = e % 2;
-            if (FORM == ZK_W4A)
-                word |= (uint32_t)(src[j / 2] >> (j % 2 * 4) & 15) << (4 * (r + 4 * h));
-            else if (FORM == ZK_W8A)
+            const int nibble = FORM == ZK_W4A ? r + 4 * h : 2 * r + h;
+            if (is_4bit)
+                word |= (uint32_t)(src[j / 2] >> (j % 2 * 4) & 15) << (4 * nibble);
+            else if (FORM != ZK_W16)
                 at[(2 * (s % 2) + r / 2) * 4 + b + 2 * h] = src[j];
             else
                 reinterpret_cast<uint16_t *>(at)[2 * r + h] =
                     reinterpret_cast<const uint16_t *>(src)[j];
         }
-        if (FORM == ZK_W4A)
+        if (is_4bit)
             atomicOr(reinterpret_cast<uint32_t *>(at) + s % 4, word);
     }
 }
@@ -138,6 +140,10 @@ int zkc_mm_repack(struct zkc_dev *d, const struct zkc_mm_layout *lo, int group, 
         return launch<ZK_W4A>(d, p, r);
     case ZK_W8A:
         return launch<ZK_W8A>(d, p, r);
+    case ZK_W4L:
+        return launch<ZK_W4L>(d, p, r);
+    case ZK_W8F:
+        return launch<ZK_W8F>(d, p, r);
     case ZK_W16:
         return launch<ZK_W16>(d, p, r);
     default:

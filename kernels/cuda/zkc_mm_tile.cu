@@ -127,6 +127,7 @@ __global__ void __launch_bounds__(WARPS * 32, 1) mm_tile_kernel(const tile_args 
     const int first = (int)((long long)blockIdx.z * p.m.blocks / p.slices);
     const int end = (int)((long long)(blockIdx.z + 1) * p.m.blocks / p.slices);
 
+    const zkc_mm_table<FORM> table = zkc_mm_table_at<FORM>(p.m.table);
     zkc_grid_wait();
     zkc_mm_sums<FORM, NT> total = {};
     for (int b = first; b < first + 2; b++) {
@@ -145,8 +146,8 @@ __global__ void __launch_bounds__(WARPS * 32, 1) mm_tile_kernel(const tile_args 
         if (panel < p.m.panels) {
             zkc_mm_acts<NT> x;
             acts_read(x, stage, row0, lane);
-            zkc_mm_block<FORM, TYPE, NT, ONE_SET>(total, p.m.meta, codes, codes + ZKC_MM_CODES, x,
-                                                  lane, [](int) {});
+            zkc_mm_block<FORM, TYPE, NT, ONE_SET>(total, p.m.meta, table, codes,
+                                                  codes + ZKC_MM_CODES, x, lane, [](int) {});
         }
         __syncthreads();
         if (b + 2 < end) {
@@ -205,6 +206,10 @@ int zkc_mm_tile(struct zkc_dev *d, const struct zkc_mm_call *c)
         return launch_type<ZK_W4A>(d, c->type, a);
     case ZK_W8A:
         return launch_type<ZK_W8A>(d, c->type, a);
+    case ZK_W4L:
+        return launch_type<ZK_W4L>(d, c->type, a);
+    case ZK_W8F:
+        return launch_type<ZK_W8F>(d, c->type, a);
     case ZK_W16:
         return launch_type<ZK_W16>(d, c->type, a);
     default:

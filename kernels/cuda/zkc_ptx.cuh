@@ -174,7 +174,8 @@ template <int LUT> ZKC_DEV uint32_t zkc_lop3(uint32_t a, uint32_t b, uint32_t c)
     return r;
 }
 
-/* Byte i of the result is the byte of b:a (a low) that nibble i of sel names. */
+/* Byte i of the result is the byte of b:a (a low) that the lower three bits of nibble i of sel
+ * name; with the fourth, 8 times that byte's highest bit. */
 ZKC_DEV uint32_t zkc_prmt(uint32_t a, uint32_t b, uint32_t sel)
 {
 #ifdef CUDASIM

@@ -71,6 +71,7 @@ struct Matrix {
     zk_mat_desc d;
     std::vector<uint8_t> q[2], zero[2];
     std::vector<uint8_t> scale[2], w[2];
+    float table[16] = {};
     zk_canon part[2];
     int n_parts;
     zkc_mm_layout lo;
@@ -105,7 +106,7 @@ struct Matrix {
         c.group = d.group;
         c.type = d.type;
         size_t groups = d.group > 0 && d.group < d.k ? (d.k + d.group - 1) / d.group : 1,
-               size = zk_type_size(d.type);
+               size = zk_type_size(zk_form_is_coded(d.form) ? zk_scale_type(&d) : d.type);
         if (d.form == ZK_W16) {
             w[i].resize((size_t)n * d.k * 2);
             for (size_t j = 0; j < (size_t)n * d.k; j++)
@@ -113,9 +114,15 @@ struct Matrix {
             c.w = w[i].data();
             return;
         }
-        q[i].resize((size_t)n * (d.form == ZK_W4A ? (d.k + 1) / 2 : d.k));
+        q[i].resize((size_t)n * (d.form == ZK_W4A || d.form == ZK_W4L ? (d.k + 1) / 2 : d.k));
         for (auto &b : q[i])
             b = (uint8_t)rnd();
+        for (auto &b : q[i])
+            if (d.form == ZK_W8F && (b & 0x7f) == 0x7f)
+                b = 0; /* it was no number */
+        for (float &t : table)
+            t = i == 0 ? unit() * 2 : t;
+        c.table = table;
         scale[i].resize(n * groups * size);
         for (size_t j = 0; j < n * groups; j++)
             put(scale[i], j, 0.01f + 0.01f * std::fabs(unit()));
@@ -129,8 +136,9 @@ struct Matrix {
 
     void put(std::vector<uint8_t> &v, size_t i, float f)
     {
-        uint16_t h = d.type == ZK_F32 ? 0 : narrow(d.type, f);
-        if (d.type == ZK_F32)
+        const bool is_float = zk_form_is_coded(d.form) && zk_scale_type(&d) == ZK_F32;
+        uint16_t h = is_float ? 0 : narrow(d.type, f);
+        if (is_float)
             memcpy(&v[i * 4], &f, 4);
         else
             memcpy(&v[i * 2], &h, 2);
@@ -141,6 +149,18 @@ struct Matrix {
         int row;
         const zk_canon *c = zk_parts_row(part, i, &row);
         return (double)zk_canon_at(c, row, j);
+    }
+
+    /* As products take it: the table of W4L rounded. */
+    double taken(int i, int j)
+    {
+        float exact[16];
+        memcpy(exact, table, sizeof table);
+        for (float &t : table)
+            t = widen(d.type, narrow(d.type, t));
+        const double v = at(i, j);
+        memcpy(table, exact, sizeof table);
+        return v;
     }
 };
 
@@ -185,7 +205,7 @@ static void check_pack(const Matrix &m)
     bool ok = true;
     for (int i = 0; i < m.d.n; i++) {
         size_t panel = (size_t)(zkc_mm_row(&m.lo, i) / m.lo.panel) * m.lo.panel_bytes;
-        zkc_mm_unpack_row(&m.lo, m.d.type, m.packed.data() + panel, i, row.data());
+        zkc_mm_unpack_row(&m.lo, m.packed.data() + panel, m.table, i, row.data());
         for (int j = 0; j < m.d.k; j++)
             ok = ok && (double)row[j] == m.at(i, j);
     }
@@ -195,8 +215,11 @@ static void check_pack(const Matrix &m)
     int r = 0, first = 0;
     for (int i = 0; i < m.n_parts && r == 0; first += m.part[i++].n)
         r = repack(&dev, m, dst.p, i, first);
-    report(r == 0 && cudaDeviceSynchronize() == cudaSuccess && dst.get() == m.packed, m, ZK_F16, 0,
-           "packed on the device differs", r);
+    std::vector<uint8_t> got =
+        r == 0 && cudaDeviceSynchronize() == cudaSuccess ? dst.get() : std::vector<uint8_t>();
+    if (!got.empty() && m.d.form == ZK_W4L)
+        zkc_mm_pack_table(&m.lo, m.table, got.data() + m.lo.table);
+    report(got == m.packed, m, ZK_F16, 0, "packed on the device differs", r);
 }
 
 struct Result {
@@ -298,8 +321,8 @@ static bool launch(Result &out, const Matrix &m, zk_type type, const std::vector
 }
 
 /* The worst error of all outputs, in units of what is allowed. */
-static double compare(const Matrix &m, zk_type type, const std::vector<uint16_t> &x, int ldx,
-                      int rows, const std::vector<float> &bias, const Run &run,
+static double compare(Matrix &m, zk_type type, const std::vector<uint16_t> &x, int ldx, int rows,
+                      const std::vector<float> &bias, const Run &run,
                       const std::vector<int32_t> &inverse, const Result &got)
 {
     const bool pairs = m.d.join == ZK_JOIN_PAIRS;
@@ -308,7 +331,7 @@ static double compare(const Matrix &m, zk_type type, const std::vector<uint16_t>
     std::vector<double> sum((size_t)rows * m.d.n), mag(sum.size());
     for (int i = 0; i < m.d.n; i++)
         for (int j = 0; j < m.d.k; j++) {
-            double w = m.at(i, j);
+            double w = m.d.form == ZK_W4L ? m.taken(i, j) : m.at(i, j);
             if (run.way == BLAS && m.d.form != ZK_W16)
                 w = (double)widen(type, narrow(type, (float)w));
             for (int r = 0; r < rows; r++) {
@@ -353,7 +376,7 @@ static double compare(const Matrix &m, zk_type type, const std::vector<uint16_t>
     return worst;
 }
 
-static void check(const Matrix &m, zk_type type, int rows, const Run &run, bool permuted)
+static void check(Matrix &m, zk_type type, int rows, const Run &run, bool permuted)
 {
     const int ldx = (m.d.k + 127) / 128 * 128;
     std::vector<uint16_t> x((size_t)rows * ldx, 0);
@@ -415,7 +438,7 @@ static void check_ring()
         std::vector<std::thread> threads;
         int results[6];
         const Matrix m[6] = {{ZK_W4A, 100, 640, 128, ZK_BF16, true, true},
-                             {ZK_W4A, 70, 300, 32, ZK_F16, false, false},
+                             {ZK_W4L, 70, 300, 32, ZK_F16, false, false},
                              {ZK_W8A, 90, 512, 128, ZK_BF16, true, false},
                              {ZK_W16, 33, 700, 0, ZK_BF16, false, false},
                              {ZK_W16, 64, 128, 0, ZK_F16, false, true},
@@ -458,14 +481,14 @@ int main(int argc, char **argv)
     int turn = 0;
     check_ring();
     for (const Shape &s : shapes)
-        for (int form : {ZK_W4A, ZK_W8A, ZK_W16})
-            for (int zeros = 0; zeros < (form == ZK_W16 ? 1 : 2); zeros++)
+        for (int form : {ZK_W4A, ZK_W8A, ZK_W4L, ZK_W8F, ZK_W16})
+            for (int zeros = 0; zeros < (form <= ZK_W8A ? 2 : 1); zeros++)
                 for (int pairs = 0; pairs < 2; pairs++) {
                     turn++;
                     if (quick && (turn % 4 != 0 || s.n > 1000))
                         continue;
                     const zk_type type = turn % 3 ? ZK_BF16 : ZK_F16;
-                    const zk_type stored = form != ZK_W16 && turn % 5 == 0 ? ZK_F32 : type;
+                    const zk_type stored = form <= ZK_W8A && turn % 5 == 0 ? ZK_F32 : type;
                     Matrix m((zk_form)form, pairs ? s.n + s.n % 2 : s.n, s.k,
                              form == ZK_W16 ? 0 : s.group, stored, zeros, pairs);
                     check_pack(m);
