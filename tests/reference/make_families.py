@@ -277,7 +277,7 @@ def bnb_module(w, dtype, quant_type, block, nested):
     return tensors, dense, rounded
 
 
-def fp8_module(w, rows, cols, scale_name, static=False):
+def fp8_module(w, rows, cols, scale_name, static=None):
     """E4M3 with a scale for each rows x cols, those at the ends being smaller."""
     n, k = w.shape
     amax = torch.zeros(-(-n // rows), -(-k // cols))
@@ -289,7 +289,7 @@ def fp8_module(w, rows, cols, scale_name, static=False):
     codes = (w.float() / wide).to(torch.float8_e4m3fn)
     tensors = {"weight": codes, scale_name: scale if rows < n or cols < k else scale.reshape(1)}
     if static:
-        tensors["input_scale"] = torch.tensor([0.05])
+        tensors[static] = torch.tensor(0.05)
     return tensors, codes.float() * wide
 
 
@@ -508,7 +508,9 @@ def quantized(fam):
     # fp8: one scale a matrix, blocks, and compressed-tensors with one a row
     fp8 = {"quant_method": "fp8", "modules_to_not_convert": ["lm_head", "model.layers.0.mlp.gate"]}
     store("fp8-tensor-bf16", "bfloat16",
-          lambda name, w: fp8_module(w, *w.shape, "weight_scale", True),
+          lambda name, w: fp8_module(w, *w.shape, *(
+              ("weight_scale", "input_scale") if "mlp" in name else
+              ("weight_scale_inv", "activation_scale"))),
           {"quant_method": "fp8", "activation_scheme": "static", "ignored_layers": ["lm_head"]})
     logits = store("fp8-block-bf16", "bfloat16",
                    lambda name, w: fp8_module(w, 48, 32, "weight_scale_inv"),

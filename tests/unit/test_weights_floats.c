@@ -122,8 +122,8 @@ static void assert_values(const struct zk_canon *c, const float *scale, int rows
         }
 }
 
-/* One scale for a matrix, with and without a shape; also that of compressed-tensors. What is said
- * of activations changes nothing. */
+/* One scale for a matrix, with and without a shape, under both names; also that of
+ * compressed-tensors. What is said of activations changes nothing. */
 START_TEST(fp8_with_one_scale)
 {
     static const float scale[1] = {0.375f}, input[1] = {3};
@@ -133,12 +133,12 @@ START_TEST(fp8_with_one_scale)
         struct t_st st;
         t_st_init(&st);
         add_codes(&st, 16, 48);
-        t_st_add(&st, "x.weight_scale", "F32", 1, i % 2, scale, sizeof scale);
+        const char *name = i / 2 == 2 ? "x.weight_scale_inv" : "x.weight_scale";
+        t_st_add(&st, name, "F32", 1, i % 2, scale, sizeof scale);
         if (i / 2 == 1)
             t_st_add(&st, "x.input_scale", "F32", 1, 0, input, sizeof input);
         if (i / 2 == 2)
-            json_object_set_new(json_object_get(st.header, "x.weight_scale"), "shape",
-                                json_array());
+            json_object_set_new(json_object_get(st.header, name), "shape", json_array());
         open_model(&st, i % 2 ? CT8("'strategy':'tensor'") : FP8);
         t_assert_err(decode(&c, 16, 48), ZC_OK, &dg);
         ck_assert_int_eq(c.c.group, 48);

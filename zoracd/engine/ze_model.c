@@ -253,7 +253,7 @@ static bool is_ignorable(const char *name)
     static const char *const parts[] = {
         "vision_tower.", "vision_model.", "visual.",      "multi_modal_projector.",
         "patch_merger.", "rotary_emb.",   "k_scale",      "v_scale",
-        "q_scale",       "input_scale",   "output_scale",
+        "q_scale",       "input_scale",   "output_scale", "activation_scale",
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (strstr(name, parts[i]))

@@ -436,8 +436,9 @@ static int set_fp8_block(struct probe *p, const struct zw_tensor *t)
     return ZC_OK;
 }
 
-/* Despite its name weight_scale_inv, too, is what codes are multiplied with. input_scale is for a
- * way to compute that is not ours. */
+/* Despite its name weight_scale_inv, too, is what codes are multiplied with; which of the two names
+ * there is does not depend on the kind of scale. input_scale and activation_scale are for a way to
+ * compute that is not ours. */
 static int probe_fp8(struct probe *p)
 {
     struct zw_linear *l = p->l;
