@@ -451,6 +451,10 @@ START_TEST(the_template_of_a_request_is_chosen)
         const char *files[8], *vars, *want;
     } rows[] = {
         {{CONFIG, TWO}, none, "D"},
+        {{CONFIG, "{\"chat_template\": \"D\", \"model_max_length\": "
+                  "1000000000000000019884624838656, \"x\": \"\\u0000\"}"},
+         none,
+         "D"},
         {{CONFIG, TWO}, tools, "T"},
         {{CONFIG, TWO}, "{\"tools\":[]}", "T"},
         {{CONFIG, TWO}, "{\"tools\":null}", "D"},

@@ -896,6 +896,9 @@ START_TEST(special_tokens_of_the_configuration_are_special)
         {NULL, "c"},
         {"{}", "c"},
         {"{\"eos_token\":\"<a>\"}", "ac"},
+        {"{\"eos_token\":\"<a>\",\"model_max_length\":1000000000000000019884624838656,"
+         "\"x\":\"\\u0000\"}",
+         "ac"},
         {"{\"bos_token\":{\"content\":\"<b>\"},\"eos_token\":null}", "bc"},
         {"{\"additional_special_tokens\":[\"<a>\",{\"content\":\"<b>\"}]}", "abc"},
         {"{\"extra_special_tokens\":{\"image\":\"<b>\"}}", "bc"},

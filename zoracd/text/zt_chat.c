@@ -99,7 +99,8 @@ static int compile_file(struct zt_tmpl **ret_tmpl, const char *dir, const char *
     return r;
 }
 
-/* A JSON file of the directory, an object; NULL where there is none. */
+/* A JSON file of the directory, an object; NULL where there is none. Integers may be of any size:
+ * model_max_length is 10^30 in many. */
 static int read_object(json_t **ret_o, const char *dir, const char *name, struct zc_diag *dg)
 {
     char *path = zc_xasprintf("%s/%s", dir, name), *text = NULL;
@@ -108,7 +109,8 @@ static int read_object(json_t **ret_o, const char *dir, const char *name, struct
 
     int r = zc_file_read(&text, &len, path, MAX_FILE, dg);
     if (r == ZC_OK) {
-        *ret_o = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
+        *ret_o = json_loadb(text, len,
+                            JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &e);
         if (!*ret_o)
             r = zc_diag(dg, ZC_EFORMAT, "%s:%d:%d: %s", name, e.line, e.column, e.text);
         else if (!json_is_object(*ret_o))
@@ -161,7 +163,7 @@ static bool is_mistral(const char *dir)
     size_t len;
 
     if (zc_file_read(&text, &len, path, MAX_FILE, NULL) == ZC_OK)
-        config = json_loadb(text, len, 0, NULL);
+        config = json_loadb(text, len, JSON_DECODE_INT_AS_REAL, NULL);
     const char *type = json_string_value(json_object_get(config, "model_type"));
     bool is = type && (strcmp(type, "mistral") == 0 || strcmp(type, "mixtral") == 0);
     json_decref(config);

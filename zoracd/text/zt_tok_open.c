@@ -41,14 +41,15 @@ int zt_tok_find_file(char **ret_file, const char *dir, struct zc_diag *dg)
 }
 
 /* A file of a directory as an object; NULL where there is none. */
-static int read_object(json_t **ret_o, const char *dir, const char *name, struct zc_diag *dg)
+static int read_object(json_t **ret_o, const char *dir, const char *name, size_t flags,
+                       struct zc_diag *dg)
 {
     char *path = zc_xasprintf("%s/%s", dir, name), *text = NULL;
     json_error_t e;
     size_t len;
 
     int r = zc_file_read(&text, &len, path, ZT_TOK_MAX_FILE, dg);
-    if (r >= 0 && !(*ret_o = json_loadb(text, len, 0, &e)))
+    if (r >= 0 && !(*ret_o = json_loadb(text, len, flags, &e)))
         r = zc_diag(dg, ZC_EFORMAT, "%s:%d: %s", path, e.line, e.text);
     zc_free(text);
     zc_free(path);
@@ -108,14 +109,16 @@ static void add_specials(json_t *more, const json_t *config)
 
 /* ---- all of it ---------------------------------------------------------------------------- */
 
-/* What added_tokens.json and tokenizer_config.json say of the tokens. */
+/* What added_tokens.json and tokenizer_config.json say of the tokens. The latter has integers of
+ * any size: model_max_length is 10^30 in many. */
 static int read_more(json_t *more, const char *dir, zt_tok_read_fn *read, struct zc_diag *dg)
 {
     json_t *added = NULL, *config = NULL;
 
-    int r = read == zt_spm_read ? read_object(&added, dir, "added_tokens.json", dg) : ZC_OK;
+    int r = read == zt_spm_read ? read_object(&added, dir, "added_tokens.json", 0, dg) : ZC_OK;
     if (r >= 0)
-        r = read_object(&config, dir, "tokenizer_config.json", dg);
+        r = read_object(&config, dir, "tokenizer_config.json",
+                        JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, dg);
     if (r >= 0 && read == zt_spm_read)
         add_pieces(more, added, config);
     else if (r >= 0 && read == zt_tok_read)
