@@ -224,6 +224,11 @@ struct zk_dev *ze_engine_zk_dev(struct ze_engine *e)
     return e->dev;
 }
 
+enum zk_act_kind ze_engine_act_kind(const struct ze_engine *e)
+{
+    return e->m->layers[0].gate_up[0].mat.act;
+}
+
 void ze_engine_kv_stats(const struct ze_engine *e, struct ze_kv_stats *ret)
 {
     ret->pages = (size_t)ze_kv_n_pages(e->kv);

@@ -63,6 +63,8 @@ const char *ze_engine_backend(const struct ze_engine *e);
 const char *ze_engine_notice(const struct ze_engine *e);
 /* The device itself, for the probes of zorac-bench. Borrowed. */
 struct zk_dev *ze_engine_zk_dev(struct ze_engine *e);
+/* The activations that its largest products eat, those of the feed-forward layers. */
+enum zk_act_kind ze_engine_act_kind(const struct ze_engine *e);
 
 /* What a step costs at the least, whatever our layouts are: every matrix once at its format's own
  * bits (codes, scales, zero points), keys and values as they are typed; the operations of products

@@ -29,6 +29,7 @@ struct zb_result {
 /* Memory that is read, a slice at a time, round and round. */
 struct zb_reader {
     struct zk_dev *dev;
+    enum zk_act_kind act; /* what the model's products eat */
     uint8_t *p;
     size_t size, at;
     double bytes, seconds; /* of the readings for the line that is measured */

@@ -29,7 +29,8 @@ void zb_reader_init(struct zb_reader *r, struct ze_engine *e, int mib)
     struct zc_diag dg = {0};
     void *p;
 
-    *r = (struct zb_reader){.dev = ze_engine_zk_dev(e), .size = (size_t)mib << 20};
+    *r = (struct zb_reader){
+        .dev = ze_engine_zk_dev(e), .act = ze_engine_act_kind(e), .size = (size_t)mib << 20};
     int status = r->dev->ops->alloc(r->dev, &p, r->size, &dg);
     if (status == ZC_OK)
         status = r->dev->ops->fill(r->dev, p, 0x11, r->size);
@@ -70,16 +71,13 @@ static double reader_rate(const struct zb_reader *r)
 void zb_measure_rates(struct zb_reader *reader, struct zb_rates *ret)
 {
     struct zk_dev *dev = reader->dev;
-    /* 16-bit types are equally fast where they are multiplied as such */
-    const struct zk_mat_desc weights = {
-        .form = ZK_W4A, .n = 64, .k = 128, .group = 128, .type = ZK_BF16};
 
     ret->bytes = 0;
     for (int i = 0; i < 5; i++) {
         double rate = reader_turn(reader, reader->size);
         ret->bytes = rate > ret->bytes ? rate : ret->bytes;
     }
-    ret->flops = 2 * dev->ops->probe_peak(dev, dev->ops->act_kind(dev, &weights), 200);
+    ret->flops = 2 * dev->ops->probe_peak(dev, reader->act, 200);
 }
 
 /* Each has a root of its own, so that nothing is found in the cache. */
