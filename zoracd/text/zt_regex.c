@@ -22,8 +22,9 @@
 #define MAX_STACK    (8 * 1024 * 1024) /* of a match with JIT */
 #define MIN_NS       2000000000LL
 #define BYTE_NS      2000
-#define FIRST_PLACES 64  /* bytes where a match may begin, until the clock is looked at */
-#define CLOCK_FINDS  256 /* matches, likewise */
+#define STEP_NS      10000000LL /* between two looks at the clock, about */
+#define FIRST_PLACES 64         /* bytes where a match may begin, until the clock is looked at */
+#define CLOCK_FINDS  256        /* matches, likewise */
 #define SPACE        "\\t-\\r\\x{85}\\p{Z}"
 /* Letters, marks, digits, connectors; superscripts and fractions of Latin-1; circled letters. */
 #define WORD                                                                \
@@ -33,6 +34,7 @@
 struct zt_regex {
     pcre2_code *code;
     char *pattern; /* as in the file, for diagnostics */
+    bool has_jit;
 };
 
 /* ---- from Oniguruma to PCRE2 -------------------------------------------------------------- */
@@ -222,7 +224,7 @@ static int compile(struct zt_regex *re, const char *p, size_t n, uint32_t option
                        (size_t)at, (const char *)text);
     }
     /* Without JIT (not built in, or memory may not be executable) the interpreter does it. */
-    (void)pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE);
+    re->has_jit = pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE) == 0;
     return ZC_OK;
 }
 
@@ -282,7 +284,8 @@ static int prepare(struct zt_regex_work *w, struct zc_diag *dg)
     return ZC_OK;
 }
 
-static bool is_too_slow(struct zt_regex_work *w)
+/* Processor time since the first search of this work. */
+static long long used_ns(struct zt_regex_work *w)
 {
     struct timespec t;
 
@@ -290,7 +293,19 @@ static bool is_too_slow(struct zt_regex_work *w)
     long long now = (long long)t.tv_sec * 1000000000 + t.tv_nsec;
     if (w->began_ns == 0)
         w->began_ns = now;
-    return now - w->began_ns > (w->limit_ns ? w->limit_ns : MIN_NS + BYTE_NS * (long long)w->bytes);
+    return now - w->began_ns;
+}
+
+static bool is_too_long(const struct zt_regex_work *w, long long ns)
+{
+    return ns > (w->limit_ns ? w->limit_ns : MIN_NS + BYTE_NS * (long long)w->bytes);
+}
+
+/* Text is checked long before: with JIT straight into the code, which is much of a short match. */
+static int match_at(const struct zt_regex_scan *scan, struct zt_regex_work *w, size_t at)
+{
+    return (scan->re->has_jit ? pcre2_jit_match : pcre2_match)(
+        scan->re->code, (PCRE2_SPTR)scan->p, scan->n, at, PCRE2_NO_UTF_CHECK, w->data, w->context);
 }
 
 /* Matches from the places after scan->from, a few at first and then more and more of them, with a
@@ -298,20 +313,22 @@ static bool is_too_slow(struct zt_regex_work *w)
 static int match_from(const struct zt_regex_scan *scan, struct zt_regex_work *w)
 {
     size_t at = scan->from, places = FIRST_PLACES;
+    long long before = 0;
 
     for (;;) {
         bool is_rest = places >= scan->n - at;
         pcre2_set_offset_limit(w->context, is_rest ? PCRE2_UNSET : at + places - 1);
-        int r = pcre2_match(scan->re->code, (PCRE2_SPTR)scan->p, scan->n, at, PCRE2_NO_UTF_CHECK,
-                            w->data, w->context);
+        int r = match_at(scan, w, at);
         if (r != PCRE2_ERROR_NOMATCH || is_rest)
             return r;
-        if (is_too_slow(w))
+        long long used = used_ns(w);
+        if (is_too_long(w, used))
             return PCRE2_ERROR_MATCHLIMIT;
         at += places;
         while (at < scan->n && (scan->p[at] & 0xc0) == 0x80)
             at++;
-        places *= 2;
+        places *= used - before < STEP_NS ? 2 : 1;
+        before = used;
     }
 }
 
@@ -323,7 +340,7 @@ static int find(const struct zt_regex_scan *scan, struct zt_regex_work *w, size_
     size_t steps = MIN_STEPS + BYTE_STEPS * (scan->n - scan->from);
     PCRE2_UCHAR text[128];
 
-    bool is_slow = w->n_finds++ % CLOCK_FINDS == 0 && is_too_slow(w);
+    bool is_slow = w->n_finds++ % CLOCK_FINDS == 0 && is_too_long(w, used_ns(w));
     pcre2_set_match_limit(w->context, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
     int r = is_slow ? PCRE2_ERROR_MATCHLIMIT : match_from(scan, w);
     if (r == PCRE2_ERROR_NOMATCH)
