@@ -139,7 +139,7 @@ START_TEST(errors_name_line_and_construct)
         {"{% set x = [].append(1) %}", ZC_EINVAL,
          "t:1: 'append' of list is not allowed in a template"},
         {"{{ 'a' + 1 }}", ZC_EINVAL, "t:1: '+' cannot be computed of str and int"},
-        {"{{ 10 ** 4301 }}", ZC_EINVAL, "t:1: an integer of more than 4300 digits"},
+        {"{{ 10 ** 4300 }}", ZC_EINVAL, "t:1: an integer of more than 4300 digits"},
         {"{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", ZC_ELIMIT,
          "t:1: nested too deep, at '{{'"},
         {"{% set l = range(500) %}{% for i in range(9000) %}{% for j in l %}{% endfor %}{% endfor "

@@ -39,6 +39,7 @@ static struct big big_of(struct zt_env *e, struct zt_val v)
     size_t len = strlen(text += negative);
     struct big a = big_new(e, (len + LIMB_DIGITS - 1) / LIMB_DIGITS);
 
+    zt_step(e, len);
     for (size_t i = 0; i < len; i++) {
         uint32_t *limb = &a.d[(len - 1 - i) / LIMB_DIGITS];
         *limb = *limb * 10 + (uint32_t)(text[i] - '0');
@@ -61,11 +62,12 @@ static struct zt_val value_of(struct zt_env *e, struct big a, bool trusted)
 
 struct zt_val zt_py_big_or_int(struct zt_env *e, const char *digits, size_t len, bool trusted)
 {
+    zt_step(e, len);
     errno = 0;
     int64_t i = strtoll(digits, NULL, 10);
     if (errno != ERANGE)
         return zt_int(i, trusted);
-    if (len > MAX_DIGITS + 1)
+    if (len - (*digits == '-') > MAX_DIGITS)
         zt_fail(e, "an integer of more than %d digits", MAX_DIGITS);
     struct zt_val v = zt_decode(e, digits, len, trusted);
     v.kind = ZT_BIG;

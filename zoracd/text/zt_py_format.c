@@ -134,11 +134,8 @@ static void add_number(struct zt_sb *b, const struct spec *sp, struct zt_val v)
         write_fixed(text, sizeof fixed, fabs(v.u.f), sp);
     else
         text = int_digits(b->e, v, type, sp->precision);
-    zt_add_ascii(&out,
-                 negative          ? "-"
-                 : sp->sign == '-' ? ""
-                                   : (char[]){(char)sp->sign, '\0'},
-                 v.trusted);
+    char sign[] = {negative ? '-' : sp->sign == '-' ? '\0' : (char)sp->sign, '\0'};
+    zt_add_ascii(&out, sign, v.trusted);
     if (sp->alternate && zt_is_one_of(type, "xXob"))
         zt_addf(&out, v.trusted, "0%c", (char)type);
     size_t lead = out.n, len = strlen(text), every = zt_is_one_of(type, "xXob") ? 4 : 3;
@@ -181,7 +178,10 @@ static void add_formatted(struct zt_sb *b, const struct spec *sp, struct zt_val 
     v = zt_py_str(e, v);
     if (sp->precision >= 0 && sp->precision < v.n)
         v = zt_sub(v, 0, (size_t)sp->precision);
-    add_padded(b, sp, v, 0, sp->align && sp->align != '=' ? sp->align : '<');
+    if (is_char)
+        add_padded(b, sp, v, 0, sp->align ? sp->align : '>');
+    else
+        add_padded(b, sp, v, 0, sp->align && sp->align != '=' ? sp->align : '<');
 }
 
 /* ---- "%" ------------------------------------------------------------------------------------ */
@@ -405,6 +405,21 @@ static struct zt_val field_value(struct zt_env *e, struct braces *f, struct zt_v
 
 static struct zt_val format_braces(struct zt_env *e, struct braces *f, struct zt_val fmt);
 
+/* Whether Python takes what the specification has beside its type for this value. */
+static bool is_spec_for(const struct spec *sp, struct zt_val v)
+{
+    bool numeric = sp->sign || sp->alternate || sp->group || (sp->align == '=' && !sp->zero);
+
+    if (v.kind == ZT_STR)
+        return !numeric;
+    if (sp->type == 'c' && (sp->sign || sp->alternate || sp->group))
+        return false;
+    if ((sp->group && sp->type == 'n') || (sp->group == ',' && zt_is_one_of(sp->type, "xXbo")))
+        return false;
+    bool is_int = v.kind != ZT_FLOAT && !zt_is_one_of(sp->type, "eEfFgG%");
+    return sp->type != 's' && !(is_int && sp->precision >= 0);
+}
+
 /* "name!r:spec"; the specification may have fields of its own. */
 static void add_field(struct zt_sb *b, struct braces *f, struct zt_val field, bool markup)
 {
@@ -428,16 +443,10 @@ static void add_field(struct zt_sb *b, struct braces *f, struct zt_val field, bo
     if (v.kind > ZT_STR || v.kind <= ZT_NONE)
         zt_fail(e, "%s has no format", zt_py_type_name(v));
     struct spec sp = parse_spec(e, format_braces(e, f, spec));
-    if (sp.type == 'n' && sp.group) /* as the C locale has it: without a separator */
+    if (!is_spec_for(&sp, v))
         zt_fail(e, "a bad format specification");
-    if (sp.type == 'n')
+    if (sp.type == 'n') /* as the C locale has it: without a separator */
         sp.type = v.kind == ZT_FLOAT ? 'g' : 'd';
-    bool is_int = v.kind >= ZT_BOOL && v.kind <= ZT_BIG && !zt_is_one_of(sp.type, "eEfFgG%");
-    bool number_only = sp.sign || sp.alternate || sp.group || (sp.align == '=' && !sp.zero);
-    if ((is_int && sp.precision >= 0) || (number_only && v.kind == ZT_STR) ||
-        (sp.type == 'c' && (sp.group || sp.sign || sp.alternate)) ||
-        (sp.group == ',' && zt_is_one_of(sp.type, "xXbo")) || (sp.type == 's' && v.kind != ZT_STR))
-        zt_fail(e, "a bad format specification");
     add_formatted(b, &sp, v);
 }
 
