@@ -128,6 +128,22 @@ START_TEST(an_end_that_never_comes_is_told)
 }
 END_TEST
 
+/* Replies that the model ends with another token than the one that is waited for. */
+START_TEST(a_turn_that_ends_otherwise_is_told)
+{
+    ck_assert_str_eq(
+        findings("{{ bos_token }}{% for m in messages %}{{ m.content + '<|im_start|>' }}"
+                 "{{ tools }}{% endfor %}",
+                 ROWS, EOS, "</s>"),
+        "note: the template ends a reply with <|im_start|> (266), which is no eos_token_id: add it "
+        "to generation_config.json if replies do not end\n");
+    ck_assert_str_eq(findings("{{ bos_token }}{% for m in messages %}{{ m.content }}\n</s>"
+                              "{{ tools }}<|im_start|>{% endfor %}",
+                              ROWS, EOS, "</s>"),
+                     "");
+}
+END_TEST
+
 START_TEST(a_template_of_another_model_is_told)
 {
     ck_assert_str_eq(findings(GOOD, ROWS, EOS, "<end>"),
@@ -227,6 +243,7 @@ int main(void)
     tcase_add_test(tc, a_tokenizer_of_another_model_is_told);
     tcase_add_test(tc, a_special_token_out_of_range_is_told);
     tcase_add_test(tc, an_end_that_never_comes_is_told);
+    tcase_add_test(tc, a_turn_that_ends_otherwise_is_told);
     tcase_add_test(tc, a_template_of_another_model_is_told);
     tcase_add_test(tc, a_template_without_a_beginning_is_told);
     tcase_add_test(tc, what_a_template_does_not_do_is_told);

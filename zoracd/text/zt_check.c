@@ -98,6 +98,16 @@ static void check_end(struct check *c, int32_t id)
         tell(c, ZT_GOOD, "replies end at %.*s (%d)", (int)(n < 60 ? n : 60), p, id);
 }
 
+/* The eos_token of tokenizer_config.json, -1 if it has none. */
+static int32_t configured_eos(const struct check *c)
+{
+    const json_t *eos = json_object_get(c->chat->trusted, "eos_token");
+
+    return json_is_string(eos)
+               ? zt_tok_find(c->chat->tok, json_string_value(eos), json_string_length(eos))
+               : -1;
+}
+
 static void check_ends(struct check *c)
 {
     const json_t *eos = json_object_get(c->chat->trusted, "eos_token");
@@ -108,8 +118,7 @@ static void check_ends(struct check *c)
         tell(c, ZT_NOTE,
              "neither config.json nor generation_config.json has an eos_token_id: replies go on to "
              "max_tokens; add it to generation_config.json");
-    int32_t id =
-        zt_tok_find(c->chat->tok, eos ? json_string_value(eos) : "", json_string_length(eos));
+    int32_t id = configured_eos(c);
     if (id >= 0 && c->model->n_eos > 0 && !is_eos(c, id))
         tell(c, ZT_NOTE,
              "tokenizer_config.json ends replies with %.60s (%d), which is no eos_token_id: add it "
@@ -293,6 +302,33 @@ static void check_ids(struct check *c, const struct zt_text *text)
     zt_ids_release(&ids);
 }
 
+/* A special token that the template puts behind a reply is what the model ends it with. */
+static void check_turn_end(struct check *c, const struct zt_text *text)
+{
+    const struct zt_tok *tok = c->chat->tok;
+    const char *all = zc_buf_str(&text->buf), *reply = strstr(all, REPLY);
+    size_t off = reply ? (size_t)(reply - all) + strlen(REPLY) : text->buf.len, n = 0;
+    struct zt_text rest;
+    struct zt_ids ids;
+
+    while (off < text->buf.len && strchr(" \n", all[off]))
+        off++;
+    zt_text_init(&rest, MAX_TEXT);
+    zt_ids_init(&ids, MAX_TEXT);
+    if (zt_text_copy(&rest, text, off, text->buf.len - off) == ZC_OK)
+        zt_tok_encode(tok, &rest, 0, &ids, NULL);
+    if (ids.len > 0 && zt_tok_is_special(tok, ids.data[0]) && !is_eos(c, ids.data[0]) &&
+        ids.data[0] != configured_eos(c)) {
+        const char *p = zt_tok_content(tok, ids.data[0], &n);
+        tell(c, ZT_NOTE,
+             "the template ends a reply with %.*s (%d), which is no eos_token_id: add it to "
+             "generation_config.json if replies do not end",
+             (int)(n < 60 ? n : 60), p, ids.data[0]);
+    }
+    zt_ids_release(&ids);
+    zt_text_release(&rest);
+}
+
 static void check_probes(struct check *c)
 {
     for (int i = 0; i < N_PROBES; i++) {
@@ -305,6 +341,8 @@ static void check_probes(struct check *c)
             check_names(c, &text);
         if (r == ZC_OK && c->chat->tok && i == QUESTION)
             check_ids(c, &text);
+        if (r == ZC_OK && c->chat->tok && c->model && c->model->n_eos > 0 && i == SECOND)
+            check_turn_end(c, &text);
         zt_text_release(&text);
         if (r < 0 && i == QUESTION)
             break; /* it would refuse the others for the same reason */
