@@ -59,7 +59,9 @@ same "bash: the conversations" "$tmp/bash" "$tmp/right"
 unset -f zorac
 
 if command -v fish >/dev/null; then
-    export HOME="$tmp" XDG_CONFIG_HOME="$tmp" XDG_DATA_HOME="$tmp"
+    # a place of its own: fish makes a folder "fish" there
+    mkdir "$tmp/home"
+    export HOME="$tmp/home" XDG_CONFIG_HOME="$tmp/home" XDG_DATA_HOME="$tmp/home"
     fish_says() {
         fish --no-config -c "source $dir/$(file_of "$1").fish; complete -C '$2'" | cut -f 1 | sort -u
     }
