@@ -37,6 +37,7 @@ cuda_headers = \
   %D%/zkc_mm_call.cuh \
   %D%/zkc_mm_decode.cuh \
   %D%/zkc_mm_operand.cuh \
+  %D%/zkc_mm_tune.h \
   %D%/zkc_ptx.cuh
 EXTRA_DIST += $(cuda_headers) $(cuda_names:%=%D%/%.cu)
 

@@ -3,6 +3,7 @@
  * which kernel multiplies. */
 #include "kernels/cuda/zkc_mm_block.cuh"
 #include "kernels/cuda/zkc_mm_call.cuh"
+#include "kernels/cuda/zkc_mm_tune.h"
 
 extern "C" {
 #include "common/zc_mem.h"
@@ -11,8 +12,8 @@ extern "C" {
 /* From so many rows on, a unit's product goes to the kernel for many, and to cuBLAS (see there for
  * where the crossover should be): units are all of one length. Everything else takes the way of
  * decode, in turns if it is many, so that a row's bits do not depend on how many there are. */
-#define TILE_FROM 33
-#define BLAS_FROM 192
+#define TILE_FROM ZKC_TUNE_TILE_FROM
+#define BLAS_FROM ZKC_TUNE_BLAS_FROM
 
 static size_t round_up(size_t v, size_t to)
 {

@@ -11,10 +11,11 @@
 #include "kernels/cuda/zkc_blas.cuh"
 #include "kernels/cuda/zkc_mm_block.cuh"
 #include "kernels/cuda/zkc_mm_call.cuh"
+#include "kernels/cuda/zkc_mm_tune.h"
 
 #define WARPS       4
 #define THREADS     (WARPS * 32)
-#define SLICE_BYTES ((size_t)32 << 20) /* of weights at most: half of an L2 of 64 MiB */
+#define SLICE_BYTES ((size_t)ZKC_TUNE_SLICE << 20) /* of weights at most */
 
 namespace
 {
@@ -27,22 +28,30 @@ template <int FORM, int TYPE> ZKC_DEV uint32_t scaled(uint32_t v, float scale)
     return zkc_pair<TYPE>(f.x * scale, f.y * scale);
 }
 
+/* A piece of the matrix that is dequantised at a time. */
+struct piece {
+    int panel0, panels;
+    int block0, blocks; /* of 128 columns */
+};
+
 /* A warp is one block of a panel: 16-byte loads of codes, 16-byte stores of 8 columns of a row, 64
- * consecutive bytes per row. out: (panels * rows of a panel, ld). Grid: blocks / 4, panels. */
+ * consecutive bytes per row. out: (rows of the panels, columns of the blocks). Grid: blocks / 4,
+ * panels. */
 template <int FORM, int TYPE>
 __global__ void __launch_bounds__(THREADS)
-    dequantize_kernel(const zkc_mm_args p, int panel0, uint16_t *out, int ld)
+    dequantize_kernel(const zkc_mm_args p, const struct piece s, uint16_t *out)
 {
     using F = zkc_mm_form<FORM>;
-    const int lane = threadIdx.x % 32, block = blockIdx.x * WARPS + threadIdx.x / 32;
-    const int g = lane / 4, q = lane % 4, panel = panel0 + blockIdx.y;
-    if (block >= p.blocks)
+    const int lane = threadIdx.x % 32, column = blockIdx.x * WARPS + threadIdx.x / 32;
+    const int g = lane / 4, q = lane % 4, panel = s.panel0 + blockIdx.y;
+    const int block = s.block0 + column, ld = s.blocks * ZKC_MM_K;
+    if (column >= s.blocks)
         return;
     const zkc_mm_table<FORM> table = zkc_mm_table_at<FORM>(p.table);
     const uint8_t *base = p.w + (size_t)panel * p.panel_bytes;
     const uint8_t *codes = base + (size_t)block * ZKC_MM_CODES + lane * 16;
     const uint8_t *meta = base + (size_t)p.blocks * ZKC_MM_CODES + (size_t)block * p.meta.bytes;
-    out += (size_t)blockIdx.y * F::panel * ld + block * ZKC_MM_K + q * 8;
+    out += (size_t)blockIdx.y * F::panel * ld + column * ZKC_MM_K + q * 8;
     for (int i = 0; i < F::tiles; i++) {
         uint4 vec;
 #pragma unroll
@@ -58,10 +67,10 @@ __global__ void __launch_bounds__(THREADS)
             }
 #pragma unroll
             for (int t = 0; t < 2; t++) {
-                const int s = 2 * u + t;
-                if (s % F::steps == 0)
-                    vec = zkc_ld_stream16(codes + (i * F::vectors + s / F::steps) * 512);
-                zkc_mm_operand<FORM, TYPE>(a[t], vec, s % F::steps, zero[0], table);
+                const int step = 2 * u + t;
+                if (step % F::steps == 0)
+                    vec = zkc_ld_stream16(codes + (i * F::vectors + step / F::steps) * 512);
+                zkc_mm_operand<FORM, TYPE>(a[t], vec, step % F::steps, zero[0], table);
             }
 #pragma unroll
             for (int b = 0; b < 2; b++) {
@@ -110,64 +119,80 @@ static unsigned groups(int n, int of)
 }
 
 template <int FORM>
-static int dequantize(struct zkc_dev *d, const zkc_mm_args &a, enum zk_type type, int panel0,
-                      int panels, uint16_t *out)
+static int dequantize(struct zkc_dev *d, const zkc_mm_args &a, enum zk_type type,
+                      const struct piece &s, uint16_t *out)
 {
-    const dim3 grid(groups(a.blocks, WARPS), (unsigned)panels);
+    const dim3 grid(groups(s.blocks, WARPS), (unsigned)s.panels);
     auto kernel =
         type == ZK_F16 ? dequantize_kernel<FORM, ZK_F16> : dequantize_kernel<FORM, ZK_BF16>;
-    return zkc_check(d,
-                     zkc_launch(kernel, grid, dim3(THREADS), 0, d->stream, a, panel0, out, a.ldx));
+    return zkc_check(d, zkc_launch(kernel, grid, dim3(THREADS), 0, d->stream, a, s, out));
 }
 
 static int dequantize_any(struct zkc_dev *d, const zkc_mm_args &a, const struct zkc_mm_call *c,
-                          int panel0, int panels, uint16_t *out)
+                          const struct piece &s, uint16_t *out)
 {
     switch (c->lo->form) {
     case ZK_W4A:
-        return dequantize<ZK_W4A>(d, a, c->type, panel0, panels, out);
+        return dequantize<ZK_W4A>(d, a, c->type, s, out);
     case ZK_W8A:
-        return dequantize<ZK_W8A>(d, a, c->type, panel0, panels, out);
+        return dequantize<ZK_W8A>(d, a, c->type, s, out);
     case ZK_W4L:
-        return dequantize<ZK_W4L>(d, a, c->type, panel0, panels, out);
+        return dequantize<ZK_W4L>(d, a, c->type, s, out);
     case ZK_W8F:
-        return dequantize<ZK_W8F>(d, a, c->type, panel0, panels, out);
+        return dequantize<ZK_W8F>(d, a, c->type, s, out);
     case ZK_W16:
-        return dequantize<ZK_W16>(d, a, c->type, panel0, panels, out);
+        return dequantize<ZK_W16>(d, a, c->type, s, out);
     default:
         return ZC_EINTERNAL;
     }
 }
 
-/* Panels whose weights, and sums if they are pairs, fit into work; 0: not one. */
-static int slice_panels(const struct zkc_dev *d, const zkc_mm_args &a, int panel)
+/* The size of pieces; panels is 0 if there is no work for one panel. A product of few rows is few
+ * tiles, of about 128 rows of both: so a piece has the rows of W whose tiles are about a wave of
+ * all SMs, or several, all pieces alike, and where that is too much of a long row, some columns. */
+static struct piece piece_of(const struct zkc_dev *d, const zkc_mm_args &a, int panel)
 {
-    const size_t weights = (size_t)panel * (size_t)a.ldx * 2;
+    const size_t most = d->work_bytes < SLICE_BYTES ? d->work_bytes : SLICE_BYTES;
+    const int across = (a.rows + 127) / 128, down = d->sms / across > 1 ? d->sms / across : 1;
+    const int wave = down * 128 / panel, rounds = (2 * a.panels + wave) / (2 * wave);
+    const int equal = rounds > 1 ? (a.panels + rounds - 1) / rounds : a.panels;
+    struct piece s = {};
+    s.blocks = a.blocks;
+    const size_t column = (size_t)equal * (size_t)panel * 256;
+    if (a.y && column * (size_t)a.blocks > most) {
+        const int fit = (int)(most / column);
+        s.blocks = fit > 8 ? fit : 8;
+        s.blocks = s.blocks < a.blocks ? s.blocks : a.blocks;
+    }
+    const size_t weights = (size_t)panel * (size_t)s.blocks * 256;
     const size_t sums = a.y ? 0 : (size_t)panel * (size_t)a.rows * sizeof(float);
     size_t n = d->work_bytes / (weights + sums);
-    const size_t most = SLICE_BYTES / weights;
-    n = n < most || most == 0 ? n : most;
-    return n < 65535 ? (int)n : 65535;
+    n = n < most / weights || most < weights ? n : most / weights;
+    n = n < 65535 ? n : 65535;
+    s.panels = (int)n > equal ? (int)n / equal * equal : (int)n;
+    return s;
 }
 
-/* Rows panel0 * panel and on of the packed matrix: weights at w, sums of pairs behind them. */
-static int slice(struct zkc_dev *d, const zkc_mm_args &a, const struct zkc_mm_call *c, int panel0,
-                 int panels, uint16_t *w)
+/* Weights at w, sums of pairs behind them. */
+static int multiply(struct zkc_dev *d, const zkc_mm_args &a, const struct zkc_mm_call *c,
+                    const struct piece &s, uint16_t *w)
 {
-    const int panel = c->lo->panel, n0 = panel0 * panel, n = panels * panel;
-    int r = dequantize_any(d, a, c, panel0, panels, w);
+    const int panel = c->lo->panel, n0 = s.panel0 * panel, n = s.panels * panel;
+    const int k0 = s.block0 * ZKC_MM_K, ld = s.blocks * ZKC_MM_K;
+    const int k = c->lo->k - k0 < ld ? c->lo->k - k0 : ld;
+    int r = dequantize_any(d, a, c, s, w);
     if (r < 0)
         return r;
     if (a.y) {
         const int there = a.n - n0 < n ? a.n - n0 : n;
-        return zkc_blas_gemm(d, c->type, there, a.rows, c->lo->k, w, a.ldx, a.x, a.ldx,
-                             a.add || a.bias, a.y + n0, a.ldy);
+        return zkc_blas_gemm(d, c->type, there, a.rows, k, w, ld, a.x + k0, a.ldx,
+                             a.add || a.bias || k0 > 0, a.y + n0, a.ldy);
     }
-    float *sums = (float *)(void *)(w + (size_t)n * (size_t)a.ldx);
-    r = zkc_blas_gemm(d, c->type, n, a.rows, c->lo->k, w, a.ldx, a.x, a.ldx, false, sums, n);
+    float *sums = (float *)(void *)(w + (size_t)n * (size_t)ld);
+    r = zkc_blas_gemm(d, c->type, n, a.rows, k, w, ld, a.x, a.ldx, false, sums, n);
     if (r < 0)
         return r;
-    const int f0 = n0 / 2, f1 = panel0 + panels == a.panels ? a.lda : (n0 + n) / 2;
+    const int f0 = n0 / 2, f1 = s.panel0 + s.panels == a.panels ? a.lda : (n0 + n) / 2;
     return zkc_check(d, zkc_launch(pairs_kernel, dim3(groups(f1 - f0, THREADS), (unsigned)a.rows),
                                    dim3(THREADS), 0, d->stream, a, (const float *)sums, n, f0, f1));
 }
@@ -176,15 +201,20 @@ static int slice(struct zkc_dev *d, const zkc_mm_args &a, const struct zkc_mm_ca
 
 int zkc_mm_blas(struct zkc_dev *d, const struct zkc_mm_call *c)
 {
-    zkc_mm_args a = zkc_mm_args_of(d, c);
-    const int most = d->blas ? slice_panels(d, a, c->lo->panel) : 0;
+    const zkc_mm_args a = zkc_mm_args_of(d, c);
+    const struct piece size = d->blas ? piece_of(d, a, c->lo->panel) : piece{};
+    struct piece s = size;
     int r = ZC_OK;
-    if (most == 0 || a.rows > 65535)
+    if (size.panels == 0 || a.rows > 65535)
         return ZC_EUNSUPPORTED;
     if (a.y && a.bias)
         r = zkc_check(d, zkc_launch(bias_kernel, dim3(groups(a.n, THREADS), (unsigned)a.rows),
                                     dim3(THREADS), 0, d->stream, a.y, a.ldy, a.bias, a.n, a.add));
-    for (int p = 0; p < a.panels && r == ZC_OK; p += most)
-        r = slice(d, a, c, p, a.panels - p < most ? a.panels - p : most, (uint16_t *)d->work);
+    for (s.panel0 = 0; s.panel0 < a.panels; s.panel0 += size.panels)
+        for (s.block0 = 0; s.block0 < a.blocks && r == ZC_OK; s.block0 += size.blocks) {
+            s.panels = a.panels - s.panel0 < size.panels ? a.panels - s.panel0 : size.panels;
+            s.blocks = a.blocks - s.block0 < size.blocks ? a.blocks - s.block0 : size.blocks;
+            r = multiply(d, a, c, s, (uint16_t *)d->work);
+        }
     return r;
 }

@@ -47,9 +47,10 @@
 
 #include "kernels/cuda/zkc_mm_block.cuh"
 #include "kernels/cuda/zkc_mm_call.cuh"
+#include "kernels/cuda/zkc_mm_tune.h"
 
-#define WARPS_ON_SM 8
-#define MAX_STAGES  4
+#define WARPS_ON_SM ZKC_TUNE_WARPS
+#define MAX_STAGES  ZKC_TUNE_STAGES
 
 namespace
 {
@@ -250,6 +251,7 @@ __global__ void __launch_bounds__(128 * RG, WARPS_ON_SM / (4 * RG))
     int super = start / p.s.blocks, block = start % p.s.blocks;
     ahead next = ahead_at(p, super * p.s.warps + ring, block, thread);
     zkc_grid_trigger();
+#pragma unroll 1
     for (int i = 0; i < p.stages; i++) {
         fetch<RG * 32, ONE_SET>(p, next, start + i < end, stages_at + i * stage_bytes, thread,
                                 once);
@@ -258,14 +260,13 @@ __global__ void __launch_bounds__(128 * RG, WARPS_ON_SM / (4 * RG))
     }
     zkc_grid_wait(); /* weights do not depend on the kernel before; the activations do */
 
-    const uint16_t *const x0 = p.m.x + (size_t)(row0 + lane / 4) * p.m.ldx + lane % 4 * 8;
-    const int x_rows = p.m.rows - row0 - lane / 4;
     for (int unit = start, slot = 0; unit < end; block = 0, super++) {
         const int panel = super * p.s.warps + ring;
         const bool is_there = panel < p.m.panels && row0 < p.m.rows;
         const bool is_whole = block == 0 && end - unit >= p.s.blocks;
         const int stop = end - unit < p.s.blocks - block ? end : unit + p.s.blocks - block;
-        const uint16_t *x_at = x0 + block * ZKC_MM_K;
+        const int row = zkc_here(row0) + lane / 4, x_rows = p.m.rows - row;
+        const uint16_t *x_at = p.m.x + (size_t)row * p.m.ldx + block * ZKC_MM_K + lane % 4 * 8;
         zkc_mm_acts<NT> x = {};
 #pragma unroll
         for (int u = 0; u < 4; u++)
@@ -285,9 +286,10 @@ __global__ void __launch_bounds__(128 * RG, WARPS_ON_SM / (4 * RG))
             ahead_next(next, p, thread);
             slot = slot + stage_bytes == ring_bytes ? 0 : slot + stage_bytes;
         }
+        const int out = zkc_here(row0);
         if (is_there && (is_whole || join<FORM, NT>(p, total, row_block, blockIdx.y, super, ring,
-                                                    lane, p.m.rows - row0 - lane % 4 * 2)))
-            zkc_mm_write<FORM, NT>(p.m, total, panel, row0, lane);
+                                                    lane, p.m.rows - out - lane % 4 * 2)))
+            zkc_mm_write<FORM, NT>(p.m, total, panel, out, lane);
     }
 }
 

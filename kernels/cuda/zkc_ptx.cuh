@@ -187,6 +187,16 @@ ZKC_DEV uint32_t zkc_prmt(uint32_t a, uint32_t b, uint32_t sel)
 #endif
 }
 
+/* v, but the compiler does not know: so what is made of it is made here, and does not lie in
+ * registers from the beginning of the kernel on. */
+ZKC_DEV int zkc_here(int v)
+{
+#ifndef CUDASIM
+    asm volatile("" : "+r"(v));
+#endif
+    return v;
+}
+
 /* 2^x within 2 units of the last place; denormals are zero. */
 ZKC_DEV float zkc_ex2(float x)
 {

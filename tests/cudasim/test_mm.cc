@@ -270,7 +270,7 @@ static bool launch(Result &out, const Matrix &m, zk_type type, const std::vector
     /* for cuBLAS so little that it takes several slices, for many rows that they take turns */
     size_t work_bytes = zkc_mm_work_bytes(SMS);
     if (run.way == BLAS)
-        work_bytes = (m.d.k > 1000 ? 400 : 120) * 1024;
+        work_bytes = (m.d.k > 1000 ? pairs ? 400 : 200 : 120) * 1024;
     else if (run.way == DECODE && rows == 70)
         work_bytes = 800 * 1024;
     Dev<float> work(std::vector<float>(work_bytes / 4, NAN));
