@@ -102,7 +102,12 @@ static void write_fixed(char *text, size_t cap, double f, const struct spec *sp)
     char fmt[8] = {'%', '.', '*', plain ? 'g' : percent ? 'f' : (char)sp->type, '\0'};
 
     if (plain && sp->precision < 0) {
-        zt_py_write_float(text, cap, f);
+        zt_py_write_float(text, cap - 1, f);
+        char *exp = strchr(text, 'e');
+        if (sp->alternate && exp && !strchr(text, '.')) { /* '#' wants a point */
+            memmove(exp + 1, exp, strlen(exp) + 1);
+            *exp = '.';
+        }
         return;
     }
     if (sp->alternate)
@@ -139,7 +144,8 @@ static void add_number(struct zt_sb *b, const struct spec *sp, struct zt_val v)
     if (sp->alternate && zt_is_one_of(type, "xXob"))
         zt_addf(&out, v.trusted, "0%c", (char)type);
     size_t lead = out.n, len = strlen(text), every = zt_is_one_of(type, "xXob") ? 4 : 3;
-    size_t whole = strcspn(text, ".eE%"), zeros = 0; /* that are grouped too */
+    size_t whole = v.kind == ZT_FLOAT ? strcspn(text, ".eE%") : len;
+    size_t zeros = 0; /* that are grouped too */
     bool grouped_fill = sp->group && sp->fill == '0' && sp->align == '=';
     while (grouped_fill && lead + len + zeros + (whole + zeros - 1) / every < (size_t)sp->width)
         zeros++;

@@ -193,6 +193,8 @@ static bool is_in(struct zt_env *e, struct zt_val item, struct zt_val in)
         return zt_py_find(e, in, zt_py_need_str(e, item), false) != SIZE_MAX;
     if (in.kind == ZT_DICT)
         return zt_dict_get(e, in.u.d, item) != NULL;
+    if (in.kind == ZT_VIEW && strcmp(in.u.l->text, "dict_keys") == 0)
+        zt_dict_get(e, zt_dict_new(e), item); /* which must be a key */
     struct zt_list *l = zt_py_items(e, in);
     for (size_t i = 0; i < l->n; i++) {
         zt_step(e, 1);
