@@ -607,6 +607,8 @@ static void parse_autoescape(struct parser *p, struct zt_node *n)
     n->d = parse_scope(p, n, "endautoescape");
 }
 
+/* A block prints its body where it stands, and can be called as self.name(). A required one has its
+ * body in another template. */
 static void parse_block(struct parser *p, struct zt_node *n)
 {
     struct zt_node *macro = make(p, ZT_N_MACRO, NULL, NULL);
@@ -694,7 +696,7 @@ static void parse_call_block(struct parser *p, struct zt_node *n)
     if (took(p, "("))
         parse_params(p, n->b);
     zt_frame_close(&p->frames);
-    n->a = parse_expr(p, true);
+    n->a = parse_expr(p, true); /* which belongs to the frame around */
     p->frames.now = own;
     if (n->a->type != ZT_N_CALL)
         zt_fail(p->e, "expected a call");
