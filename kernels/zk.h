@@ -319,6 +319,10 @@ struct zk_dev {
     bool prefill_alone;    /* see zk_phase */
     bool can_record;       /* see begin; whoever wants each operation by itself may clear it */
     bool embeds_from_host; /* the table of embed costs next to no time in host memory */
+    /* Device memory that the back-end takes for itself, for plans; 0 on a host. */
+    uint64_t own_bytes;    /* opening took it: it is not in what ops->memory calls free */
+    uint64_t code_bytes;   /* more, at most, when operations are first used: their code */
+    uint64_t record_bytes; /* more, at most, for each operation of a recorded pass */
     bool is_host;          /* device memory is host memory: after sync it can be read there */
     char label[128];       /* for status: "cpu avx2, 8 threads" */
 };

@@ -356,6 +356,12 @@ static int check_code(struct zkc_dev *d, struct zc_diag *dg)
     return fail(dg, e, "the GPU can't compute");
 }
 
+/* What kernels of one model and those of cuBLAS take when they are loaded: at their first use, the
+ * driver's default, or all of cuBLAS would come. And a node of a graph: 64 KiB each were seen with
+ * drivers for CUDA 11, less since. */
+#define CODE_BYTES   ((uint64_t)32 << 20)
+#define RECORD_BYTES ((uint64_t)64 << 10)
+
 /* Stream, flags and scratch of a device that answers. */
 static int set_up(struct zkc_dev *d, struct zc_diag *dg)
 {
@@ -421,10 +427,17 @@ static int cuda_open(struct zk_dev **ret_dev, const struct zk_cuda_opts *opts, s
     d->ordinal = index;
     pthread_mutex_init(&d->pack_lock, NULL);
     pthread_cond_init(&d->pack_free, NULL);
+    uint64_t before, after, total;
+    cuda_memory(&d->dev, &before, &total);
     if ((r = set_up(d, dg)) < 0) {
         cuda_close(&d->dev);
         return r;
     }
+    cuda_memory(&d->dev, &after, &total); /* others may give and take meanwhile */
+    const uint64_t least = zkc_mm_work_bytes(d->sms) + ZKC_N_LOCKS * sizeof *d->locks;
+    d->dev.own_bytes = before > after + least ? before - after : least;
+    d->dev.code_bytes = CODE_BYTES;
+    d->dev.record_bytes = RECORD_BYTES;
     cudaDriverGetVersion(&driver);
     snprintf(d->dev.label, sizeof d->dev.label, "cuda %d: %.60s, %d.%d, %.1f GiB, driver for %d.%d",
              index, prop.name, d->cc / 10, d->cc % 10, (double)prop.totalGlobalMem / 0x1p30,

@@ -178,6 +178,8 @@ struct sim_stream {
 namespace sim
 {
 void queue_add(cudaStream_t s, sim_graph::Node &&n);
+/* At every launch: a kernel's code takes memory at its first. */
+cudaError_t load_code(const char *name, const void *kernel);
 cudaError_t queue_run(cudaStream_t s, size_t until);
 } /* namespace sim */
 

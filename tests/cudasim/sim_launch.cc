@@ -154,6 +154,11 @@ cudaError_t launch(const Desc &d, cudaStream_t stream)
     const char *how = getenv("CUDASIM_FAIL");
     if (how && !strcmp(how, "no-image"))
         return set_error(cudaErrorNoKernelImageForDevice, "there is no kernel image");
+    const void *kernel; /* what launch_args puts first */
+    memcpy(&kernel, d.ctx, sizeof kernel);
+    cudaError_t e = load_code(d.name, kernel);
+    if (e != cudaSuccess)
+        return e;
     if (stream && stream->capture) {
         graph_add(stream->capture, d);
         return cudaSuccess;

@@ -5,6 +5,7 @@
  * CUDASIM_FAIL makes it fail as devices do. */
 #include "sim_internal.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -72,6 +73,12 @@ static bool memory_is_gone()
     return fails("memory:") && ++n >= strtol(getenv("CUDASIM_FAIL") + 7, nullptr, 0);
 }
 
+/* CUDASIM_FAIL=frozen: nothing is given any more, and no code loaded, from now on. */
+static bool is_frozen()
+{
+    return fails("frozen");
+}
+
 /* CUDASIM_FAIL=pinned:N: host memory is not to be had the Nth time. */
 static bool pins_no_more()
 {
@@ -83,6 +90,33 @@ static size_t memory()
 {
     static const char *s = getenv("CUDASIM_MEMORY");
     return (size_t)(s ? strtol(s, nullptr, 0) : 4096) << 20;
+}
+
+/* The driver's own: of a kernel when it is first launched, and of a graph's nodes. mu is held. */
+#define KERNEL_BYTES ((size_t)64 << 10)
+#define NODE_BYTES   ((size_t)64 << 10)
+
+static bool take_own(size_t n)
+{
+    if (is_frozen() || n > memory() - taken_bytes)
+        return false;
+    taken_bytes += n;
+    return true;
+}
+
+cudaError_t load_code(const char *name, const void *kernel)
+{
+    static std::vector<const void *> loaded;
+    {
+        std::lock_guard<std::mutex> g(mu);
+        if (std::find(loaded.begin(), loaded.end(), kernel) != loaded.end())
+            return cudaSuccess;
+        if (take_own(KERNEL_BYTES)) {
+            loaded.push_back(kernel);
+            return cudaSuccess;
+        }
+    }
+    return set_error(cudaErrorMemoryAllocation, std::string("no memory for the code of ") + name);
 }
 
 void copy_bytes(void *dst, const void *src, int value, size_t n)
@@ -304,7 +338,7 @@ cudaError_t cudaMalloc(void **p, size_t n)
         return sim::state();
     {
         std::lock_guard<std::mutex> g(sim::mu);
-        if (n > sim::memory() - sim::taken_bytes || sim::memory_is_gone())
+        if (n > sim::memory() - sim::taken_bytes || sim::memory_is_gone() || sim::is_frozen())
             return sim::last = cudaErrorMemoryAllocation;
         if (posix_memalign(p, 256, n ? n : 1))
             return sim::last = cudaErrorMemoryAllocation;
@@ -339,7 +373,7 @@ cudaError_t cudaHostAlloc(void **p, size_t n, unsigned)
     cudaError_t e;
     if (sim::is_refused(&e))
         return e;
-    if (sim::pins_no_more() || posix_memalign(p, 4096, n ? n : 1))
+    if (sim::pins_no_more() || sim::is_frozen() || posix_memalign(p, 4096, n ? n : 1))
         return cudaErrorMemoryAllocation;
     sim::set_pinned(*p, n);
     sim::note_alloc(*p, n, true);
@@ -478,6 +512,11 @@ cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g)
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *e, cudaGraph_t g, unsigned long long)
 {
+    {
+        std::lock_guard<std::mutex> l(sim::mu);
+        if (!sim::take_own(g->nodes.size() * NODE_BYTES))
+            return sim::last = cudaErrorMemoryAllocation;
+    }
     *e = new sim_graph(*g);
     return cudaSuccess;
 }
@@ -497,6 +536,10 @@ cudaError_t cudaGraphDestroy(cudaGraph_t g)
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t e)
 {
+    {
+        std::lock_guard<std::mutex> l(sim::mu);
+        sim::taken_bytes -= e->nodes.size() * NODE_BYTES;
+    }
     delete e;
     return cudaSuccess;
 }

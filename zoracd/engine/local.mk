@@ -12,6 +12,7 @@ noinst_LIBRARIES += %D%/libengine.a
   %D%/ze_model.c %D%/ze_model.h \
   %D%/ze_plan.c %D%/ze_plan.h \
   %D%/ze_random.c \
+  %D%/ze_ready.c \
   %D%/ze_rope.c \
   %D%/ze_sample.c %D%/ze_sample.h \
   %D%/ze_select.c \

@@ -151,7 +151,7 @@ int ze_engine_open(struct ze_engine **ret_e, const struct ze_opts *opts, ze_prog
     if ((r = prepare(e, &o, &load, dg)) < 0 || (r = take_host(e, &o, &load, dg)) < 0 ||
         (r = ze_model_load(e->m, &load, dg)) < 0 || (r = allocate_device(e, dg)) < 0 ||
         (r = allocate_host(e, dg)) < 0 || (r = e->dev->ops->sync(e->dev, dg)) < 0 ||
-        (r = ze_engine_record(e, dg)) < 0) {
+        (r = ze_engine_make_ready(e, dg)) < 0) {
         ze_engine_free(e);
         return r;
     }

@@ -2,8 +2,8 @@
 /* The engine as the daemon sees it: one model, its KV pages, sequences, steps, samples. It knows
  * neither text nor clients; token ids go in and come out.
  *
- * Thread: ze_model_open runs on the loader (or any one) thread; afterwards everything here belongs
- * to the engine thread. After ze_engine_new nothing is allocated on the device. */
+ * Thread: ze_engine_open runs on the loader (or any one) thread; afterwards everything here belongs
+ * to the engine thread. After ze_engine_open nothing is allocated on the device. */
 #ifndef ZORACD_ENGINE_ZE_ENGINE_H
 #define ZORACD_ENGINE_ZE_ENGINE_H
 

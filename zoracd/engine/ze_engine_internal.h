@@ -40,9 +40,13 @@ struct ze_seq {
 /* One more thing that is not as it should be, and why. */
 void ze_engine_add_notice(struct ze_engine *e, const char *what, const char *why);
 
-/* Has the device record the passes of decode, so that no request waits for that. What can't be
- * recorded is in the notice; an error is one of computing. ze_step.c */
-int ze_engine_record(struct ze_engine *e, struct zc_diag *dg);
+/* Has a device do everything once that it does later, and record the passes of decode, so that no
+ * request waits and nothing is taken of its memory after READY. What can't be recorded is in the
+ * notice; an error is one of computing. (ze_ready.c) */
+int ze_engine_make_ready(struct ze_engine *e, struct zc_diag *dg);
+/* Starts what the batch holds, logits from `logits` on; record: its number, or 0. (ze_step.c) */
+int ze_engine_pass(struct ze_engine *e, enum zk_phase phase, int record, float *logits,
+                   struct zc_diag *dg);
 
 /* Pages for the next n rows, out of what was promised. */
 void ze_seq_take(struct ze_seq *s, int n);

@@ -84,6 +84,14 @@ struct ze_plan;
  * too. ZC_EINVAL: an option is out of its range. */
 int ze_plan_make(struct ze_plan *ret_p, const struct ze_opts *o, struct ze_model *m,
                  const struct zw_load_opts *load, struct zc_diag *dg);
+/* A pass that the device keeps: rows and its number, both 0 for none. */
+struct ze_record {
+    int rows, number;
+};
+/* That of the fewest rows that are at least these. (ze_step.c) */
+struct ze_record ze_plan_record(const struct ze_plan *p, int rows);
+/* How many there are. */
+int ze_plan_records(const struct ze_plan *p);
 /* A step's logits. */
 uint64_t ze_plan_logit_bytes(const struct ze_plan *p, const struct ze_model *m);
 /* What a device has drawn from them. */

@@ -20,6 +20,8 @@
 #define MAX_CHUNK     65536
 #define MIN_CONTEXT   256 /* less is no use to anybody, unless the model or the user says so */
 #define MAX_KV_PAGES  (1 << 24)
+#define LAYER_OPS     16    /* operations of a pass: at most for a layer, */
+#define PASS_OPS      64    /* and besides */
 #define MAX_SEEN      32768 /* tokens to penalize of a step; with more, the host draws */
 #define MIB           (1024.0 * 1024.0)
 
@@ -91,13 +93,14 @@ static uint64_t machine_memory(void)
     return free_bytes == UINT64_MAX ? UINT64_MAX : free_bytes / 10 * 9;
 }
 
-/* On a GPU the live free memory, less a little that others may take meanwhile. */
+/* On a GPU the live free memory and what its back-end already has, less a little that others may
+ * take meanwhile. */
 static uint64_t free_memory(struct zk_dev *dev)
 {
     uint64_t free_bytes, all;
 
     dev->ops->memory(dev, &free_bytes, &all);
-    return all == 0 ? machine_memory() : sub_floor(free_bytes, all / 64);
+    return all == 0 ? machine_memory() : sub_floor(free_bytes + dev->own_bytes, all / 64);
 }
 
 /* ---- parts --------------------------------------------------------------------------------- */
@@ -159,6 +162,16 @@ uint64_t ze_plan_drawn_bytes(const struct ze_plan *p)
     return (uint64_t)p->logit_rows * sizeof(int32_t);
 }
 
+/* What the back-end takes for itself; nothing on the CPU. */
+static uint64_t backend_bytes(const struct ze_plan *p, const struct ze_model *m)
+{
+    const struct zk_dev *dev = m->dev;
+    const uint64_t ops = (uint64_t)m->c.L * LAYER_OPS + PASS_OPS;
+    const uint64_t records = dev->can_record ? (uint64_t)ze_plan_records(p) : 0;
+
+    return dev->own_bytes + dev->code_bytes + records * ops * dev->record_bytes;
+}
+
 /* Scratch and host memory for the context and pages that p has. */
 static void count_rest(struct ze_plan *p, const struct ze_model *m)
 {
@@ -174,13 +187,13 @@ static void count_rest(struct ze_plan *p, const struct ze_model *m)
               (m->dev->ops->draw ? ze_plan_drawn_bytes(p) : 0) + ze_batch_bytes(&max) +
               ze_kv_bytes(p->kv_pages);
     p->kv = (uint64_t)p->kv_pages * p->kv_page_bytes;
-    p->total = p->weights + p->kv + p->scratch + (p->host_apart ? 0 : p->host);
+    p->total = p->weights + p->kv + p->scratch + p->backend + (p->host_apart ? 0 : p->host);
 }
 
 /* Of the device, before keys and values are there. */
 static uint64_t loading_bytes(const struct ze_plan *p, const struct ze_model *m)
 {
-    return p->weights + (m->dev->is_host ? p->staging : 0);
+    return p->weights + p->backend + (m->dev->is_host ? p->staging : 0);
 }
 
 static bool fits(struct ze_plan *p, const struct ze_model *m, int context, int kv_pages)
@@ -253,6 +266,7 @@ static int make(struct ze_plan *ret_p, const struct ze_opts *o, struct ze_model 
     memcpy(p.weights_form, m->form_bytes, sizeof p.weights_form);
     snprintf(p.quantization, sizeof p.quantization, "%s", zw_quant_describe(m->quant));
     p.weights = arena.used;
+    p.backend = backend_bytes(&p, m);
     p.embedding = ze_model_embed_bytes(m);
     p.embed_on_host = m->embed_on_host;
     p.host_apart = !m->dev->is_host;
@@ -309,6 +323,9 @@ void ze_plan_describe(const struct ze_plan *p, struct zc_buf *out)
                 p->kv_pages, ZK_PAGE, ze_plan_kv_name(p));
     zc_buf_addf(out, "scratch     %10.1f MiB  %d rows a pass, %d sequences\n",
                 (double)p->scratch / MIB, p->prefill_chunk, p->max_seqs);
+    if (p->backend)
+        zc_buf_addf(out, "back-end    %10.1f MiB  its scratch and code, recorded steps\n",
+                    (double)p->backend / MIB);
     zc_buf_addf(out, "host        %10.1f MiB", (double)p->host / MIB);
     if (p->host_apart)
         zc_buf_addf(out, "  of main memory, beside the total");

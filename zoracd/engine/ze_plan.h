@@ -16,6 +16,7 @@ struct ze_plan {
     uint64_t weights;                  /* their sum, norms, biases and alignment too */
     uint64_t kv;                       /* kv_pages * kv_page_bytes */
     uint64_t scratch;                  /* of a pass, on the device */
+    uint64_t backend;                  /* a GPU's: its own scratch, code, recorded passes at most */
     uint64_t host;                     /* logits, pages' book, what is sent: host memory */
     uint64_t embedding;                /* of the above: in host if embed_on_host, else in weights */
     uint64_t total;                    /* of the above; on a GPU without host */

@@ -8,26 +8,34 @@
 
 /* ---- passes -------------------------------------------------------------------------------- */
 
-/* A pass that the device keeps: rows and its number, both 0 for none. */
-struct record {
-    int rows, number;
-};
-
 /* Sizes are what products take in one go anyway: 1, 2, 4, 8, 16, 32, 64, 96, ... and the largest
  * step. */
-static struct record record_for(const struct ze_engine *e, int rows)
+struct ze_record ze_plan_record(const struct ze_plan *p, int rows)
 {
-    const int most = e->plan.max_seqs;
-    struct record rec = {1, 1};
+    const int most = p->max_seqs;
+    struct ze_record rec = {1, 1};
 
     while (rec.rows < rows && rec.rows < most) {
         rec.rows += rec.rows < 32 ? rec.rows : 32;
         rec.number++;
     }
     rec.rows = rec.rows < most ? rec.rows : most;
-    if (rec.rows < rows || rec.rows > e->plan.logit_rows || rec.number > ZK_MAX_RECORD)
-        return (struct record){0, 0};
+    if (rec.rows < rows || rec.rows > p->logit_rows || rec.number > ZK_MAX_RECORD)
+        return (struct ze_record){0, 0};
     return rec;
+}
+
+int ze_plan_records(const struct ze_plan *p)
+{
+    int n = 0;
+
+    for (int rows = 1; rows <= p->max_seqs; n++) {
+        struct ze_record rec = ze_plan_record(p, rows);
+        if (rec.number == 0)
+            break;
+        rows = rec.rows + 1;
+    }
+    return n;
 }
 
 /* Whether the batch is what such passes are: one row of each sequence, logits of all. */
@@ -38,9 +46,8 @@ static bool can_be_record(const struct ze_engine *e, enum zk_phase phase)
            b->n_seqs == b->n_rows && e->n_logits == 0;
 }
 
-/* Runs what the batch holds, logits from `logits` on; record: its number, or 0. */
-static int run(struct ze_engine *e, enum zk_phase phase, int record, float *logits,
-               struct zc_diag *dg)
+int ze_engine_pass(struct ze_engine *e, enum zk_phase phase, int record, float *logits,
+                   struct zc_diag *dg)
 {
     const struct zk_ops *ops = e->dev->ops;
     struct ze_pass pass;
@@ -57,33 +64,6 @@ static int run(struct ze_engine *e, enum zk_phase phase, int record, float *logi
     if (r < 0)
         zc_diag(dg, r, "a pass of %d rows could not be computed", e->batch.n_rows);
     return ops->end(e->dev, r, dg);
-}
-
-int ze_engine_record(struct ze_engine *e, struct zc_diag *dg)
-{
-    struct record rec;
-    int r = ZC_OK;
-
-    for (int rows = 1; e->dev->can_record && rows <= e->plan.max_seqs; rows = rec.rows + 1) {
-        rec = record_for(e, rows);
-        if (rec.number == 0)
-            break;
-        ze_batch_clear(&e->batch);
-        ze_batch_pad(&e->batch, rec.rows);
-        /* once for its own sake: what is loaded when it is first used is there then */
-        if ((r = run(e, ZK_DECODE, 0, e->scratch.logits, dg)) < 0 ||
-            (r = e->dev->ops->sync(e->dev, dg)) < 0)
-            return r;
-        r = run(e, ZK_DECODE, rec.number, e->scratch.logits, dg);
-        if (r == ZC_EUNSUPPORTED) {
-            e->dev->can_record = false;
-            ze_engine_add_notice(e, "decode is slower than it should be", dg->text);
-            return ZC_OK;
-        }
-        if (r < 0 || (r = e->dev->ops->sync(e->dev, dg)) < 0)
-            return r;
-    }
-    return r;
 }
 
 /* The batch's rows of logits, n from n_logits on, to where the host can read them; but not those
@@ -109,19 +89,19 @@ static int flush(struct ze_engine *e, enum zk_phase phase, struct zc_diag *dg)
 {
     const int n = e->batch.n_out;
     float *logits = e->scratch.logits + (size_t)e->n_logits * (size_t)e->m->c.V;
-    struct record rec = {0, 0};
+    struct ze_record rec = {0, 0};
     int r;
 
     if (e->batch.n_rows == 0)
         return ZC_OK;
     if (can_be_record(e, phase))
-        rec = record_for(e, e->batch.n_rows);
+        rec = ze_plan_record(&e->plan, e->batch.n_rows);
     if (rec.number > 0)
         ze_batch_pad(&e->batch, rec.rows);
     if (e->drawn)
         for (int i = 0; i < n; i++)
             e->drawn[e->n_logits + i] = -1;
-    if ((r = run(e, phase, rec.number, logits, dg)) < 0 ||
+    if ((r = ze_engine_pass(e, phase, rec.number, logits, dg)) < 0 ||
         (r = e->dev->ops->sync(e->dev, dg)) < 0 || (r = fetch_logits(e, n, dg)) < 0)
         return r;
     e->n_logits += n;

@@ -96,10 +96,11 @@ static void pack_plan(msgpack_packer *pk, const struct zs_front *f)
 {
     const struct ze_plan *p = ze_engine_plan(f->model->engine);
 
-    zc_rpc_kv_map(pk, "plan", 10);
+    zc_rpc_kv_map(pk, "plan", 11);
     zc_rpc_kv_int(pk, "weights", (int64_t)p->weights);
     zc_rpc_kv_int(pk, "kv", (int64_t)p->kv);
     zc_rpc_kv_int(pk, "scratch", (int64_t)p->scratch);
+    zc_rpc_kv_int(pk, "backend", (int64_t)p->backend);
     zc_rpc_kv_int(pk, "host", (int64_t)p->host);
     zc_rpc_kv_int(pk, "embedding", (int64_t)p->embedding);
     zc_rpc_kv_bool(pk, "embedding_on_host", p->embed_on_host);

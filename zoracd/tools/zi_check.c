@@ -16,14 +16,14 @@ static json_t *plan_json(const struct ze_plan *p)
 
     for (int i = 0; i < ZK_N_FORMS; i++)
         json_object_set_new(by_form, forms[i], json_integer((json_int_t)p->weights_form[i]));
-    return json_pack("{s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:i, s:i, s:i, s:s}",
-                     "quantization", p->quantization, "weights", (json_int_t)p->weights,
-                     "weights_form", by_form, "kv", (json_int_t)p->kv, "scratch",
-                     (json_int_t)p->scratch, "host", (json_int_t)p->host, "total",
-                     (json_int_t)p->total, "staging", (json_int_t)p->staging, "available",
-                     (json_int_t)p->available, "embedding", (json_int_t)p->embedding,
-                     "embedding_on_host", p->embed_on_host, "context", p->context, "kv_pages",
-                     p->kv_pages, "max_seqs", p->max_seqs, "kv_type", ze_plan_kv_name(p));
+    return json_pack(
+        "{s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:i, s:i, s:i, s:s}",
+        "quantization", p->quantization, "weights", (json_int_t)p->weights, "weights_form", by_form,
+        "kv", (json_int_t)p->kv, "scratch", (json_int_t)p->scratch, "backend",
+        (json_int_t)p->backend, "host", (json_int_t)p->host, "total", (json_int_t)p->total,
+        "staging", (json_int_t)p->staging, "available", (json_int_t)p->available, "embedding",
+        (json_int_t)p->embedding, "embedding_on_host", p->embed_on_host, "context", p->context,
+        "kv_pages", p->kv_pages, "max_seqs", p->max_seqs, "kv_type", ze_plan_kv_name(p));
 }
 
 static void print_plan(const struct ze_plan *p, bool as_json)
