@@ -151,15 +151,15 @@ __global__ void __launch_bounds__(WARPS * 32, 1) mm_tile_kernel(const tile_args 
         }
         __syncthreads();
         if (b + 2 < end) {
-            fetch_acts(p, tile_row, b + 2, stage, thread);
-            fetch_weights(p, panel0, b + 2, stage + X_BYTES, thread);
+            fetch_acts(p, zkc_here(tile_row), b + 2, stage, thread);
+            fetch_weights(p, zkc_here(panel0), b + 2, stage + X_BYTES, thread);
         }
         zkc_cp_async_commit();
     }
     if (p.slices > 1 && !join<FORM>(p, total, warp, lane))
         return;
     if (panel < p.m.panels)
-        zkc_mm_write<FORM, NT>(p.m, total, panel, tile_row + row0, lane);
+        zkc_mm_write<FORM, NT>(p.m, total, panel, zkc_here(tile_row) + row0, lane);
 }
 
 /* ---- launching --------------------------------------------------------------------------- */
