@@ -48,8 +48,8 @@ struct zkc_dev {
     int sms;         /* multiprocessors */
     size_t smem_max; /* dynamic shared memory that a block may ask for */
     cudaStream_t stream;
-    bool is_prefill; /* attention for runs of rows; */
-    bool is_unit;    /* products for many rows, too */
+    bool is_prefill;         /* attention for runs of rows; */
+    bool is_unit;            /* products for many rows, too */
     struct zkc_blas *blas;   /* NULL: there is none */
     struct zkc_meter *meter; /* NULL: nobody has measured yet */
     uint32_t *status;        /* [ZKC_N_STATUS], device */
@@ -61,7 +61,8 @@ struct zkc_dev {
     cudaError_t refused;      /* a launch while recording, which is then the driver's fault */
     int recording, replaying; /* the number of the pass that is, or 0 */
     cudaGraphExec_t graph[ZK_MAX_RECORD + 1];
-    struct zkc_ring *ring;     /* NULL: no matrix is being packed */
+    struct zkc_ring *ring;     /* NULL: nothing is being loaded */
+    bool is_loaded;            /* the first pass has begun */
     pthread_mutex_t pack_lock; /* of ring */
     pthread_cond_t pack_free;  /* a slot of it is */
 };
@@ -128,6 +129,9 @@ struct zkc_slot {
 int zkc_ring_take(struct zkc_dev *d, struct zkc_slot **ret_slot, size_t *ret_bytes,
                   struct zc_diag *dg);
 int zkc_ring_give(struct zkc_dev *d, struct zkc_slot *slot);
+/* Host to device memory by way of slots: src may be changed when it returns, the device has it
+ * before what it is asked next. Not for who holds a slot. */
+int zkc_ring_put(struct zkc_dev *d, void *dst, const void *src, size_t bytes);
 /* When all has been packed; waits for the device. */
 void zkc_ring_close(struct zkc_dev *d);
 

@@ -15,6 +15,7 @@ int zkc_begin(struct zk_dev *dev, enum zk_phase phase, int record, bool *ret_don
         return ZC_EINVAL;
     zkc_enter(d);
     zkc_ring_close(d); /* of loading, which is over */
+    d->is_loaded = true;
     d->is_prefill = phase != ZK_DECODE && dev->prefill_alone;
     d->is_unit = phase == ZK_UNIT && dev->prefill_alone;
     *ret_done = record > 0 && d->graph[record] != NULL;

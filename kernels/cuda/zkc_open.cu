@@ -182,7 +182,9 @@ int zkc_get(struct zkc_dev *d, void *dst, const void *src, size_t bytes)
 
 static int cuda_upload(struct zk_dev *dev, void *dst, const void *src, size_t bytes)
 {
-    return zkc_put(zkc_of(dev), dst, src, bytes);
+    struct zkc_dev *d = zkc_of(dev);
+    zkc_enter(d);
+    return d->is_loaded ? zkc_put(d, dst, src, bytes) : zkc_ring_put(d, dst, src, bytes);
 }
 
 static int cuda_download(struct zk_dev *dev, void *dst, const void *src, size_t bytes)

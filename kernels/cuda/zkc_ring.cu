@@ -2,7 +2,8 @@
 /* The way of weights to the device: a ring of pinned pieces, each with one of equal size on the
  * device (a part of the scratch memory, which nothing else uses while matrices are packed). A
  * thread fills one while the others' are on their way or are being packed there. It is made when
- * the first matrix is packed and goes when the first pass begins. */
+ * the first bytes come, and goes when the first pass begins. Vectors and raw tensors use its host
+ * side alone. */
 #include "kernels/cuda/zkc.cuh"
 
 extern "C" {
@@ -80,6 +81,23 @@ int zkc_ring_take(struct zkc_dev *d, struct zkc_slot **ret_slot, size_t *ret_byt
     *ret_slot = &d->ring->slot[i];
     *ret_bytes = d->ring->slot_bytes;
     return d->ring->is_used[i] ? zkc_check(d, cudaEventSynchronize((*ret_slot)->done)) : ZC_OK;
+}
+
+int zkc_ring_put(struct zkc_dev *d, void *dst, const void *src, size_t bytes)
+{
+    int r = ZC_OK;
+    for (size_t at = 0, n; at < bytes && r == ZC_OK; at += n) {
+        struct zkc_slot *slot;
+        if ((r = zkc_ring_take(d, &slot, &n, NULL)) < 0)
+            return r;
+        n = n < bytes - at ? n : bytes - at;
+        memcpy(slot->host, (const char *)src + at, n);
+        r = zkc_check(
+            d, cudaMemcpyAsync((char *)dst + at, slot->host, n, cudaMemcpyHostToDevice, d->stream));
+        const int given = zkc_ring_give(d, slot);
+        r = r < 0 ? r : given;
+    }
+    return r;
 }
 
 int zkc_ring_give(struct zkc_dev *d, struct zkc_slot *slot)
