@@ -70,6 +70,27 @@ status_of | grep -q 'no GPU serves, the CPU does' || fail "status gives no reaso
 grep -q 'no GPU serves, the CPU does' "$log" || fail "the log gives no reason"
 off
 
+# on_cpu SAYS NAME=VALUE: a GPU that does not serve is told in log and status, and the CPU does
+on_cpu() {
+    export "${2?}"
+    on auto
+    unset "${2%%=*}"
+    status_of | grep -q "\"backend\":\"cpu\".*no GPU serves, the CPU does: $1" || fail "$2: $(status_of)"
+    grep -q "no GPU serves, the CPU does: $1" "$log" || fail "$2: the log gives no reason"
+    off
+}
+if [ -z "${CUDA_PLUGINS-}" ]; then
+    on_cpu 'there is no NVIDIA driver' CUDASIM_FAIL=no-driver
+    on_cpu 'the NVIDIA driver is too old' CUDASIM_FAIL=old-driver
+    on_cpu 'there is no GPU' CUDASIM_DEVICES=0
+    on_cpu 'GPU 0 (Simulated GPU 0) can.t be used: the device is busy' CUDASIM_FAIL=busy
+    # the embedding, where main memory can't be pinned: on the GPU, aloud (the first is its own)
+    CUDASIM_FAIL=pinned:2 on cuda
+    status_of | grep -q '"embedding_on_host":false' || fail "the embedding: $(status_of)"
+    grep -q 'the embedding lies in the GPU.s memory' "$log" || fail "the log says nothing of it"
+    off
+fi
+
 # ---- a lost device ends the daemon with a status that is started again
 if [ -z "${CUDA_PLUGINS-}" ]; then
     CUDASIM_DEVICES=3 CUDASIM_FAIL=lost:1500 on cuda --device 'gpu 1' # the start takes hundreds
