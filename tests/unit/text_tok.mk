@@ -12,7 +12,8 @@ check_LIBRARIES += %D%/libsteps.a
 EXTRA_DIST += %D%/text_tok_vectors.json %D%/text_tok_vectors.py %D%/text_spm_vectors.json \
   %D%/text_mistral_vectors.json tests/reference/make_spm.py tests/reference/make_mistral.py \
   tests/reference/diff_tokenizers.py tests/reference/bench_tokenizers.py \
-  tests/reference/random_templates.py tests/reference/make_conformance.py
+  tests/reference/random_templates.py tests/reference/template_grammar.py \
+  tests/reference/template_kinds.py tests/reference/make_conformance.py
 if HAVE_CHECK
 check_PROGRAMS += %D%/test_text_check %D%/test_text_mistral %D%/test_text_spm %D%/test_text_tok
 TESTS += %D%/test_text_check %D%/test_text_mistral %D%/test_text_spm %D%/test_text_tok
