@@ -170,21 +170,21 @@ template <int D, int TYPE> ZKC_DEV void zkc_keys_pair(uint32_t (&b)[2][2][2], zk
     const int lane = threadIdx.x % 32, i = lane / 8;
     const int row = (i >> 1) * 8 + lane % 8;
     uint32_t c[4];
-    if (TYPE == ZK_KV_F8) {
+    if constexpr (TYPE == ZK_KV_F8) {
         zkc_ldmatrix_x4(c, keys + zkc_tile_at<D, TYPE>(row, k + (i & 1)));
 #pragma unroll
         for (int j = 0; j < 4; j++) {
             b[j & 1][j >> 1][0] = zkc_f8_to_f16(zkc_prmt(c[j], 0, 0x1404));
             b[j & 1][j >> 1][1] = zkc_f8_to_f16(zkc_prmt(c[j], 0, 0x3424));
         }
-        return;
-    }
+    } else {
 #pragma unroll
-    for (int step = 0; step < 2; step++) {
-        zkc_ldmatrix_x4(c, keys + zkc_tile_at<D, TYPE>(row, 2 * (k + step) + (i & 1)));
+        for (int step = 0; step < 2; step++) {
+            zkc_ldmatrix_x4(c, keys + zkc_tile_at<D, TYPE>(row, 2 * (k + step) + (i & 1)));
 #pragma unroll
-        for (int j = 0; j < 4; j++)
-            b[step][j >> 1][j & 1] = c[j];
+            for (int j = 0; j < 4; j++)
+                b[step][j >> 1][j & 1] = c[j];
+        }
     }
 }
 
@@ -223,21 +223,21 @@ ZKC_DEV void zkc_values_quad(uint32_t (&b)[4][2], zkc_smem values, int t,
     const int lane = threadIdx.x % 32, i = lane / 8;
     const int row = (i & 1) * 8 + lane % 8;
     uint32_t c[4];
-    if (TYPE == ZK_KV_F8) {
+    if constexpr (TYPE == ZK_KV_F8) {
         zkc_ldmatrix_x4_trans(c, values + zkc_tile_at<D, TYPE>(row, t / 2 + (i >> 1)));
 #pragma unroll
         for (int j = 0; j < 4; j++) {
             b[j & 2][j & 1] = zkc_mul_f16(zkc_f8_to_f16(c[j] << 8), factor[j & 1]);
             b[(j & 2) + 1][j & 1] = zkc_mul_f16(zkc_f8_to_f16(c[j]), factor[j & 1]);
         }
-        return;
-    }
+    } else {
 #pragma unroll
-    for (int half = 0; half < 4; half += 2) {
-        zkc_ldmatrix_x4_trans(c, values + zkc_tile_at<D, TYPE>(row, t + half + (i >> 1)));
+        for (int half = 0; half < 4; half += 2) {
+            zkc_ldmatrix_x4_trans(c, values + zkc_tile_at<D, TYPE>(row, t + half + (i >> 1)));
 #pragma unroll
-        for (int j = 0; j < 4; j++)
-            b[half + (j >> 1)][j & 1] = c[j];
+            for (int j = 0; j < 4; j++)
+                b[half + (j >> 1)][j & 1] = c[j];
+        }
     }
 }
 
