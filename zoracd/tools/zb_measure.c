@@ -7,6 +7,7 @@
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
 #include "kernels/zk.h"
+#include "zoracd/engine/ze_sample.h"
 #include "zoracd/tools/zb.h"
 #include "zoracd/tools/zo.h"
 
@@ -129,25 +130,49 @@ void zb_measure_prefill(struct ze_engine *e, int tokens, struct zb_result *ret)
     };
 }
 
-/* Sequences of one row each, with so many tokens behind them. */
-static struct ze_work *new_batch(struct ze_engine *e, int batch, int depth, int reserve)
-{
-    struct ze_work *works = zc_xcalloc((size_t)batch, sizeof *works);
+/* Sequences of one row each. On a device that draws tokens they are drawn there, as greedy replies
+ * of the daemon are: then no logits cross the bus. */
+struct batch {
+    struct ze_work *works;
+    int n;
+    struct ze_sampler *greedy;
+};
 
-    for (int i = 0; i < batch; i++) {
+/* depth: tokens that each has behind it. */
+static void batch_init(struct batch *b, struct ze_engine *e, int n, int depth, int reserve)
+{
+    struct ze_sample_params params;
+
+    ze_sample_params_init(&params);
+    params.temperature = 0;
+    params.logprobs = -1;
+    *b = (struct batch){.works = zc_xcalloc((size_t)n, sizeof *b->works), .n = n};
+    int r = ze_sampler_new(&b->greedy, &params, ze_engine_config(e)->V, NULL, 0);
+    if (r < 0)
+        fail(r, "no sampler", &(struct zc_diag){0});
+    for (int i = 0; i < n; i++) {
         struct ze_seq *s = new_sequence(e, depth + 1, reserve);
         if (depth > 0 && ze_seq_pretend(s, (size_t)depth) < 0)
             fail(ZC_EINTERNAL, "pages could not be filled", &(struct zc_diag){0});
-        works[i] = (struct ze_work){.seq = s, .n_rows = 1, .want_logits = true};
+        b->works[i] =
+            (struct ze_work){.seq = s, .n_rows = 1, .want_logits = true, .sampler = b->greedy};
     }
-    return works;
 }
 
-static void free_batch(struct ze_work *works, int batch)
+static void batch_release(struct batch *b)
 {
-    for (int i = 0; i < batch; i++)
-        ze_seq_free(works[i].seq);
-    zc_free(works);
+    for (int i = 0; i < b->n; i++)
+        ze_seq_free(b->works[i].seq);
+    zc_free(b->works);
+    ze_sampler_free(b->greedy);
+}
+
+/* A step, and a token for each sequence, whatever was drawn. */
+static void batch_step(struct batch *b, struct ze_engine *e, int t)
+{
+    step(e, b->works, b->n);
+    for (int i = 0; i < b->n; i++)
+        ze_seq_append(b->works[i].seq, (t * 7 + i) % ze_engine_config(e)->V);
 }
 
 /* Half of what a step reads: a third of a line's time goes to readings, so that what disturbs the
@@ -162,10 +187,11 @@ static size_t slice_of(const struct zb_reader *r, const struct ze_cost *cost)
 void zb_measure_decode(struct ze_engine *e, int batch, int depth, int tokens,
                        struct zb_reader *reader, struct zb_result *ret)
 {
-    const int warm = 2, V = ze_engine_config(e)->V;
-    struct ze_work *works = new_batch(e, batch, depth, warm + tokens);
+    const int warm = 2;
+    struct batch b;
     double seconds = 0;
 
+    batch_init(&b, e, batch, depth, warm + tokens);
     *ret = (struct zb_result){
         .batch = batch,
         .depth = depth,
@@ -175,16 +201,14 @@ void zb_measure_decode(struct ze_engine *e, int batch, int depth, int tokens,
     reader_start(reader);
     for (int t = 0; t < warm + tokens; t++) {
         double begin = now();
-        step(e, works, batch);
-        for (int i = 0; i < batch; i++)
-            ze_seq_append(works[i].seq, (t * 7 + i) % V);
+        batch_step(&b, e, t);
         if (t < warm)
             continue;
         seconds += now() - begin;
         double rate = reader_turn(reader, slice_of(reader, &ret->cost));
         ret->best = rate > ret->best ? rate : ret->best;
     }
-    free_batch(works, batch);
+    batch_release(&b);
     ret->tokens_per_s = (double)batch * tokens / seconds;
     ret->rates.bytes = reader_rate(reader);
 }
@@ -204,16 +228,14 @@ double zb_measure_joules(struct ze_engine *e, int batch, int depth, int tokens)
     if (!zb_has_joules(e))
         return 0;
     while (seconds < 1) {
-        struct ze_work *works = new_batch(e, batch, depth, tokens);
+        struct batch b;
+        batch_init(&b, e, batch, depth, tokens);
         double begin = now(), before = dev->ops->joules(dev);
-        for (int t = 0; t < tokens; t++, steps++) {
-            step(e, works, batch);
-            for (int i = 0; i < batch; i++)
-                ze_seq_append(works[i].seq, t % ze_engine_config(e)->V);
-        }
+        for (int t = 0; t < tokens; t++, steps++)
+            batch_step(&b, e, t);
         joules += dev->ops->joules(dev) - before;
         seconds += now() - begin;
-        free_batch(works, batch);
+        batch_release(&b);
     }
     return joules / ((double)steps * batch);
 }
@@ -223,19 +245,18 @@ static void profile_steps(struct ze_engine *e, const struct zb_result *r)
 {
     const int n = r->is_prefill ? 1 : r->tokens < 5 ? r->tokens : 5;
     const int V = ze_engine_config(e)->V, rest = r->is_prefill ? r->tokens - 1 : 0;
-    struct ze_work *works = new_batch(e, r->batch, r->depth, rest + n - 1);
+    struct batch b;
 
+    batch_init(&b, e, r->batch, r->depth, rest + n);
     for (int i = 0; i < rest; i++)
-        ze_seq_append(works[0].seq, i * 31 % V);
-    works[0].n_rows += rest;
+        ze_seq_append(b.works[0].seq, i * 31 % V);
+    b.works[0].n_rows += rest;
     for (int t = 0; t < n; t++) {
         double begin = now();
-        step(e, works, r->batch);
+        batch_step(&b, e, t);
         zb_profile_step(ze_engine_zk_dev(e), now() - begin);
-        for (int i = 0; i < r->batch; i++)
-            ze_seq_append(works[i].seq, (t * 7 + i) % V);
     }
-    free_batch(works, r->batch);
+    batch_release(&b);
 }
 
 /* Once for nothing, since the first time also makes what the device marks with. */
