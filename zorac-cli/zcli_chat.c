@@ -239,6 +239,20 @@ static int run_command(struct zcli_turns *t, char *line, struct zc_diag *dg)
     return zc_diag(dg, ZC_EINVAL, "%s is not a command; /help lists them", line);
 }
 
+/* What is not as it was asked for, once in a chat. */
+static void tell_notice(const struct zcli_turns *t)
+{
+    static bool told;
+    const char *notice = zcli_turns_notice(t);
+
+    if (!notice || told || !editing)
+        return;
+    fputs(zcli_term_dim(), stdout);
+    zcli_term_text(notice, strlen(notice), NULL);
+    printf("%s\n", zcli_term_reset());
+    told = true;
+}
+
 /* One prompt. Errors are told and do not end the chat; the status of the last one is kept for a
  * chat that is fed from a pipe. */
 static enum zcli_exit run_turn(struct zcli_turns *t, const char *line)
@@ -247,6 +261,7 @@ static enum zcli_exit run_turn(struct zcli_turns *t, const char *line)
     struct zc_diag dg = {0};
     int r = zcli_turns_run(t, line, &out, &dg);
 
+    tell_notice(t);
     if (r < 0 && r != ZC_ECANCELED)
         zcli_term_error("%s", dg.text);
     else if (out.code[0] && !out.interrupted)

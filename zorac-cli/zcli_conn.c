@@ -33,6 +33,7 @@ struct zcli_conn {
     struct zc_buf in;  /* received, from the start of a message on */
     size_t scanned;    /* of in */
     struct zc_scan scan;
+    char *notice; /* hello's; NULL: none, or not heard yet */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -148,6 +149,7 @@ void zcli_conn_close(struct zcli_conn *c)
     close(c->fd);
     zc_buf_release(&c->out);
     zc_buf_release(&c->in);
+    zc_free(c->notice);
     zc_free(c);
 }
 
@@ -240,7 +242,23 @@ static int to_msg(const struct zc_rpc *m, struct zcli_msg *ret, struct zc_diag *
     return zc_json_unpack(&ret->body, body, "answer", dg);
 }
 
-/* Takes one message out of the stream; hello's answer is looked at and dropped (*ret_skip). */
+const char *zcli_conn_notice(const struct zcli_conn *c)
+{
+    return c->notice;
+}
+
+static int hear_hello(struct zcli_conn *c, const struct zcli_msg *m, struct zc_diag *dg)
+{
+    const char *notice = json_string_value(json_object_get(m->body, "notice"));
+
+    if (m->code[0])
+        return zc_diag(dg, ZC_EVERSION, "%s", m->message);
+    if (notice && !c->notice)
+        c->notice = zc_xstrdup(notice);
+    return ZC_OK;
+}
+
+/* Takes one message out of the stream; hello's answer is heard and dropped (*ret_skip). */
 static int next_message(struct zcli_conn *c, struct zcli_msg *ret_m, bool *ret_skip,
                         struct zc_diag *dg)
 {
@@ -264,8 +282,7 @@ static int next_message(struct zcli_conn *c, struct zcli_msg *ret_m, bool *ret_s
     }
     *ret_skip = !ret_m->event && ret_m->id == HELLO_ID;
     if (*ret_skip) {
-        if (ret_m->code[0])
-            r = zc_diag(dg, ZC_EVERSION, "%s", ret_m->message);
+        r = hear_hello(c, ret_m, dg);
         zcli_msg_release(ret_m);
     }
     return r;

@@ -39,6 +39,10 @@ void zcli_msg_release(struct zcli_msg *m);
  * code. */
 int zcli_conn_next(struct zcli_conn *c, struct zcli_msg *ret_m, struct zc_diag *dg);
 
+/* What the daemon has said that its user should know, once hello's answer has been heard; NULL:
+ * nothing. Lives as long as c. */
+const char *zcli_conn_notice(const struct zcli_conn *c);
+
 /* Sends and waits for the response, skipping events. */
 int zcli_conn_call(struct zcli_conn *c, const char *method, json_t *params, struct zcli_msg *ret_m,
                    struct zc_diag *dg);

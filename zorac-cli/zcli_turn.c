@@ -211,6 +211,11 @@ int zcli_turns_count(struct zcli_turns *t, size_t *ret_all, size_t *ret_left_out
     return zcli_store_count(t->store, t->conv.id, ret_all, ret_left_out, dg);
 }
 
+const char *zcli_turns_notice(const struct zcli_turns *t)
+{
+    return t->conn ? zcli_conn_notice(t->conn) : NULL;
+}
+
 const char *zcli_turns_name(const struct zcli_turns *t)
 {
     return t->conv.name;

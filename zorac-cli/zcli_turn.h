@@ -29,6 +29,8 @@ int zcli_turns_trim(struct zcli_turns *t, int64_t turns, struct zc_diag *dg);
 int zcli_turns_count(struct zcli_turns *t, size_t *ret_all, size_t *ret_left_out,
                      struct zc_diag *dg);
 
+/* zcli_conn_notice of the connection; NULL without one. */
+const char *zcli_turns_notice(const struct zcli_turns *t);
 const char *zcli_turns_name(const struct zcli_turns *t);
 /* The messages so far, a new reference. */
 int zcli_turns_messages(struct zcli_turns *t, json_t **ret_messages, struct zc_diag *dg);

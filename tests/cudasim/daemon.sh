@@ -68,6 +68,8 @@ CUDASIM_DEVICES=0 ZORAC_PLUGINS=/nonexistent on auto
 status_of | grep -q '"backend":"cpu"' || fail "auto without a device: $(status_of)"
 status_of | grep -q 'no GPU serves, the CPU does' || fail "status gives no reason: $(status_of)"
 grep -q 'no GPU serves, the CPU does' "$log" || fail "the log gives no reason"
+echo '{"id":1,"method":"hello"}' | ask | field notice | grep -q 'no GPU serves, the CPU does' ||
+    fail "hello gives no reason, so a chat does not tell it"
 off
 
 # on_cpu SAYS NAME=VALUE: a GPU that does not serve is told in log and status, and the CPU does

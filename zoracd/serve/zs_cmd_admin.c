@@ -53,11 +53,12 @@ int zs_cmd_hello(struct zs_conn *c, int64_t id, const struct zc_wire_args *args,
                        "client %lld to %lld",
                        ZC_RPC_VERSION, (long long)lo, (long long)hi);
     zc_rpc_packer(&pk, zs_conn_out(c));
-    zc_rpc_result(&pk, id, 6);
+    zc_rpc_result(&pk, id, 7);
     zc_rpc_kv_int(&pk, "version", ZC_RPC_VERSION);
     zc_rpc_kv_str(&pk, "server", "zoracd " PACKAGE_VERSION);
     zc_rpc_kv_str(&pk, "state", zs_front_state_name(c->front));
     pack_model(&pk, c->front);
+    zc_rpc_kv_str(&pk, "notice", c->front->model ? c->front->model->notice : NULL);
     pack_limits(&pk, &c->front->config->limits);
     zc_rpc_kv_array(&pk, "features", n);
     for (size_t i = 0; i < n; i++)
