@@ -30,8 +30,11 @@ visit CUDASIM_FAIL=lost:200 "$dir/visit/tests/gpu/run" -q -l "$dir/logs" kcheck-
 # with the libraries that stand for cuBLAS and NVML
 visit LD_LIBRARY_PATH="$build/tests/cudasim/plain" "$dir/visit/tests/gpu/run" -q -l "$dir/logs"
 [ $st = 0 ] || fail "status $st"
-[ "$(grep -c ' ok ' "$dir/out")" = 14 ] || fail "not all was tried"
+[ "$(grep -c ' ok ' "$dir/out")" = 15 ] || fail "not all was tried"
 [ "$(grep -c '"kind":"decode"' "$dir/logs/figures.jsonl")" = 5 ] || fail "figures"
+grep -q '^kcheck-rows: rows .* cases' "$dir/logs/run.log" || fail "what steps say"
+grep -q '^decode batch 2 depth 20 .* of the bound' "$dir/out" || fail "the figures in short"
+[ "$(find "$dir/logs" -type f | wc -l)" = 4 ] || fail "files: $(ls "$dir/logs")"
 grep -q '"joules_per_token":[0-9]' "$dir/logs/figures.jsonl" || fail "energy"
 grep -q '"kind":"profile".*"operation":"attn"' "$dir/logs/figures.jsonl" || fail "profile"
 visit "$dir/visit/tests/gpu/run" -q -l "$dir/logs"

@@ -170,6 +170,13 @@ static int p_gather(struct zk_dev *dev, float *y, const float *x, const int32_t 
     return leave(dev, p.inner->gather(dev, y, x, rows, n, C));
 }
 
+static int p_draw(struct zk_dev *dev, int32_t *ids, float *logits, const struct zk_draw *draws,
+                  const struct zk_seen *seen, int rows, int V)
+{
+    enter(dev, "draw", 4.0 * rows * V, 0);
+    return leave(dev, p.inner->draw(dev, ids, logits, draws, seen, rows, V));
+}
+
 /* ---- taking and printing ------------------------------------------------------------------- */
 
 void zb_profile_start(struct zk_dev *dev)
@@ -188,6 +195,7 @@ void zb_profile_start(struct zk_dev *dev)
     p.ops.rope_store = p_rope_store;
     p.ops.attn = p_attn;
     p.ops.gather = p_gather;
+    p.ops.draw = p.inner->draw ? p_draw : NULL;
     dev->ops = &p.ops;
     dev->can_record = false;
 }
