@@ -30,6 +30,7 @@ static int put(struct zs_conn *c, int64_t id, const msgpack_object *name, struct
 {
     struct zs_session *s;
 
+    zs_user_charge(c->user, t->bytes);
     int r = zs_session_put(c->user, &c->front->config->limits, name ? name->via.str.ptr : NULL,
                            name ? name->via.str.size : 0, t, &s, dg);
     if (r < 0) {

@@ -17,9 +17,9 @@
 #include "common/zc_log.h"
 #include "common/zc_mem.h"
 
-#define READ_BYTES    65536   /* of one read; after as many a user's other messages wait a turn */
-#define TURN_MESSAGES 64      /* messages of one connection in one turn */
-#define KEEP_BYTES    16384   /* a drained buffer larger than this is given back */
+#define READ_BYTES    65536 /* of one read; after work on as many a user waits for the next turn */
+#define TURN_MESSAGES 64    /* messages of one connection in one turn */
+#define KEEP_BYTES    16384 /* a drained buffer larger than this is given back */
 #define LARGE_BYTES   1048576 /* after one like this the allocator is asked to give back, too */
 
 static void on_read(evutil_socket_t fd, short what, void *arg);
@@ -362,8 +362,9 @@ static void take_messages(struct zs_conn *c)
     size_t start = 0, seen = c->scanned, used;
     int n = 0, r = ZC_OK;
 
+    /* A short message may be much work: its handler has charged for that. */
     while (c->state == ZS_CONN_OPEN && c->scanned < c->in.len && n < TURN_MESSAGES &&
-           unsent(c) <= c->front->config->limits.unsent_bytes) {
+           c->user->taken < READ_BYTES && unsent(c) <= c->front->config->limits.unsent_bytes) {
         if (c->scanned == start)
             take_limits(c);
         if (c->scanned == start && !begins_message(c->in.data[start])) {
@@ -387,8 +388,9 @@ static void take_messages(struct zs_conn *c)
         start = c->scanned;
         n++;
     }
+    bool goes_on = n == TURN_MESSAGES || c->user->taken >= READ_BYTES;
     /* Work is what was looked at, and each message as a whole. */
-    c->user->taken += max_size(c->scanned - seen, start);
+    zs_user_charge(c->user, max_size(c->scanned - seen, start));
     zc_buf_drain(&c->in, start);
     c->scanned -= start;
     c->front->was_large |= c->in.cap > LARGE_BYTES;
@@ -400,7 +402,7 @@ static void take_messages(struct zs_conn *c)
                      c->front->config->limits.input_per_user_bytes),
              &dg));
     /* More whole messages may be there: nothing on the socket would say so. */
-    if (c->state == ZS_CONN_OPEN && has_unread(c) && n == TURN_MESSAGES)
+    if (c->state == ZS_CONN_OPEN && has_unread(c) && goes_on)
         make_ready(c);
     else if (c->half_closed)
         zs_conn_wrote(c);

@@ -80,6 +80,8 @@ void zs_session_note(struct zs_session *s)
 {
     s->user->transcript_bytes += s->transcript->bytes;
     s->user->transcript_bytes -= s->bytes;
+    if (s->transcript->bytes < s->bytes)
+        zs_user_charge(s->user, s->bytes - s->transcript->bytes);
     s->bytes = s->transcript->bytes;
     s->n_messages = zs_transcript_len(s->transcript);
     s->used_at = zs_now();
@@ -107,6 +109,7 @@ int zs_session_put(struct zs_user *u, const struct zs_limits *lim, const char *n
     }
     if (s) { /* what it held is free for what it will hold */
         u->transcript_bytes -= s->bytes;
+        zs_user_charge(u, s->bytes);
         s->bytes = 0;
     }
     r = make_room(u, lim, s, s ? 0 : 1, t->bytes, dg);
@@ -129,6 +132,7 @@ int zs_session_put(struct zs_user *u, const struct zs_limits *lim, const char *n
 void zs_session_close(struct zs_session *s)
 {
     ZC_BUG_ON(!s->transcript);
+    zs_user_charge(s->user, s->bytes);
     s->user->transcript_bytes -= s->bytes;
     s->user->n_sessions--;
     TAILQ_REMOVE(&s->user->sessions, s, link);

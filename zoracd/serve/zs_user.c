@@ -35,6 +35,11 @@ int zs_user_check_jobs(const struct zs_user *u, size_t all, const struct zs_limi
     return ZC_OK;
 }
 
+void zs_user_charge(struct zs_user *u, size_t n)
+{
+    u->taken += n;
+}
+
 void zs_user_tidy(struct zs_user *u)
 {
     if (u->n_conns == 0 && u->n_jobs == 0 && u->n_sessions == 0)

@@ -19,7 +19,7 @@ struct zs_user {
     uid_t uid;
     size_t n_conns, n_jobs, n_sessions;
     uint64_t turn;                   /* of the front, in which something of it was last taken, */
-    size_t taken;                    /* and how many bytes of messages */
+    size_t taken;                    /* and how much, in bytes: of messages, and of copies */
     size_t input_bytes;              /* of unfinished messages and running requests */
     size_t unsent_bytes;             /* of all connections */
     size_t transcript_bytes;         /* of sessions that are not lent */
@@ -34,6 +34,9 @@ struct zs_user *zs_user_get(struct zs_user_list *users, uid_t uid);
  * what there is, two get a third each, and whoever comes always finds room. */
 int zs_user_check_jobs(const struct zs_user *u, size_t all, const struct zs_limits *lim,
                        struct zc_diag *dg);
+/* Counts work of n bytes that a message of the user causes beside being read: copying, freeing. It
+ * is part of what the user gets of a turn. */
+void zs_user_charge(struct zs_user *u, size_t n);
 /* Frees the entry if it holds nothing any more. */
 void zs_user_tidy(struct zs_user *u);
 /* Frees it with its sessions, none of which may be busy. */
