@@ -188,6 +188,49 @@ START_TEST(errors_name_line_and_construct)
 }
 END_TEST
 
+/* Integers beyond 64 bits: divided by one limb, by several, with digits that have to be corrected;
+ * in other bases; and none of it takes memory for each digit. */
+START_TEST(big_integers_are_divided_and_formatted)
+{
+    static const char *const rows[][2] = {
+        {"{% set y = 10 ** 4200 %}{% for i in range(300) %}{% set z = '%d' % y %}{% endfor %}"
+         "{{ ('%d' % y)|length }}{{ '%d' % -y == '-' ~ '%d' % y }}{{ '%x' % y == '%x' % (y + 0) }}",
+         "4201TrueTrue"},
+        {"{{ '%x %o' % (2 ** 100 + 10, -(2 ** 99)) }} {{ '{:b}'.format(2 ** 70) }}",
+         "1000000000000000000000000a -1000000000000000000000000000000000 1" //
+         "0000000000000000000000000000000000000000000000000000000000000000000000"},
+        {"{{ (10 ** 30 + 12) // 7 }} {{ (10 ** 30 + 12) % 7 }} {{ -(10 ** 30) // 7 }} "
+         "{{ -(10 ** 30) % 7 }} {{ 7 // 10 ** 30 }} {{ -7 % 10 ** 30 }}",
+         "142857142857142857142857142858 6 -142857142857142857142857142858 6 0 "
+         "999999999999999999999999999993"},
+        {"{{ 999999999000000000000000000 // 999999999999999999 }} "
+         "{{ 999999999000000000000000000 % 999999999999999999 }} "
+         "{{ 499999999999999999999999999999999999 // 500000000000000000999999999 }}",
+         "999999999 999999999 999999999"},
+        {"{% for i in range(50) %}{% set z = (10 ** 4200 + i) // (10 ** 2100 + 1) %}{% endfor %}"
+         "{{ (10 ** 4200 - 1) // (10 ** 2100 + 1) == 10 ** 2100 - 1 }}"
+         "{{ (10 ** 4200 + 5) % (10 ** 2100 + 1) }}",
+         "True6"},
+        {"{{ '0xffffffffffffffffffff'|int(base=16) }} {{ ('1' * 70)|int(base=2) }}",
+         "1208925819614629174706175 1180591620717411303423"},
+    };
+    struct zc_buf text;
+    struct zc_diag dg;
+
+    zc_buf_init(&text, MAX_OUT);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t n = 0;
+        t_assert_err(render(rows[i][0], "{}", 0, &text, &dg), ZC_OK, &dg);
+        for (const char *p = zc_buf_str(&text); *p; p++) /* whoever wrote it */
+            if (*p != '[' && *p != ']')
+                text.data[n++] = *p;
+        ck_assert_msg(n == strlen(rows[i][1]) && memcmp(text.data, rows[i][1], n) == 0,
+                      "%s: got %.*s", rows[i][0], (int)n, text.data);
+    }
+    zc_buf_release(&text);
+}
+END_TEST
+
 START_TEST(what_an_if_avoids_may_be_unknown)
 {
     struct zc_buf text;
@@ -386,6 +429,7 @@ int main(void)
     tcase_add_test(tc, every_byte_remembers_who_wrote_it);
     tcase_add_test(tc, appending_in_place_changes_no_other_string);
     tcase_add_test(tc, errors_name_line_and_construct);
+    tcase_add_test(tc, big_integers_are_divided_and_formatted);
     tcase_add_test(tc, what_an_if_avoids_may_be_unknown);
     tcase_add_test(tc, json_text_holds_what_a_tree_cannot);
     tcase_add_test(tc, a_tree_says_what_its_text_says);

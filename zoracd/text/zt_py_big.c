@@ -130,32 +130,77 @@ static struct big multiply(struct zt_env *e, struct big a, struct big b)
     return trimmed(x);
 }
 
-/* a / b and the rest: digit by digit, each of them found by halving. */
-static struct big divide(struct zt_env *e, struct big a, struct big b, struct big *ret_rest)
+/* a / by in place; the rest. */
+static uint32_t divide_small(struct big *a, uint32_t by)
 {
-    struct big q = big_new(e, a.n), rest = big_new(e, 0);
+    uint64_t rest = 0;
 
-    zt_step(e, a.n * b.n * 4);
-    for (size_t i = a.n; i-- > 0;) {
-        uint32_t low = 0, high = LIMB - 1;
-        struct big next = big_new(e, rest.n + 1), part;
-        memcpy(next.d + 1, rest.d, rest.n * sizeof *rest.d);
-        next.d[0] = a.d[i];
-        next = trimmed(next);
-        while (low < high) { /* the greatest digit whose product is not too much */
-            uint32_t middle = low + (high - low + 1) / 2;
-            part = multiply(e, b, (struct big){.n = 1, .d = &middle});
-            if (compare(part, next) > 0)
-                high = middle - 1;
-            else
-                low = middle;
-        }
-        q.d[i] = low;
-        part = multiply(e, b, trimmed((struct big){.n = 1, .d = &low}));
-        rest = subtract(e, next, part);
+    for (size_t i = a->n; i-- > 0; rest %= by) {
+        rest = rest * LIMB + a->d[i];
+        a->d[i] = (uint32_t)(rest / by);
     }
+    *a = trimmed(*a);
+    return (uint32_t)rest;
+}
+
+/* Takes b times a digit away from the b.n + 1 limbs at w; the digit, which is made smaller until
+ * the product is not too much. */
+static uint32_t take_times(uint32_t *w, struct big b, uint32_t digit)
+{
+    uint64_t carry = 0;
+
+    for (size_t i = 0; i <= b.n; i++) {
+        carry += i < b.n ? (uint64_t)b.d[i] * digit : 0;
+        uint32_t low = (uint32_t)(carry % LIMB);
+        carry = carry / LIMB + (w[i] < low);
+        w[i] = w[i] < low ? w[i] + LIMB - low : w[i] - low;
+    }
+    for (; carry > 0; digit--) {
+        uint32_t up = 0;
+        for (size_t i = 0; i <= b.n; i++) {
+            uint32_t sum = w[i] + (i < b.n ? b.d[i] : 0) + up;
+            up = sum >= LIMB;
+            w[i] = sum - up * LIMB;
+        }
+        carry -= up;
+    }
+    return digit;
+}
+
+/* a / b and the rest, for a b of two limbs at least: Knuth's algorithm D. Both are scaled so that
+ * b's high limb is half of one at least: then the digit that the high limbs tell is at most two too
+ * much. */
+static struct big divide_long(struct zt_env *e, struct big a, struct big b, struct big *ret_rest)
+{
+    uint32_t scale = LIMB / (b.d[b.n - 1] + 1);
+    struct big by = {.n = 1, .d = &scale}, q = big_new(e, a.n - b.n + 1);
+    struct big rest = multiply(e, a, by), v = multiply(e, b, by);
+
+    for (size_t i = q.n; i-- > 0;) {
+        uint32_t *w = rest.d + i; /* multiply has a.n + 1 limbs */
+        uint64_t digit = ((uint64_t)w[v.n] * LIMB + w[v.n - 1]) / v.d[v.n - 1];
+        q.d[i] = take_times(w, v, digit < LIMB ? (uint32_t)digit : LIMB - 1);
+    }
+    rest.n = b.n;
+    divide_small(&rest, scale);
     *ret_rest = rest;
     return trimmed(q);
+}
+
+static struct big divide(struct zt_env *e, struct big a, struct big b, struct big *ret_rest)
+{
+    zt_step(e, a.n * b.n / 4);
+    if (a.n < b.n) {
+        *ret_rest = a;
+        return big_new(e, 0);
+    }
+    if (b.n > 1)
+        return divide_long(e, a, b, ret_rest);
+    struct big q = big_new(e, a.n), rest = big_new(e, 1);
+    memcpy(q.d, a.d, a.n * sizeof *a.d);
+    rest.d[0] = divide_small(&q, b.d[0]);
+    *ret_rest = trimmed(rest);
+    return q;
 }
 
 /* ---- operators ------------------------------------------------------------------------------ */
@@ -240,31 +285,52 @@ int zt_py_big_compare(struct zt_env *e, struct zt_val a, struct zt_val b)
 
 char *zt_py_big_digits(struct zt_env *e, struct zt_val v, uint32_t base)
 {
-    struct big a = {.n = 0}, rest;
+    static const char digits[] = "0123456789abcdef";
+    uint32_t chunk = base, per_chunk = 1;
+    struct big a = {.n = 0};
 
+    if (v.kind == ZT_BIG && base == 10)
+        return zt_utf8(e, zt_sub(v, zt_char(v, 0) == '-', v.n));
     if (v.kind == ZT_BIG)
         a = big_of(e, v);
     int64_t i = v.kind == ZT_BIG ? 0 : zt_py_need_int(e, v);
     uint64_t u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
-    size_t at = a.n * 30 + 66; /* two to the thirtieth is more than a limb */
+    size_t at = a.n * 30 + 94; /* two to the thirtieth is more than a limb; one chunk of zeros */
     char *text = (char *)zt_alloc(e, at, 1) + at - 1;
 
-    for (; a.n > 0; *--text = "0123456789abcdef"[rest.n ? rest.d[0] : 0])
-        a = divide(e, a, (struct big){.n = 1, .d = &base}, &rest);
+    for (; (uint64_t)chunk * base < LIMB; chunk *= base)
+        per_chunk++;
+    while (a.n > 0) {
+        zt_step(e, a.n / 4);
+        uint32_t rest = divide_small(&a, chunk);
+        for (uint32_t k = 0; k < per_chunk; k++, rest /= base)
+            *--text = digits[rest % base];
+    }
+    while (*text == '0')
+        text++;
     for (; u > 0 || !*text; u /= base)
-        *--text = "0123456789abcdef"[u % base];
+        *--text = digits[u % base];
     return text;
 }
 
 struct zt_val zt_py_big_parse(struct zt_env *e, const char *digits, size_t len, uint32_t base)
 {
-    struct big a = big_new(e, 0);
+    size_t cap = len < MAX_LIMBS ? len : MAX_LIMBS;
+    struct big a = big_new(e, cap);
 
+    a.n = 0;
     for (size_t i = 0; i < len; i++) {
         char c[] = {digits[i], '\0'};
-        uint32_t digit = (uint32_t)strtoul(c, NULL, 16);
-        a = multiply(e, a, (struct big){.n = 1, .d = &base});
-        a = add(e, a, trimmed((struct big){.n = 1, .d = &digit}));
+        uint64_t carry = strtoul(c, NULL, 16);
+        zt_step(e, a.n / 4);
+        for (size_t k = 0; k < a.n || carry; k++) {
+            if (k == cap)
+                zt_fail(e, "an integer of more than %d digits", MAX_DIGITS);
+            carry += (uint64_t)a.d[k] * base;
+            a.d[k] = (uint32_t)(carry % LIMB);
+            a.n = k < a.n ? a.n : k + 1;
+            carry /= LIMB;
+        }
     }
     return value_of(e, a, false);
 }
