@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# What the shells complete is what the programs take: bash and fish are asked, zsh's functions are
-# parsed and their words compared. A shell that is not here is left out, and that is said.
+# What the shells complete is what the programs take: bash and fish are asked; the words of zsh's
+# functions are compared, and zsh is asked where it has terminals. A shell that is not here is left out, and that is said.
 . "${top_srcdir:-.}/tests/docs/lib.sh"
 dir=$src/packaging/completions
 
@@ -106,6 +106,41 @@ if command -v zsh >/dev/null; then
     for f in "$dir"/_*; do
         zsh -n "$f" || wrong "zsh does not parse $f"
     done
+    # It is asked in a terminal, where its completions work: each line is completed, then run.
+    mkdir "$tmp/zsh-bin" "$tmp/zsh-home"
+    cat >"$tmp/zsh-bin/zorac" <<'EOF'
+#!/bin/sh
+[ $# != 1 ] || printf '%-24s 2026-11-23 23:28    4  hello\n' 'alpha' '$(touch ${PWNED})' 'two words'
+[ $# = 1 ] || { printf '%s|' "$@" && echo; } >>"$ASKED"
+[ $# = 1 ] || echo the line was run
+EOF
+    # shellcheck disable=SC2016 # it expands when it is run
+    printf '#!/bin/sh\necho "$0 was run" >>"$ASKED"\n' >"$tmp/zsh-bin/sessions"
+    chmod +x "$tmp/zsh-bin/zorac" "$tmp/zsh-bin/sessions"
+    cat >"$tmp/zpty" <<'EOF'
+zmodload zsh/zpty || exit 77
+zpty z zsh -f -i
+zpty -w z 'fpath=($COMPLETIONS $fpath) PS1= && autoload -Uz compinit && compinit -u -D && bindkey "^I" complete-word && echo is "ready"'
+zpty -r z out '*is ready*' || exit 1
+for line in 'zorac -s al' 'zorac sessions show al' 'zorac sessions delete tw' 'zorac sessions show \$'; do
+    zpty -w -n z "$line"$'\t\n'
+    zpty -r z out '*the line was run*' || exit 1
+done
+zpty -d z
+EOF
+    printf '%s\n' '-s|alpha|' 'sessions|show|alpha|' 'sessions|delete|two words|' \
+        'sessions|show|$(touch ${PWNED})|' >"$tmp/right"
+    : >"$tmp/zsh"
+    r=0
+    HOME="$tmp/zsh-home" PATH="$tmp/zsh-bin:$PATH" ASKED="$tmp/zsh" COMPLETIONS="$dir" TERM=dumb \
+        timeout 60 zsh -f "$tmp/zpty" || r=$?
+    if [ $r = 77 ]; then
+        echo "zsh has no terminals here: its completions were parsed, not asked"
+    else
+        [ $r = 0 ] || wrong "zsh does not complete"
+        same "zsh: the conversations" "$tmp/zsh" "$tmp/right"
+        [ ! -e "$PWNED" ] || wrong "zsh: a conversation's name was run"
+    fi
 else
     echo "no zsh here: its completions were compared, not parsed"
 fi
