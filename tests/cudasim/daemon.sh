@@ -59,8 +59,8 @@ if [ -z "${CUDA_PLUGINS-}" ]; then
     refused 'compute capability 7.5: 8.0 (Ampere) or later is needed' CUDASIM_CC=75
     refused 'this build has no kernels for a GPU of compute capability 8.9' CUDASIM_FAIL=no-image CUDASIM_CC=89
 fi
-echo 'device = 7' >"$conf"
-refused 'none of the .* GPUs is "7"'
+echo 'device = 4095' >"$conf"
+refused 'none of the .* GPUs is "4095"'
 : >"$conf"
 
 # ---- auto
