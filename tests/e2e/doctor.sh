@@ -79,7 +79,13 @@ edit generation_config.json 's/"eos_token_id": 2/"eos_token_id": 2000000/'
 doctor 1 "$broken"
 fails 1
 told "FAIL  config: generation_config.json: eos_token_id is not a token of a vocabulary of" \
-    "Correct that key, or fetch the file again" "ok    text: the template takes a system message"
+    "Correct it there, or fetch the file again" "ok    text: the template takes a system message"
+fresh
+rm "$broken/generation_config.json"
+head -c 20 "$ZORAC_DEMO_MODEL/generation_config.json" >"$broken/generation_config.json"
+doctor 1 "$broken"
+fails 1
+told "FAIL  config: $broken/generation_config.json: JSON, line" "Correct it there, or fetch the file again"
 
 # ---- weights
 fresh
@@ -131,6 +137,11 @@ echo '{{ raise_exception("never") }}' >"$broken/chat_template.jinja"
 doctor 1 "$broken"
 fails 1
 told "FAIL  text: the template refuses a question: chat_template.jinja:1: never; fetch" "$good_text"
+fresh
+: >"$broken/chat_template.jinja"
+doctor 1 "$broken"
+fails 1
+told "FAIL  text: the template is empty, or writes nothing for a question; fetch" "$good_text"
 
 # ---- parts of two models: the daemon does not serve them either
 fresh

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/zc_buf.h"
+#include "common/zc_mem.h"
 #include "tests/unit/t_tok.h"
 #include "tests/unit/t_unit.h"
 #include "zoracd/text/zt_check.h"
@@ -212,6 +213,35 @@ START_TEST(what_a_template_does_not_do_is_told)
 }
 END_TEST
 
+/* The question that is left out where there is more than it; a text with a NUL; nothing at all. */
+START_TEST(what_is_missing_is_named)
+{
+    ck_assert_str_eq(findings("{{ bos_token }}{% if tools %}{{ tools }}{% else %}{% for m in "
+                              "messages %}{{ m.content }}{% endfor %}{% endif %}",
+                              ROWS, EOS, "</s>"),
+                     "note: the template leaves out the question beside tools; " AGAIN);
+    ck_assert_str_eq(findings("{{ bos_token }}{{ '\\x00' }}{% for m in messages %}{{ m.content }}"
+                              "{{ tools }}{% endfor %}",
+                              ROWS, EOS, "</s>"),
+                     "");
+    ck_assert_str_eq(findings("", ROWS, EOS, "</s>"),
+                     "bad: the template is empty, or writes nothing for a question; " AGAIN);
+}
+END_TEST
+
+/* Cut after the last whole character, and on one line. */
+START_TEST(a_long_name_is_cut)
+{
+    char a[60] = "", want[200];
+
+    memset(a, 'a', 58);
+    char *eos = zc_xasprintf("\n%s\u00e9\u00e9", a);
+    snprintf(want, sizeof want, "the eos_token ?%s, which is no token", a);
+    ck_assert_ptr_nonnull(strstr(findings(GOOD, ROWS, EOS, eos), want));
+    zc_free(eos);
+}
+END_TEST
+
 /* A part that is not there hides only what needs it. */
 START_TEST(the_other_parts_are_looked_at_without_one)
 {
@@ -247,6 +277,8 @@ int main(void)
     tcase_add_test(tc, a_template_of_another_model_is_told);
     tcase_add_test(tc, a_template_without_a_beginning_is_told);
     tcase_add_test(tc, what_a_template_does_not_do_is_told);
+    tcase_add_test(tc, what_is_missing_is_named);
+    tcase_add_test(tc, a_long_name_is_cut);
     tcase_add_test(tc, the_other_parts_are_looked_at_without_one);
     suite_add_tcase(s, tc);
     return t_run(s);

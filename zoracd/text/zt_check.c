@@ -13,6 +13,7 @@
 
 #include "common/zc_err.h"
 #include "common/zc_mem.h"
+#include "common/zc_utf8.h"
 
 #define MAX_TEXT ((size_t)4 << 20) /* of a rendered probe */
 
@@ -36,6 +37,38 @@ __attribute__((format(printf, 3, 4))) static void tell(struct check *c, enum zt_
     va_end(ap);
     c->n_bad += grade == ZT_BAD;
     c->cb(c->arg, grade, text);
+}
+
+enum { MAX_SHOWN = 60 };
+
+/* A name as a finding shows it: whole characters, so many as there is room for. */
+struct shown {
+    char text[MAX_SHOWN + 1];
+};
+
+static struct shown shown(const char *p, size_t n)
+{
+    struct shown s = {""};
+    size_t len = n < MAX_SHOWN ? n : MAX_SHOWN;
+
+    len -= len < n ? zc_utf8_tail(p, len) : 0;
+    for (size_t i = 0; i < len; i++) /* a finding is one line */
+        s.text[i] = (unsigned char)p[i] < ' ' ? '?' : p[i];
+    return s;
+}
+
+static struct shown shown_token(const struct check *c, int32_t id)
+{
+    size_t n = 0;
+    const char *p = zt_tok_content(c->chat->tok, id, &n);
+
+    return shown(p ? p : "", n);
+}
+
+/* Where a rendered text has these n bytes, NULL: nowhere. It may hold a NUL. */
+static const char *find(const struct zt_text *text, const char *p, size_t n)
+{
+    return memmem(zc_buf_str(&text->buf), text->buf.len, p, n);
 }
 
 /* ---- numbers of tokens -------------------------------------------------------------------- */
@@ -80,22 +113,20 @@ static bool is_eos(const struct check *c, int32_t id)
 static void check_end(struct check *c, int32_t id)
 {
     const struct zt_tok *tok = c->chat->tok;
-    size_t n = 0;
-    const char *p = zt_tok_content(tok, id, &n);
+    size_t n;
 
-    if (!p)
+    if (!zt_tok_content(tok, id, &n))
         tell(c, ZT_BAD,
              "eos_token_id %d is no token of the tokenizer: config.json or generation_config.json "
              "is of another model; fetch both again from the model's repository",
              id);
     else if (!zt_tok_is_special(tok, id))
-        tell(
-            c, ZT_NOTE,
-            "eos_token_id %d is the ordinary token '%.*s': a reply ends wherever it has that text; "
-            "correct it in generation_config.json if replies end too early",
-            id, (int)(n < 60 ? n : 60), p);
+        tell(c, ZT_NOTE,
+             "eos_token_id %d is the ordinary token '%s': a reply ends wherever it has that text; "
+             "correct it in generation_config.json if replies end too early",
+             id, shown_token(c, id).text);
     else
-        tell(c, ZT_GOOD, "replies end at %.*s (%d)", (int)(n < 60 ? n : 60), p, id);
+        tell(c, ZT_GOOD, "replies end at %s (%d)", shown_token(c, id).text, id);
 }
 
 /* The eos_token of tokenizer_config.json, -1 if it has none. */
@@ -110,8 +141,6 @@ static int32_t configured_eos(const struct check *c)
 
 static void check_ends(struct check *c)
 {
-    const json_t *eos = json_object_get(c->chat->trusted, "eos_token");
-
     for (size_t i = 0; i < c->model->n_eos; i++)
         check_end(c, c->model->eos[i]);
     if (c->model->n_eos == 0)
@@ -121,9 +150,9 @@ static void check_ends(struct check *c)
     int32_t id = configured_eos(c);
     if (id >= 0 && c->model->n_eos > 0 && !is_eos(c, id))
         tell(c, ZT_NOTE,
-             "tokenizer_config.json ends replies with %.60s (%d), which is no eos_token_id: add it "
+             "tokenizer_config.json ends replies with %s (%d), which is no eos_token_id: add it "
              "to generation_config.json if replies do not end",
-             json_string_value(eos), id);
+             shown_token(c, id).text, id);
 }
 
 /* ---- control tokens that the template writes ---------------------------------------------- */
@@ -148,12 +177,13 @@ static void check_variables(struct check *c, const struct zt_text *text)
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const json_t *v = json_object_get(c->chat->trusted, keys[i]);
         const char *p = json_string_value(v);
-        if (p && *p && strstr(zc_buf_str(&text->buf), p) && is_missing(c, p, json_string_length(v)))
+        size_t n = json_string_length(v);
+        if (n > 0 && find(text, p, n) && is_missing(c, p, n))
             tell(c, ZT_BAD,
-                 "the template writes the %s %.60s, which is no token of the tokenizer: "
+                 "the template writes the %s %s, which is no token of the tokenizer: "
                  "tokenizer_config.json is of another model; fetch it again from the model's "
                  "repository",
-                 keys[i], p);
+                 keys[i], shown(p, n).text);
     }
 }
 
@@ -168,12 +198,12 @@ static void check_markup(struct check *c, const char *p, size_t n)
             break;
         /* Longer ones, and those with a space, are no markup. */
         size_t len = (size_t)(to + 2 - from);
-        if (len < 60 && !memchr(from, ' ', len) && is_missing(c, from, len))
+        if (len < MAX_SHOWN && !memchr(from, ' ', len) && is_missing(c, from, len))
             tell(c, ZT_NOTE,
-                 "the template writes %.*s, which is no token: the model reads it letter by "
+                 "the template writes %s, which is no token: the model reads it letter by "
                  "letter. A few were trained so; else template and tokenizer are of two models: "
                  "fetch both again from one repository",
-                 (int)len, from);
+                 shown(from, len).text);
         p = to + 2;
     }
 }
@@ -217,7 +247,7 @@ static int render(const struct check *c, int i, struct zt_text *out, struct zc_d
 
 static bool says(const struct zt_text *text, const char *word)
 {
-    return strstr(zc_buf_str(&text->buf), word) != NULL;
+    return find(text, word, strlen(word)) != NULL;
 }
 
 static void check_names(struct check *c, const struct zt_text *text)
@@ -243,13 +273,17 @@ static void judge(struct check *c, int i, const struct zt_text *text, int r, con
         {TOOL, "tools", "take a model that was trained for tools where requests have some"},
     };
     enum zt_grade grade = i == QUESTION ? ZT_BAD : ZT_NOTE;
-    bool is_said = r == ZC_OK && says(text, on[i].word) && says(text, USER);
 
     if (r < 0)
         tell(c, grade, "the template refuses %s: %s; %s", probes[i].what, why, on[i].advice);
-    else if (!is_said)
+    else if (text->buf.len == 0)
+        tell(c, grade, "the template is empty, or writes nothing for %s; %s", probes[i].what,
+             again);
+    else if (!says(text, on[i].word))
         tell(c, grade, "the template leaves out %s, which the model then never sees; %s",
              on[i].left_out, on[i].advice);
+    else if (!says(text, USER))
+        tell(c, grade, "the template leaves out the question beside %s; %s", probes[i].what, again);
     else if (i != QUESTION)
         tell(c, ZT_GOOD, "the template takes %s", probes[i].what);
 }
@@ -258,17 +292,14 @@ static void judge(struct check *c, int i, const struct zt_text *text, int r, con
 static void check_bos(struct check *c, const struct zt_ids *ids)
 {
     struct zt_ids around;
-    size_t n;
 
     zt_ids_init(&around, 16);
     if (zt_tok_encode_bytes(c->chat->tok, "", 0, ZT_TOK_ADD_SPECIAL, &around, NULL) == ZC_OK &&
-        around.len > 0 && ids->len > 0 && ids->data[0] != around.data[0]) {
-        const char *p = zt_tok_content(c->chat->tok, around.data[0], &n);
+        around.len > 0 && ids->len > 0 && ids->data[0] != around.data[0])
         tell(c, ZT_NOTE,
-             "the template does not begin with %.*s, which the tokenizer puts before plain text; "
+             "the template does not begin with %s, which the tokenizer puts before plain text; "
              "if answers are poor, compare the template with that of the model's repository",
-             p ? (int)n : 0, p);
-    }
+             shown_token(c, around.data[0]).text);
     zt_ids_release(&around);
 }
 
@@ -276,17 +307,16 @@ static void check_bos(struct check *c, const struct zt_ids *ids)
  * around it. */
 static void check_rows(struct check *c, const struct zt_ids *ids)
 {
-    size_t i = 0, n = 0;
+    size_t i = 0;
 
     while (i < ids->len && ids->data[i] < c->model->vocab)
         i++;
     if (i == ids->len)
         return;
-    const char *p = zt_tok_content(c->chat->tok, ids->data[i], &n);
     tell(c, ZT_BAD,
-         "the template writes %.*s (%d), and the model has only %d rows: every conversation would "
+         "the template writes %s (%d), and the model has only %d rows: every conversation would "
          "be refused; fetch the model's files again from one repository",
-         p ? (int)(n < 60 ? n : 60) : 0, p, ids->data[i], c->model->vocab);
+         shown_token(c, ids->data[i]).text, ids->data[i], c->model->vocab);
 }
 
 static void check_ids(struct check *c, const struct zt_text *text)
@@ -306,25 +336,23 @@ static void check_ids(struct check *c, const struct zt_text *text)
 static void check_turn_end(struct check *c, const struct zt_text *text)
 {
     const struct zt_tok *tok = c->chat->tok;
-    const char *all = zc_buf_str(&text->buf), *reply = strstr(all, REPLY);
-    size_t off = reply ? (size_t)(reply - all) + strlen(REPLY) : text->buf.len, n = 0;
+    const char *all = zc_buf_str(&text->buf), *reply = find(text, REPLY, strlen(REPLY));
+    size_t off = reply ? (size_t)(reply - all) + strlen(REPLY) : text->buf.len;
     struct zt_text rest;
     struct zt_ids ids;
 
-    while (off < text->buf.len && strchr(" \n", all[off]))
+    while (off < text->buf.len && (all[off] == ' ' || all[off] == '\n'))
         off++;
     zt_text_init(&rest, MAX_TEXT);
     zt_ids_init(&ids, MAX_TEXT);
     if (zt_text_copy(&rest, text, off, text->buf.len - off) == ZC_OK)
         zt_tok_encode(tok, &rest, 0, &ids, NULL);
     if (ids.len > 0 && zt_tok_is_special(tok, ids.data[0]) && !is_eos(c, ids.data[0]) &&
-        ids.data[0] != configured_eos(c)) {
-        const char *p = zt_tok_content(tok, ids.data[0], &n);
+        ids.data[0] != configured_eos(c))
         tell(c, ZT_NOTE,
-             "the template ends a reply with %.*s (%d), which is no eos_token_id: add it to "
+             "the template ends a reply with %s (%d), which is no eos_token_id: add it to "
              "generation_config.json if replies do not end",
-             (int)(n < 60 ? n : 60), p, ids.data[0]);
-    }
+             shown_token(c, ids.data[0]).text, ids.data[0]);
     zt_ids_release(&ids);
     zt_text_release(&rest);
 }
@@ -343,9 +371,10 @@ static void check_probes(struct check *c)
             check_ids(c, &text);
         if (r == ZC_OK && c->chat->tok && c->model && c->model->n_eos > 0 && i == SECOND)
             check_turn_end(c, &text);
+        bool is_useless = r < 0 || text.buf.len == 0;
         zt_text_release(&text);
-        if (r < 0 && i == QUESTION)
-            break; /* it would refuse the others for the same reason */
+        if (is_useless && i == QUESTION)
+            break; /* nor would it take the others, for the same reason */
     }
 }
 

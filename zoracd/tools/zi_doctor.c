@@ -102,7 +102,7 @@ static const char *advice(enum part part, int err)
     } all[] = {
         [CONFIG] =
             {"Fetch config.json from the model's repository into the directory",
-             "Correct that key, or fetch the file again from the model's repository",
+             "Correct it there, or fetch the file again from the model's repository",
              "Take a model of one of these architectures, whose config.json has no such key"},
         [WEIGHTS] = {"Fetch model.safetensors, or model.safetensors.index.json and the files it "
                      "names, from the model's repository",
