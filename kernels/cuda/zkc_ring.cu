@@ -61,6 +61,16 @@ void zkc_ring_close(struct zkc_dev *d)
     d->ring = NULL;
 }
 
+/* The slot, used once more, is nobody's again. */
+static void let_go(struct zkc_dev *d, ptrdiff_t i)
+{
+    pthread_mutex_lock(&d->pack_lock);
+    d->ring->is_used[i] = true;
+    d->ring->is_taken[i] = false;
+    pthread_cond_broadcast(&d->pack_free);
+    pthread_mutex_unlock(&d->pack_lock);
+}
+
 int zkc_ring_take(struct zkc_dev *d, struct zkc_slot **ret_slot, size_t *ret_bytes,
                   struct zc_diag *dg)
 {
@@ -78,9 +88,14 @@ int zkc_ring_take(struct zkc_dev *d, struct zkc_slot **ret_slot, size_t *ret_byt
     pthread_mutex_unlock(&d->pack_lock);
     if (r < 0)
         return r;
-    *ret_slot = &d->ring->slot[i];
+    struct zkc_slot *slot = &d->ring->slot[i];
+    if (d->ring->is_used[i] && (r = zkc_check(d, cudaEventSynchronize(slot->done))) < 0) {
+        let_go(d, i); /* a device that fails must not leave others waiting for it */
+        return r;
+    }
+    *ret_slot = slot;
     *ret_bytes = d->ring->slot_bytes;
-    return d->ring->is_used[i] ? zkc_check(d, cudaEventSynchronize((*ret_slot)->done)) : ZC_OK;
+    return ZC_OK;
 }
 
 int zkc_ring_put(struct zkc_dev *d, void *dst, const void *src, size_t bytes)
@@ -102,12 +117,7 @@ int zkc_ring_put(struct zkc_dev *d, void *dst, const void *src, size_t bytes)
 
 int zkc_ring_give(struct zkc_dev *d, struct zkc_slot *slot)
 {
-    const ptrdiff_t i = slot - d->ring->slot;
     const int r = zkc_check(d, cudaEventRecord(slot->done, d->stream));
-    pthread_mutex_lock(&d->pack_lock);
-    d->ring->is_used[i] = true;
-    d->ring->is_taken[i] = false;
-    pthread_cond_broadcast(&d->pack_free);
-    pthread_mutex_unlock(&d->pack_lock);
+    let_go(d, slot - d->ring->slot);
     return r;
 }

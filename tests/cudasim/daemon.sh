@@ -58,6 +58,9 @@ if [ -z "${CUDA_PLUGINS-}" ]; then
     refused 'the GPU has no .* MiB left: .* are free' CUDASIM_FAIL=memory:4
     refused 'compute capability 7.5: 8.0 (Ampere) or later is needed' CUDASIM_CC=75
     refused 'this build has no kernels for a GPU of compute capability 8.9' CUDASIM_FAIL=no-image CUDASIM_CC=89
+    echo 'threads = 8' >"$conf" # more of them than the ring of pinned memory has pieces
+    refused 'a matrix could not be copied to the device' CUDASIM_FAIL=lost:20
+    : >"$conf"
 fi
 echo 'device = 4095' >"$conf"
 refused 'none of the .* GPUs is "4095"'
