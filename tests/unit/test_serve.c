@@ -422,7 +422,7 @@ END_TEST
 
 /* ---- transcripts and sessions ------------------------------------------------------------- */
 
-/* A message of 5 letters with 3 ids: about 350 bytes. */
+/* A message of 5 letters with 3 ids: about 720 bytes. */
 static struct zs_transcript *some_transcript(int n, size_t max)
 {
     struct zs_transcript *t;
@@ -475,6 +475,77 @@ START_TEST(transcript_counts_its_bytes)
     zs_transcript_free(t);
     zs_transcript_free(copy);
     zs_transcript_free(NULL);
+}
+END_TEST
+
+/* ---- what jansson takes, as an allocator counts it: 16 bytes at a time, each with 8 before it --
+ */
+
+static size_t taken;
+
+static size_t rounded(size_t n)
+{
+    return n + 8 < 32 ? 32 : (n + 8 + 15) / 16 * 16;
+}
+
+static void *counted_malloc(size_t n)
+{
+    size_t *p = malloc(n + 16);
+
+    ck_assert_ptr_nonnull(p);
+    *p = rounded(n);
+    taken += *p;
+    return p + 2;
+}
+
+static void counted_free(void *at)
+{
+    size_t *p = at;
+
+    if (!p)
+        return;
+    taken -= p[-2];
+    free(p - 2);
+}
+
+/* Checks the account of n times the value, in an array or under keys of that many letters. */
+static void check_account(size_t n, const char *value, int letters)
+{
+    size_t before = taken;
+    json_t *v = letters ? json_object() : json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        char key[128];
+        json_t *item = json_loads(value, JSON_DECODE_ANY, NULL);
+        snprintf(key, sizeof key, "%0*zu", letters, i);
+        ck_assert_int_eq(
+            letters ? json_object_set_new(v, key, item) : json_array_append_new(v, item), 0);
+    }
+    size_t all = taken - before, booked = zs_json_bytes(v);
+    ck_assert_msg(all <= booked && booked < 2 * all + 64, "%zu times %s (%d): %zu booked of %zu", n,
+                  value, letters, booked, all);
+    json_decref(v);
+    ck_assert_uint_eq(taken, before);
+}
+
+START_TEST(what_a_value_takes_is_booked)
+{
+    static const char *const values[] = {
+        "{}",   "[]",        "0",    "1.5",
+        "\"\"", "{\"a\":0}", "[[]]", "\"a text of a few more bytes than fit\"",
+        "null"};
+    json_malloc_t old_malloc;
+    json_free_t old_free;
+
+    json_get_alloc_funcs(&old_malloc, &old_free);
+    json_set_alloc_funcs(counted_malloc, counted_free);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        for (size_t n = 0; n < 70; n++)
+            for (int letters = 0; letters <= 100; letters += 20)
+                check_account(n, values[i], letters);
+    check_account(100000, "{}", 0);
+    check_account(65537, "0", 7);
+    json_set_alloc_funcs(old_malloc, old_free);
 }
 END_TEST
 
@@ -572,7 +643,7 @@ START_TEST(messages_are_appended_all_or_none)
     }
     msgpack_unpacked_init(&u);
     ck_assert_int_eq(msgpack_unpack_next(&u, b.data, b.len, &off), MSGPACK_UNPACK_SUCCESS);
-    struct zs_transcript *t = some_transcript(1, 2000);
+    struct zs_transcript *t = some_transcript(1, 3000);
     size_t before = t->bytes;
     /* the second message is over the limit: neither stays */
     t_assert_err(zs_transcript_append(t, &u.data, &dg), ZC_OK, &dg);
@@ -613,6 +684,7 @@ int main(void)
     suite_add_tcase(s, tc);
     tc = tcase_create("sessions");
     tcase_add_test(tc, transcript_counts_its_bytes);
+    tcase_add_test(tc, what_a_value_takes_is_booked);
     tcase_add_test(tc, transcript_without_memory_stays_as_it_is);
     tcase_add_test(tc, sessions_are_forgotten_the_longest_idle_first);
     tcase_add_test(tc, no_user_takes_the_last_places);

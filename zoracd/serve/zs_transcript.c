@@ -30,21 +30,47 @@ void zs_transcript_free(struct zs_transcript *t)
     zc_free(t);
 }
 
-#define VALUE_BYTES 64 /* what a value costs beside its text, about */
+/* What jansson's values take from the allocator beside their text, rounded up: an empty object has
+ * room for eight entries, an array for eight items, and what they outgrow is doubled.
+ * tests/unit/test_serve.c compares it with what is taken. */
+enum {
+    NUMBER_BYTES = 32,
+    STRING_BYTES = 80,
+    ARRAY_BYTES = 144,
+    ITEM_BYTES = 16,
+    OBJECT_BYTES = 240,
+    ENTRY_BYTES = 112
+};
 
 size_t zs_json_bytes(const json_t *v)
 {
-    size_t n = VALUE_BYTES, i;
+    size_t n = 0, i;
     const char *key;
     json_t *item;
 
-    if (json_is_string(v))
-        return n + json_string_length(v);
-    json_array_foreach (v, i, item)
-        n += zs_json_bytes(item);
-    json_object_foreach ((json_t *)(uintptr_t)v, key, item)
-        n += VALUE_BYTES + strlen(key) + zs_json_bytes(item);
-    return n;
+    switch (json_typeof(v)) {
+    case JSON_STRING:
+        return STRING_BYTES + json_string_length(v);
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return NUMBER_BYTES;
+    case JSON_ARRAY:
+        json_array_foreach (v, i, item)
+            n += ITEM_BYTES + zs_json_bytes(item);
+        return ARRAY_BYTES + n;
+    case JSON_OBJECT:
+        json_object_foreach ((json_t *)(uintptr_t)v, key, item)
+            n += ENTRY_BYTES + strlen(key) + zs_json_bytes(item);
+        return OBJECT_BYTES + n;
+    default: /* null, true and false: there is one of each */
+        return 0;
+    }
+}
+
+/* What a message takes with n ids, and its place among the others. */
+static size_t message_bytes(const json_t *m, size_t n)
+{
+    return zs_json_bytes(m) + ITEM_BYTES + 2 * sizeof(struct zs_reply_ids) + n * sizeof(int32_t);
 }
 
 size_t zs_transcript_len(const struct zs_transcript *t)
@@ -90,7 +116,7 @@ static int add_one(struct zs_transcript *t, json_t *m, const int32_t *ids, size_
                    struct zc_diag *dg)
 {
     size_t len = zs_transcript_len(t);
-    size_t bytes = zs_json_bytes(m) + n * sizeof *ids;
+    size_t bytes = message_bytes(m, n);
     struct zs_reply_ids reply = {NULL, n};
 
     int r = make_room(t);
@@ -144,8 +170,7 @@ int zs_transcript_add_reply(struct zs_transcript *t, const char *text, size_t le
 void zs_transcript_truncate(struct zs_transcript *t, size_t n)
 {
     for (size_t i = zs_transcript_len(t); i > n; i--) {
-        t->bytes -=
-            zs_json_bytes(json_array_get(t->messages, i - 1)) + t->reply[i - 1].n * sizeof(int32_t);
+        t->bytes -= message_bytes(json_array_get(t->messages, i - 1), t->reply[i - 1].n);
         zc_free(t->reply[i - 1].ids);
         json_array_remove(t->messages, i - 1);
     }
