@@ -23,7 +23,7 @@ const char *zt_py_type_name(struct zt_val v)
         [ZT_LOOP] = "LoopContext", [ZT_CYCLER] = "Cycler",
         [ZT_JOINER] = "Joiner",
     };
-    return names[v.kind];
+    return v.kind == ZT_STR && v.bytes ? "bytes" : names[v.kind];
 }
 
 void zt_py_need_defined(struct zt_env *e, struct zt_val v)
@@ -31,7 +31,7 @@ void zt_py_need_defined(struct zt_env *e, struct zt_val v)
     if (v.kind != ZT_UNDEF)
         return;
     const char *name = zt_utf8(e, (struct zt_val){.n = v.n < 80 ? v.n : 80, .u.s = v.u.s});
-    const char *of = zt_py_type_name((struct zt_val){.kind = v.of});
+    const char *of = zt_py_type_name((struct zt_val){.kind = v.of, .bytes = v.bytes});
     if (v.unsafe)
         zt_fail(e, "'%s' of %s is not allowed in a template", name, of);
     if (v.of == ZT_UNSET)

@@ -75,8 +75,10 @@ static struct zt_val f_truncate(struct zt_env *e, const struct zt_py_args *a)
     struct zt_val s = a->self, end = a->v[2];
     int64_t len = a->v[0].u.i, leeway = ZT_IS_GIVEN(a->v[3]) ? zt_py_need_int(e, a->v[3]) : 5;
 
-    if (len < end.n || leeway < 0)
+    if (len < end.n)
         zt_fail(e, "truncate to less than its end");
+    if (leeway < 0)
+        zt_fail(e, "truncate with a leeway of less than 0");
     if ((int64_t)zt_py_len(e, s) - leeway <= len)
         return s;
     s = zt_sub(zt_py_need_str(e, s), 0, (size_t)len - end.n);

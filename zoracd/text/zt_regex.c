@@ -65,11 +65,11 @@ static int put_property(struct zc_buf *out, const char *p, size_t n, struct zc_d
 
     if (!brace)
         return refuse(dg, "\\p without a brace");
-    size_t not = p[3] == '^', len = (size_t)(brace - p) - 3 - not ;
-    const char *name = p + 3 + not ;
+    size_t negated = p[3] == '^', len = (size_t)(brace - p) - 3 - negated;
+    const char *name = p + 3 + negated;
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
         if (len == strlen(scripts[i]) && memcmp(name, scripts[i], len) == 0) {
-            zc_buf_addf(out, "%.2s{%ssc:%s}", p, not ? "^" : "", scripts[i]);
+            zc_buf_addf(out, "%.2s{%ssc:%s}", p, negated ? "^" : "", scripts[i]);
             return (int)(brace + 1 - p);
         }
     }

@@ -340,7 +340,9 @@ struct zt_val zt_get_attr(struct zt_env *e, struct zt_val obj, struct zt_val nam
         return loop_attr(e, obj.u.loop, name);
     if (obj.kind == ZT_SELF)
         return block_attr(e, name);
-    return item ? zt_py_item(e, obj, name) : zt_undef(obj.kind, name);
+    v = item ? zt_py_item(e, obj, name) : zt_undef(obj.kind, name);
+    v.bytes |= v.kind == ZT_UNDEF && obj.bytes;
+    return v;
 }
 
 static struct zt_val eval_item(struct zt_env *e, const struct zt_node *n)

@@ -59,7 +59,7 @@ struct zt_val {
     uint8_t of; /* ZT_UNDEF: the kind of what lacks the name u.s; ZT_UNSET: it is a variable */
     bool trusted : 1; /* numbers: made by the template alone, so that their digits are trusted */
     bool markup : 1;  /* ZT_STR: Python's Markup: escaped; what is added to it is escaped */
-    bool bytes : 1;   /* ZT_STR: Python's bytes, which only encode() makes */
+    bool bytes : 1;   /* ZT_STR: Python's bytes, which only encode() makes; ZT_UNDEF: of those */
     bool grows : 1;   /* ZT_STR: zt_concat made it */
     bool unsafe : 1;  /* ZT_UNDEF: refused by the sandbox */
     uint32_t n;
