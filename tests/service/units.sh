@@ -73,6 +73,13 @@ shares zoracd >"$tmp/first"
 shares zoracd-b | comm -12 - "$tmp/first" >"$tmp/same"
 [ "$(cat "$tmp/same")" = After=nvidia-persistenced.service ] || fail "two daemons share $(cat "$tmp/same")"
 
+# where each keeps the GPU's compiled kernels: the drop-in names it after the unit
+grep -qx 'Environment=CUDA_CACHE_PATH=%C/%N/cuda' "$src/packaging/systemd/10-cuda.conf.in" ||
+    fail "10-cuda.conf does not name the cache after the unit"
+for unit in zoracd zoracd-b; do
+    grep -qx "CacheDirectory=$unit" "$tmp/system/$unit.service" || fail "$unit.service has no cache of its name"
+done
+
 # exposure FILE ARGUMENT: must not be over it, in tenths
 exposure() {
     systemd-analyze security --offline=true --no-pager --threshold="$2" "$1" >"$tmp/says" 2>&1 ||
