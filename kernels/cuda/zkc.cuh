@@ -125,7 +125,8 @@ struct zkc_slot {
 };
 
 /* Any thread. take: the next slot, of *ret_bytes; waits until it is free and the device has done
- * with it. give: after what was launched with it; to be called whatever came between. */
+ * with it; after an error nothing is held. give: after what was launched with it; to be called
+ * whatever came between. */
 int zkc_ring_take(struct zkc_dev *d, struct zkc_slot **ret_slot, size_t *ret_bytes,
                   struct zc_diag *dg);
 int zkc_ring_give(struct zkc_dev *d, struct zkc_slot *slot);

@@ -127,6 +127,8 @@ static int mm_pack(struct zkc_dev *d, struct zk_mat *m, const struct zk_canon *p
     }
     if (r == ZC_OK && last) /* products look at weights before the kernel before them has ended */
         r = zkc_check(d, cudaEventSynchronize(last->done));
+    if (r == ZC_ENOMEM) /* the ring has said of what */
+        return r;
     return r < 0 ? zc_diag(dg, r, "a matrix could not be copied to the device") : r;
 }
 

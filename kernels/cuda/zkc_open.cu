@@ -37,9 +37,9 @@ int zkc_err(cudaError_t e)
 
 int zkc_check(struct zkc_dev *d, cudaError_t e)
 {
-    cudaError_t *first = d->recording ? &d->refused : &d->error;
-    if (e != cudaSuccess && *first == cudaSuccess)
-        *first = e;
+    cudaError_t *first = d->recording ? &d->refused : &d->error, none = cudaSuccess;
+    if (e != cudaSuccess) /* of several threads, while a model is loaded */
+        __atomic_compare_exchange_n(first, &none, e, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
     return zkc_err(e);
 }
 
@@ -141,6 +141,8 @@ static int cuda_alloc(struct zk_dev *dev, void **ret_p, size_t bytes, struct zc_
     cudaError_t e = cudaMalloc(&p, bytes);
     if (e != cudaSuccess) {
         cudaGetLastError();
+        if (e != cudaErrorMemoryAllocation)
+            return fail(dg, e, "the GPU gives no memory");
         cudaMemGetInfo(&free_bytes, &total);
         return zc_diag(dg, zkc_err(e),
                        "the GPU has no %.1f MiB left: %.1f of %.1f MiB are free (%s)",
@@ -168,7 +170,7 @@ int zkc_put(struct zkc_dev *d, void *dst, const void *src, size_t bytes)
     cudaError_t e = cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, d->stream);
     if (e == cudaSuccess)
         e = cudaStreamSynchronize(d->stream);
-    return zkc_err(e);
+    return zkc_check(d, e);
 }
 
 int zkc_get(struct zkc_dev *d, void *dst, const void *src, size_t bytes)
@@ -177,7 +179,7 @@ int zkc_get(struct zkc_dev *d, void *dst, const void *src, size_t bytes)
     cudaError_t e = cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToHost, d->stream);
     if (e == cudaSuccess)
         e = cudaStreamSynchronize(d->stream);
-    return zkc_err(e);
+    return zkc_check(d, e);
 }
 
 static int cuda_upload(struct zk_dev *dev, void *dst, const void *src, size_t bytes)
@@ -265,7 +267,7 @@ static int report(struct zkc_dev *d, struct zc_diag *dg)
 static int cuda_sync(struct zk_dev *dev, struct zc_diag *dg)
 {
     struct zkc_dev *d = zkc_of(dev);
-    cudaError_t e = d->error;
+    cudaError_t e = __atomic_load_n(&d->error, __ATOMIC_RELAXED);
     if (e == cudaSuccess)
         e = cudaMemcpyAsync(d->status_host, d->status, ZKC_N_STATUS * sizeof *d->status,
                             cudaMemcpyDeviceToHost, d->stream);

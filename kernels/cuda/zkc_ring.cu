@@ -40,8 +40,8 @@ static int ring_new(struct zkc_dev *d, struct zc_diag *dg)
         return ZC_OK;
     cudaGetLastError();
     zkc_ring_close(d);
-    return zc_diag(dg, ZC_ENOMEM, "no pinned memory to load weights through: %s",
-                   cudaGetErrorString(e));
+    return zc_diag(dg, e == cudaErrorMemoryAllocation ? ZC_ENOMEM : zkc_check(d, e),
+                   "no pinned memory to load weights through: %s", cudaGetErrorString(e));
 }
 
 void zkc_ring_close(struct zkc_dev *d)

@@ -84,6 +84,19 @@ static int take_host(struct ze_engine *e, const struct ze_opts *o, const struct 
     return was_planned ? ze_plan_make(&e->plan, o, e->m, load, dg) : ZC_OK;
 }
 
+/* Weights to the device; if it is lost on the way, with what it says itself. */
+static int load_model(struct ze_engine *e, const struct zw_load_opts *load, struct zc_diag *dg)
+{
+    struct zc_diag own = {""};
+    const int r = ze_model_load(e->m, load, dg);
+
+    if (r != ZC_EDEVICE || !dg || e->dev->ops->sync(e->dev, &own) == ZC_OK)
+        return r;
+    const struct zc_diag what = *dg;
+    *dg = own;
+    return zc_diag_prefix(dg, r, "%s", what.text);
+}
+
 static int allocate_device(struct ze_engine *e, struct zc_diag *dg)
 {
     struct zk_dev *dev = e->dev;
@@ -149,7 +162,7 @@ int ze_engine_open(struct ze_engine **ret_e, const struct ze_opts *opts, ze_prog
     int r;
 
     if ((r = prepare(e, &o, &load, dg)) < 0 || (r = take_host(e, &o, &load, dg)) < 0 ||
-        (r = ze_model_load(e->m, &load, dg)) < 0 || (r = allocate_device(e, dg)) < 0 ||
+        (r = load_model(e, &load, dg)) < 0 || (r = allocate_device(e, dg)) < 0 ||
         (r = allocate_host(e, dg)) < 0 || (r = e->dev->ops->sync(e->dev, dg)) < 0 ||
         (r = ze_engine_make_ready(e, dg)) < 0) {
         ze_engine_free(e);

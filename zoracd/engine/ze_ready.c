@@ -7,14 +7,20 @@
 
 #define MANY_ROWS 64 /* of a prompt: from here on no operation is another but in a whole unit */
 
+/* Waits for what a pass has started; if it could not be, the device itself says why. */
+static int wait_for(struct ze_engine *e, int r, struct zc_diag *dg)
+{
+    if (r < 0 && r != ZC_EDEVICE)
+        return r;
+    const int seen = e->dev->ops->sync(e->dev, dg);
+    return r < 0 ? r : seen;
+}
+
 /* Computes what the batch holds. Of made-up tokens it may well be that numbers are too large for
  * their types: that is not this model's trouble. */
 static int try_pass(struct ze_engine *e, enum zk_phase phase, struct zc_diag *dg)
 {
-    int r = ze_engine_pass(e, phase, 0, e->scratch.logits, dg);
-
-    if (r == ZC_OK)
-        r = e->dev->ops->sync(e->dev, dg);
+    const int r = wait_for(e, ze_engine_pass(e, phase, 0, e->scratch.logits, dg), dg);
     return r == ZC_ELIMIT ? ZC_OK : r;
 }
 
@@ -64,10 +70,10 @@ static int try_decode(struct ze_engine *e, struct ze_record rec, struct zc_diag 
     ze_batch_pad(&e->batch, rec.rows);
     r = ze_engine_pass(e, ZK_DECODE, rec.number, e->scratch.logits, dg);
     if (r != ZC_EUNSUPPORTED)
-        return r < 0 ? r : e->dev->ops->sync(e->dev, dg);
+        return wait_for(e, r, dg);
     e->dev->can_record = false;
     ze_engine_add_notice(e, "decode is slower than it should be", dg->text);
-    return ZC_OK;
+    return wait_for(e, ZC_OK, dg); /* it may have been lost: then nothing can be recorded either */
 }
 
 int ze_engine_make_ready(struct ze_engine *e, struct zc_diag *dg)

@@ -172,7 +172,7 @@ static void on_loaded(evutil_socket_t fd, short what, void *arg)
         zc_log(ZC_LOG_ERROR, "%s", dg.text);
         zs_sd_notify("STATUS=%s", dg.text);
         set_state(f, ZS_FAILED);
-        f->exit_status = ZS_EXIT_FAILED;
+        f->exit_status = r == ZC_EDEVICE ? ZS_EXIT_DEVICE : ZS_EXIT_FAILED;
     } else {
         set_state(f, ZS_SERVING);
         if (zs_cage_close(&dg) < 0) /* everything is open, every thread runs */
