@@ -58,9 +58,14 @@ static struct zt_val convert(struct zt_env *e, const struct zt_py_fn *fn, const 
 
     if (v.kind == ZT_UNSET || (optional && v.kind == ZT_NONE))
         return default_of(e, fn, x);
+    bool is_int = v.kind == ZT_INT || v.kind == ZT_BOOL;
+    if ((x->kind == 's' && v.kind != ZT_STR) || (x->kind == 'i' && !is_int)) {
+        zt_py_need_defined(e, v);
+        zt_fail(e, "%s needs %s as '%.*s', got %s", fn->name,
+                x->kind == 's' ? "a string" : "an integer", x->name_len, x->name,
+                zt_py_type_name(v));
+    }
     switch (x->kind) {
-    case 's':
-        return zt_py_need_str(e, v);
     case 't':
         return zt_py_str(e, v);
     case 'i':

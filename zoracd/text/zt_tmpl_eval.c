@@ -400,7 +400,6 @@ static struct zt_val eval_call(struct zt_env *e, const struct zt_node *n)
     struct zt_val callee = eval(e, n->a);
     struct zt_py_args a = eval_args(e, n->b);
 
-    e->line = n->line;
     return call(e, callee, &a);
 }
 
@@ -464,9 +463,12 @@ static struct zt_val eval(struct zt_env *e, const struct zt_node *n)
         return n->val;
     if (n->type == ZT_N_NAME)
         return get_name(e, n->id);
+    uint32_t line = e->line;
     zt_step(e, 1);
     zt_enter(e);
+    e->line = n->line;
     struct zt_val v = eval_node(e, n);
+    e->line = line;
     zt_leave(e);
     return v;
 }

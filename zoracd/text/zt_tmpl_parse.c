@@ -227,6 +227,7 @@ static struct zt_node *parse_args(struct parser *p)
 static struct zt_node *parse_subscript(struct parser *p, struct zt_node *of)
 {
     struct zt_node *parts[3] = {NULL}, *n;
+    uint32_t line = p->at[-1].line;
     int n_parts = 0;
 
     for (bool more = true; more && n_parts < 3; n_parts++) {
@@ -238,6 +239,7 @@ static struct zt_node *parse_subscript(struct parser *p, struct zt_node *of)
     if (n_parts == 1 && !parts[0])
         zt_fail(p->e, "expected an expression, got ']'");
     n = make(p, n_parts == 1 ? ZT_N_ITEM : ZT_N_SLICE, of, parts[0]);
+    n->line = line;
     n->c = parts[1];
     n->d = parts[2];
     return n;
@@ -379,6 +381,7 @@ static struct zt_node *parse_level(struct parser *p, int level)
         return n;
     }
     for (n = parse_level(p, level + 1); (x = took_infix(p, level));) {
+        uint32_t line = p->at[-1].line;
         struct zt_node *right = parse_level(p, level + 1);
         if (level == LEVEL_COMPARE) { /* a < b < c is one node */
             if (!chain)
@@ -390,6 +393,7 @@ static struct zt_node *parse_level(struct parser *p, int level)
             n = make(p, x->type, n, right);
             n->op = x->op;
         }
+        n->line = line;
     }
     return n;
 }
