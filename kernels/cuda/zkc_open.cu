@@ -68,17 +68,16 @@ static bool has_word(const char *text, const char *word)
     return false;
 }
 
-/* How a device is named by a person: its index, its UUID (or the beginning), or part of its name.
- */
-static bool is_meant(const char *want, int index, const cudaDeviceProp *p)
-{
-    char uuid[48], *end;
-    long n = strtol(want, &end, 10);
-    if (*end == '\0')
-        return n == index;
-    uuid_text(uuid, &p->uuid);
-    return strncasecmp(uuid, want, strlen(want)) == 0 || has_word(p->name, want);
-}
+/* A device among those there are. number: its place in the order of PCI addresses, which is how
+ * nvidia-smi counts; CUDA puts what it takes for the fastest first. */
+struct candidate {
+    int ordinal, number;
+    cudaDeviceProp prop;
+    char address[32];
+    bool serves; /* new enough, and open to programs */
+};
+
+#define MAX_GPUS 64
 
 static int driver_error(cudaError_t e, struct zc_diag *dg)
 {
@@ -98,31 +97,91 @@ static int driver_error(cudaError_t e, struct zc_diag *dg)
     return zc_diag(dg, ZC_EDEVICE, "the GPUs can't be counted: %s", cudaGetErrorString(e));
 }
 
-/* The first that is meant; if none is named, the first of those with most memory. */
-static int choose(const char *want, int *ret_index, cudaDeviceProp *ret_prop, struct zc_diag *dg)
+static int ask(struct candidate *c, int ordinal, struct zc_diag *dg)
 {
-    const bool is_any = !want || !*want;
-    int n = 0, found = -1;
+    int mode = 0;
+    cudaError_t e = cudaGetDeviceProperties(&c->prop, ordinal);
+    if (e == cudaSuccess)
+        e = cudaDeviceGetPCIBusId(c->address, sizeof c->address, ordinal);
+    if (e == cudaSuccess)
+        e = cudaDeviceGetAttribute(&mode, cudaDevAttrComputeMode, ordinal);
+    if (e != cudaSuccess)
+        return fail(dg, e, "a GPU can't be asked for its properties");
+    c->ordinal = ordinal;
+    c->serves = c->prop.major >= 8 && mode != cudaComputeModeProhibited;
+    return ZC_OK;
+}
+
+/* All there are, by their number. Addresses are of one length: text has their order. */
+static int list(struct candidate *all, int *ret_n, struct zc_diag *dg)
+{
+    int n = 0, r;
     cudaError_t e = cudaGetDeviceCount(&n);
     if (e != cudaSuccess)
         return driver_error(e, dg);
-    for (int i = 0; i < n && (is_any || found < 0); i++) {
-        cudaDeviceProp p;
-        if ((e = cudaGetDeviceProperties(&p, i)) != cudaSuccess)
-            return fail(dg, e, "a GPU can't be asked for its properties");
-        if (is_any ? found < 0 || p.totalGlobalMem > ret_prop->totalGlobalMem
-                   : is_meant(want, i, &p)) {
-            found = i;
-            *ret_prop = p;
-        }
+    n = n < MAX_GPUS ? n : MAX_GPUS;
+    for (int i = 0; i < n; i++) {
+        struct candidate c = {};
+        int at = i;
+        if ((r = ask(&c, i, dg)) < 0)
+            return r;
+        for (; at > 0 && strcasecmp(all[at - 1].address, c.address) > 0; at--)
+            all[at] = all[at - 1];
+        all[at] = c;
     }
-    *ret_index = found;
-    if (found >= 0)
-        return ZC_OK;
-    return zc_diag(dg, ZC_ENOTFOUND,
-                   "none of the %d GPUs is \"%.60s\": give an index, a UUID or "
-                   "part of a name",
-                   n, want);
+    for (int i = 0; i < n; i++)
+        all[i].number = i;
+    *ret_n = n;
+    return ZC_OK;
+}
+
+/* The first of those with most memory among those that serve; if none does, of all. */
+static int largest(const struct candidate *all, int n)
+{
+    int found = 0;
+    for (int i = 1; i < n; i++)
+        if (all[i].serves != all[found].serves
+                ? all[i].serves
+                : all[i].prop.totalGlobalMem > all[found].prop.totalGlobalMem)
+            found = i;
+    return found;
+}
+
+/* How a device is named by a person: its index, its UUID (or the beginning), or part of its name,
+ * which may be a number, too. -1: none is meant. */
+static int named(const char *want, const struct candidate *all, int n)
+{
+    char uuid[48], *end;
+    long index = strtol(want, &end, 10);
+    if (*end == '\0' && index >= 0 && index < n)
+        return (int)index;
+    for (int i = 0; i < n; i++) {
+        uuid_text(uuid, &all[i].prop.uuid);
+        if (strncasecmp(uuid, want, strlen(want)) == 0 || has_word(all[i].prop.name, want))
+            return i;
+    }
+    return -1;
+}
+
+static int choose(const char *want, struct candidate *ret, struct zc_diag *dg)
+{
+    void *p;
+    int n, r;
+    if (zc_try_calloc(&p, MAX_GPUS, sizeof(struct candidate), SIZE_MAX) < 0)
+        return zc_diag(dg, ZC_ENOMEM, "no memory for the CUDA back-end");
+    struct candidate *all = (struct candidate *)p;
+    if ((r = list(all, &n, dg)) == ZC_OK) {
+        int i = want && *want ? named(want, all, n) : largest(all, n);
+        if (i >= 0)
+            *ret = all[i];
+        else
+            r = zc_diag(dg, ZC_ENOTFOUND,
+                        "none of the %d GPUs is \"%.60s\": give an index, a UUID or "
+                        "part of a name",
+                        n, want);
+    }
+    zc_free(all);
+    return r;
 }
 
 /* ---- memory -------------------------------------------------------------------------------- */
@@ -406,19 +465,19 @@ static int set_up(struct zkc_dev *d, struct zc_diag *dg)
 
 static int cuda_open(struct zk_dev **ret_dev, const struct zk_cuda_opts *opts, struct zc_diag *dg)
 {
-    cudaDeviceProp prop;
-    int index = 0, driver = 0, r;
+    struct candidate gpu;
+    int driver = 0, r;
     void *p;
 
-    if ((r = choose(opts->device, &index, &prop, dg)) < 0)
+    if ((r = choose(opts->device, &gpu, dg)) < 0)
         return r;
-    cudaError_t e = cudaSetDevice(index);
+    cudaError_t e = cudaSetDevice(gpu.ordinal);
     if (e == cudaSuccess)
         e = cudaFree(NULL); /* makes the context: a busy device says so here */
     if (e != cudaSuccess) {
         cudaGetLastError();
-        return zc_diag(dg, zkc_err(e), "GPU %d (%.60s) can't be used: %s", index, prop.name,
-                       cudaGetErrorString(e));
+        return zc_diag(dg, zkc_err(e), "GPU %d (%.60s) can't be used: %s", gpu.number,
+                       gpu.prop.name, cudaGetErrorString(e));
     }
     if (zc_try_calloc(&p, 1, sizeof(struct zkc_dev), SIZE_MAX) < 0)
         return zc_diag(dg, ZC_ENOMEM, "no memory for the CUDA back-end");
@@ -428,7 +487,7 @@ static int cuda_open(struct zk_dev **ret_dev, const struct zk_cuda_opts *opts, s
     d->dev.prefill_alone = !opts->strict && !opts->exact;
     d->dev.can_record = true;
     d->dev.embeds_from_host = true; /* 10 KiB a token, and a device's memory is dear */
-    d->ordinal = index;
+    d->ordinal = gpu.ordinal;
     pthread_mutex_init(&d->pack_lock, NULL);
     pthread_cond_init(&d->pack_free, NULL);
     uint64_t before, after, total;
@@ -444,8 +503,8 @@ static int cuda_open(struct zk_dev **ret_dev, const struct zk_cuda_opts *opts, s
     d->dev.record_bytes = RECORD_BYTES;
     cudaDriverGetVersion(&driver);
     snprintf(d->dev.label, sizeof d->dev.label, "cuda %d: %.60s, %d.%d, %.1f GiB, driver for %d.%d",
-             index, prop.name, d->cc / 10, d->cc % 10, (double)prop.totalGlobalMem / 0x1p30,
-             driver / 1000, driver % 1000 / 10);
+             gpu.number, gpu.prop.name, d->cc / 10, d->cc % 10,
+             (double)gpu.prop.totalGlobalMem / 0x1p30, driver / 1000, driver % 1000 / 10);
     const size_t end = strlen(d->dev.label);
     zkc_blas_label(d, d->dev.label + end, sizeof d->dev.label - end);
     *ret_dev = &d->dev;

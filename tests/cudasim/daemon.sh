@@ -57,6 +57,15 @@ if [ -z "${CUDA_PLUGINS-}" ]; then
     refused 'there is no GPU' CUDASIM_DEVICES=0
     refused 'the model does not fit' CUDASIM_MEMORY=3
     refused 'the GPU has no .* MiB left: .* are free' CUDASIM_FAIL=memory:4
+    # an index counts by PCI address; a number that is no index may be part of a name
+    refused 'GPU 0 (Simulated GPU 2) can.t' CUDASIM_FAIL=busy CUDASIM_DEVICES=-3
+    echo 'device = 2' >"$conf"
+    refused 'GPU 2 (Simulated GPU 0) can.t' CUDASIM_FAIL=busy CUDASIM_DEVICES=-3
+    echo 'device = 4090' >"$conf"
+    refused 'GPU 0 (RTX 4090 0) can.t' CUDASIM_FAIL=busy CUDASIM_NAME='RTX 4090'
+    : >"$conf"
+    # what is too old, or closed to programs, is not chosen beside one that serves
+    refused 'GPU 1 (Simulated GPU 1) can.t' CUDASIM_FAIL=busy CUDASIM_DEVICES=4 CUDASIM_CC=70,89,90,75 CUDASIM_PROHIBITED=2
     refused 'compute capability 7.5: 8.0 (Ampere) or later is needed' CUDASIM_CC=75
     refused 'this build has no kernels for a GPU of compute capability 8.9' CUDASIM_FAIL=no-image CUDASIM_CC=89
 fi

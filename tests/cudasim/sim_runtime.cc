@@ -60,10 +60,20 @@ static cudaError_t state()
     return is_dead ? cudaErrorLaunchFailure : cudaSuccess;
 }
 
-static int capability()
+/* CUDASIM_CC=N,...: of the devices in CUDA's order; the last is that of all after it, too. */
+static int capability(int device)
 {
     const char *s = getenv("CUDASIM_CC");
+    for (const char *next; s && device-- > 0 && (next = strchr(s, ',')) != nullptr;)
+        s = next + 1;
     return s ? atoi(s) : 90;
+}
+
+/* CUDASIM_PROHIBITED=N: the device that no program may use. */
+static bool is_prohibited(int device)
+{
+    const char *s = getenv("CUDASIM_PROHIBITED");
+    return s && atoi(s) == device;
 }
 
 /* CUDASIM_FAIL=memory:N: from the Nth on, nothing is given any more. */
@@ -241,29 +251,33 @@ cudaError_t cudaGetDeviceCount(int *n)
         return cudaErrorNoDevice;
     if (sim::fails("old-driver"))
         return cudaErrorInsufficientDriver;
-    *n = s ? atoi(s) : 1;
+    *n = s ? abs(atoi(s)) : 1;
     return *n > 0 ? cudaSuccess : cudaErrorNoDevice;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device)
 {
     *p = cudaDeviceProp{};
-    snprintf(p->name, sizeof p->name, "Simulated GPU %d", device);
+    const char *name = getenv("CUDASIM_NAME");
+    snprintf(p->name, sizeof p->name, "%s %d", name ? name : "Simulated GPU", device);
     for (int i = 0; i < 16; i++)
         p->uuid.bytes[i] = (char)(i * 17 + device);
     p->totalGlobalMem = sim::memory() + ((size_t)device << 20);
-    p->major = sim::capability() / 10;
+    p->major = sim::capability(device) / 10;
+    p->minor = sim::capability(device) % 10;
     return cudaSuccess;
 }
 
-cudaError_t cudaDeviceGetAttribute(int *v, cudaDeviceAttr a, int)
+cudaError_t cudaDeviceGetAttribute(int *v, cudaDeviceAttr a, int device)
 {
     *v = a == cudaDevAttrMultiProcessorCount            ? 4
-         : a == cudaDevAttrComputeCapabilityMajor       ? sim::capability() / 10
-         : a == cudaDevAttrComputeCapabilityMinor       ? sim::capability() % 10
+         : a == cudaDevAttrComputeCapabilityMajor       ? sim::capability(device) / 10
+         : a == cudaDevAttrComputeCapabilityMinor       ? sim::capability(device) % 10
          : a == cudaDevAttrMaxSharedMemoryPerBlockOptin ? (int)sim::config().smem
          : a == cudaDevAttrL2CacheSize                  ? 1 << 20
-                                                        : 0;
+         : a == cudaDevAttrComputeMode && sim::is_prohibited(device)
+             ? (int)cudaComputeModeProhibited
+             : 0;
     return cudaSuccess;
 }
 
@@ -453,7 +467,10 @@ cudaError_t cudaStreamSynchronize(cudaStream_t s)
 }
 cudaError_t cudaDeviceGetPCIBusId(char *text, int size, int device)
 {
-    snprintf(text, (size_t)size, "0000:%02x:00.0", device + 1);
+    /* CUDASIM_DEVICES=-N: N devices, in the reverse of the order that CUDA has them in */
+    const char *s = getenv("CUDASIM_DEVICES");
+    const int n = s ? atoi(s) : 1;
+    snprintf(text, (size_t)size, "0000:%02x:00.0", n < 0 ? 32 - device : device + 1);
     return cudaSuccess;
 }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)

@@ -314,11 +314,13 @@ enum cudaDeviceAttr {
     cudaDevAttrMultiProcessorCount = 16,
     cudaDevAttrMaxSharedMemoryPerBlockOptin = 97,
     cudaDevAttrL2CacheSize = 38,
+    cudaDevAttrComputeMode = 20,
 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
 struct cudaUUID_t {
     char bytes[16];
 };
+enum { cudaComputeModeDefault = 0, cudaComputeModeProhibited = 2 };
 struct cudaDeviceProp {
     char name[256];
     cudaUUID_t uuid;

@@ -39,7 +39,7 @@ static const struct key keys[] = {
     {"socket", "SOCKET", "the Unix socket to listen at", FIELD(socket), 0, 0, KEY_STR, 'S', false},
     {"backend", "auto|cuda|cpu", "what computes (default auto)", FIELD(backend), 0, 0, KEY_STR, 'b',
      false},
-    {"device", "UUID|INDEX", "which GPU", FIELD(device), 0, 0, KEY_STR, 0, false},
+    {"device", "UUID|INDEX|NAME", "which GPU", FIELD(device), 0, 0, KEY_STR, 0, false},
     {"context", "N", "tokens per request (default: the largest that fits)", FIELD(context), 0,
      1u << 30, KEY_NUM, 0, false},
     {"kv-type", "f16|fp8", "how keys and values are stored (default f16)", FIELD(kv_type), 0, 0,
