@@ -131,6 +131,8 @@ void zs_conn_close(struct zs_conn *c)
     zs_jobs_orphan(c);
     event_free(c->read_ev);
     event_free(c->write_ev);
+    if (c->half_closed) /* closing takes it out only if no other descriptor is the same socket */
+        epoll_ctl(f->half_closed_fd, EPOLL_CTL_DEL, c->fd, NULL);
     close(c->fd);
     c->user->unsent_bytes -= c->out_counted;
     c->out_counted = 0;
@@ -415,6 +417,8 @@ void zs_conn_take_turns(struct zs_front *f)
     f->turn++;
     for (struct zs_conn *c = TAILQ_FIRST(&f->ready); c; c = next) {
         struct zs_user *u = c->user;
+        /* The rule that this walk stands on: what is dispatched closes no other connection. */
+        ZC_BUG_ON(!c->is_ready);
         /* What is put behind the last one meanwhile is for the next turn. */
         next = c == last ? NULL : TAILQ_NEXT(c, ready_link);
         if (u->turn != f->turn) {
