@@ -51,6 +51,7 @@ struct zkc_dev {
     bool is_prefill;         /* attention for runs of rows; */
     bool is_unit;            /* products for many rows, too */
     struct zkc_blas *blas;   /* NULL: there is none */
+    int blas_refused;        /* the version of a cuBLAS that can't compute here, or 0 */
     struct zkc_meter *meter; /* NULL: nobody has measured yet */
     uint32_t *status;        /* [ZKC_N_STATUS], device */
     uint32_t *status_host;   /* the same, pinned */

@@ -68,6 +68,34 @@ static bool is_set_up(struct zkc_blas *b, struct zkc_dev *d, size_t keep)
            b->set_workspace(b->handle, (char *)d->work + keep, d->work_bytes - keep) == 0;
 }
 
+/* cuBLAS counts columns first: our rows of W and x are its columns, y is its transposed product.
+ * Its status. */
+static int call(struct zkc_blas *b, int type, int n, int rows, int k, const uint16_t *w, int ldw,
+                const uint16_t *x, int ldx, bool add, float *y, int ldy)
+{
+    const float alpha = 1, beta = add ? 1.0f : 0.0f;
+    return b->gemm(b->handle, OP_T, OP_N, n, rows, k, &alpha, w, type, ldw, x, type, ldx, &beta, y,
+                   R_32F, ldy, COMPUTE_32F, GEMM_DEFAULT);
+}
+
+/* Small products of zeros, of both types: a library older than the GPU opens well and refuses them
+ * all. A device that is lost meanwhile says so by whatever is asked of it next. */
+static bool can_multiply(struct zkc_dev *d)
+{
+    enum { N = 64 };
+    const uint16_t *w = (const uint16_t *)d->work;
+    float *y = (float *)d->work + N * N;
+    int r = ZC_OK;
+    cudaError_t e = cudaMemsetAsync(d->work, 0, N * N * sizeof *w, d->stream);
+    for (int t : {R_16F, R_16BF})
+        if (r == 0 && e == cudaSuccess)
+            r = call(d->blas, t, N, N, N, w, N, w, N, false, y, N);
+    if (e == cudaSuccess)
+        e = cudaStreamSynchronize(d->stream);
+    cudaGetLastError();
+    return r == 0 && e == cudaSuccess;
+}
+
 void zkc_blas_open(struct zkc_dev *d)
 {
     void *p;
@@ -77,10 +105,14 @@ void zkc_blas_open(struct zkc_dev *d)
     const size_t keep = (d->work_bytes - d->work_bytes / 8) / 256 * 256;
     b->lib = open_library();
     d->blas = b;
-    if (b->lib == NULL || !is_set_up(b, d, keep))
+    if (b->lib == NULL || !is_set_up(b, d, keep)) {
         zkc_blas_close(d);
-    else
+    } else if (!can_multiply(d)) {
+        b->version(b->handle, &d->blas_refused);
+        zkc_blas_close(d);
+    } else {
         d->work_bytes = keep;
+    }
 }
 
 void zkc_blas_close(struct zkc_dev *d)
@@ -99,19 +131,19 @@ void zkc_blas_close(struct zkc_dev *d)
 void zkc_blas_label(const struct zkc_dev *d, char *text, size_t size)
 {
     int v = 0;
-    if (d->blas == NULL || d->blas->version(d->blas->handle, &v) != 0)
+    if (d->blas_refused)
+        snprintf(text, size, ", cuBLAS %d.%d can't be used", d->blas_refused / 10000,
+                 d->blas_refused / 100 % 100);
+    else if (d->blas == NULL || d->blas->version(d->blas->handle, &v) != 0)
         snprintf(text, size, ", no cuBLAS");
     else
         snprintf(text, size, ", cuBLAS %d.%d", v / 10000, v / 100 % 100);
 }
 
-/* cuBLAS counts columns first: our rows of W and x are its columns, y is its transposed product. */
 int zkc_blas_gemm(struct zkc_dev *d, enum zk_type type, int n, int rows, int k, const uint16_t *w,
                   int ldw, const uint16_t *x, int ldx, bool add, float *y, int ldy)
 {
-    const float alpha = 1, beta = add ? 1.0f : 0.0f;
     const int t = type == ZK_F16 ? R_16F : R_16BF;
-    int e = d->blas->gemm(d->blas->handle, OP_T, OP_N, n, rows, k, &alpha, w, t, ldw, x, t, ldx,
-                          &beta, y, R_32F, ldy, COMPUTE_32F, GEMM_DEFAULT);
+    const int e = call(d->blas, t, n, rows, k, w, ldw, x, ldx, add, y, ldy);
     return e == 0 ? ZC_OK : zkc_check(d, cudaErrorLaunchFailure);
 }

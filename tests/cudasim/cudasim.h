@@ -10,8 +10,8 @@
  * CUDASIM_SMEM (bytes of shared memory of a block), CUDASIM_STACK (bytes of a thread's stack),
  * CUDASIM_MMA=trunc (sums of a product cut off as a device's may be), CUDASIM_MEMORY (MiB of the
  * device), CUDASIM_DEVICES (how many, 0: none), CUDASIM_ABORT=1 (core
- * at the first error), CUDASIM_FAIL=no-driver|old-driver|busy|capture|lost:N (capture: nothing can
- * be recorded; lost: from the Nth launch on). */
+ * at the first error), CUDASIM_FAIL=no-driver|old-driver|busy|capture|cublas|lost:N (capture:
+ * nothing can be recorded; cublas: it multiplies nothing; lost: from the Nth launch on). */
 #ifndef TESTS_CUDASIM_CUDASIM_H
 #define TESTS_CUDASIM_CUDASIM_H
 

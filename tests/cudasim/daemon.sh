@@ -103,6 +103,19 @@ if [ -z "${CUDA_PLUGINS-}" ]; then
     off
 fi
 
+# ---- a cuBLAS that is older than the device is not used, and the label says so
+if [ -z "${CUDA_PLUGINS-}" ]; then
+    export LD_LIBRARY_PATH="$ZORAC_PLUGINS${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+    on cuda
+    status_of | grep -q ', cuBLAS 13.1"' || fail "cuBLAS is not used: $(status_of)"
+    off
+    CUDASIM_FAIL=cublas on cuda
+    status_of | grep -q ", cuBLAS 13.1 can.t be used\"" || fail "cuBLAS is used: $(status_of)"
+    got=$(text_of 'hello, who are you?')
+    off
+    [ "$got" = "$want" ] || fail "cuda without cuBLAS says $got, the CPU $want"
+fi
+
 # ---- a device lost at the start: the log has CUDA's own words, and the daemon is started again
 if [ -z "${CUDA_PLUGINS-}" ]; then
     ends=4

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The part of cuBLAS that the back-end uses, for the simulator, whose device memory is the host's:
- * plain loops, and an error for whatever the back-end has no reason to ask. */
+ * plain loops, and an error for whatever the back-end has no reason to ask. CUDASIM_FAIL=cublas: a
+ * library older than the device, which multiplies nothing. */
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "kernels/zk.h"
 
-enum { INVALID = 7, OP_N = 0, OP_T = 1, R_32F = 0, R_16F = 2, R_16BF = 14, COMPUTE_32F = 68 };
+enum { INVALID = 7, ARCH_MISMATCH = 8 };
+enum { OP_N = 0, OP_T = 1, R_32F = 0, R_16F = 2, R_16BF = 14, COMPUTE_32F = 68 };
 
 static struct {
     void *workspace;
@@ -58,7 +62,10 @@ int cublasGemmEx(void *handle, int op_a, int op_b, int m, int n, int k, const vo
     const uint16_t *pa = a, *pb = b;
     const float be = *(const float *)beta;
     float *pc = c;
+    const char *how = getenv("CUDASIM_FAIL");
 
+    if (how && strcmp(how, "cublas") == 0)
+        return ARCH_MISMATCH;
     if (handle != &the_handle || the_handle.workspace == NULL || op_a != OP_T || op_b != OP_N ||
         type_a != type_b || (type_a != R_16F && type_a != R_16BF) || type_c != R_32F ||
         compute != COMPUTE_32F || algorithm != -1 || *(const float *)alpha != 1 || lda < k ||
