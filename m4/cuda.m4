@@ -10,7 +10,7 @@ AC_DEFUN([ZORAC_CUDA], [
     [], [with_cuda=auto])
   AC_ARG_WITH([cuda-arch], [AS_HELP_STRING([--with-cuda-arch=LIST],
     [compute capabilities to build for, such as 89 or 80,90 (default: 80,86,89,90,120, as far as
-     nvcc knows them, and PTX for later ones)])], [], [with_cuda_arch=])
+     nvcc knows them, and PTX of 90 and the last for all others from 9.0 on)])], [], [with_cuda_arch=])
   AC_ARG_VAR([NVCC], [the CUDA compiler])
   AC_ARG_VAR([NVCCFLAGS], [flags for the CUDA compiler])
   have_cuda=no
@@ -31,6 +31,9 @@ AC_DEFUN([ZORAC_TRY_NVCC], [
   nvcc_release=`"$NVCC" --version 2>/dev/null | sed -n 's/.*release \(@<:@0-9.@:>@*\).*/\1/p'`
   nvcc_codes=`"$NVCC" --list-gpu-code 2>/dev/null | tr '\n' ' '`
   cuda_archs=; NVCC_GENCODE=
+  dnl PTX of 90: what has no code of its own between 9.0 and the last, as 10.x. None lower: code of
+  dnl before 9.0 does not wait for the kernel before it (zkc_grid_wait), and the host lets one start
+  dnl early on every device from 9.0 on.
   for arch in `echo "${with_cuda_arch:-80,86,89,90,120}" | tr , ' '`; do
     AS_CASE([" $nvcc_codes "], [*" sm_$arch "*], [
       AS_VAR_APPEND([cuda_archs], [" $arch"])
@@ -39,8 +42,10 @@ AC_DEFUN([ZORAC_TRY_NVCC], [
       AS_IF([test -n "$with_cuda_arch"],
         [AC_MSG_ERROR([--with-cuda-arch=$with_cuda_arch: $NVCC does not know $arch])])])
   done
-  AS_IF([test -n "$cuda_archs" && test -z "$with_cuda_arch"],
-    [AS_VAR_APPEND([NVCC_GENCODE], [" -gencode=arch=compute_$cuda_last,code=compute_$cuda_last"])])
+  AS_IF([test -n "$cuda_archs" && test -z "$with_cuda_arch"], [
+    AS_IF([test "$cuda_last" -gt 90],
+      [AS_VAR_APPEND([NVCC_GENCODE], [" -gencode=arch=compute_90,code=compute_90"])])
+    AS_VAR_APPEND([NVCC_GENCODE], [" -gencode=arch=compute_$cuda_last,code=compute_$cuda_last"])])
   cat >conftest.cu <<ACEOF
 #include <cuda_fp16.h>
 #if CUDART_VERSION < 12040
