@@ -432,6 +432,33 @@ END_TEST
 
 /* Nothing that PCRE2 counts, and the whole text at every place. The limit is such that each machine
  * reaches it. */
+/* U+1FAE8 came with Unicode 15, U+10D8E (no So) and U+1CC00 with 16. */
+START_TEST(a_regex_knows_newer_symbols)
+{
+    static const char text[] = "a\xf0\x9f\xab\xa8 \xf0\x90\xb6\x8e,\xf0\x9c\xb0\x80";
+    static const struct {
+        const char *pattern;
+        size_t start, end;
+    } rows[] = {
+        {"\\p{S}", 1, 5},     {"[b\\p{S}]", 1, 5},  {"\\p{Sm}", 6, 10},   {"[^a\\p{So}]", 5, 6},
+        {"\\p{So}$", 11, 15}, {" \\P{So}+", 5, 11}, {"\\p{^S}{2}", 0, 0}, {" \\P{^S}", 5, 10},
+    };
+    struct zt_regex_work w = {0};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct zt_regex *re;
+        t_assert_err(zt_regex_new(&re, rows[i].pattern, strlen(rows[i].pattern), false, &dg), ZC_OK,
+                     &dg);
+        struct zt_regex_scan scan = {.re = re, .p = text, .n = sizeof text - 1};
+        ck_assert_int_eq(zt_regex_next(&scan, &w, &dg), rows[i].end > 0);
+        ck_assert_uint_eq(scan.start, rows[i].start);
+        ck_assert_uint_eq(scan.end, rows[i].end);
+        zt_regex_free(re);
+    }
+    zt_regex_work_release(&w);
+}
+END_TEST
+
 START_TEST(a_regex_that_looks_far_everywhere_is_stopped)
 {
     static const char pattern[] = "(?<!b)a+[bc]", far[] = "[0-9]";
@@ -1122,6 +1149,7 @@ int main(void)
     tcase_add_test(tc, tokens_are_found_both_ways);
     tcase_add_test(tc, the_maximum_of_ids_holds);
     tcase_add_test(tc, a_regex_that_backtracks_is_stopped_and_named);
+    tcase_add_test(tc, a_regex_knows_newer_symbols);
     tcase_add_test(tc, a_regex_that_looks_far_everywhere_is_stopped);
     tcase_add_test(tc, what_is_not_utf8_is_read_as_replacement_characters);
     tcase_add_test(tc, decoding_names_an_id_out_of_range);

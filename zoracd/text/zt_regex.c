@@ -31,6 +31,17 @@
     "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}" \
     "\\x{24B6}-\\x{24E9}\\x{1F130}-\\x{1F149}\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}"
 
+/* What Unicode 15.0 to 16.0 added as symbols, most of it emoji: the reference knows them, and PCRE2
+ * only if it is new enough. */
+#define NEWER_SM "\\x{10D8E}\\x{10D8F}"
+#define NEWER_SO                                                                \
+    "\\x{2427}-\\x{2429}\\x{2FFC}-\\x{2FFF}\\x{31E4}-\\x{31E5}\\x{31EF}"        \
+    "\\x{1CC00}-\\x{1CCEF}\\x{1CD00}-\\x{1CEB3}\\x{1F6DC}\\x{1F774}-\\x{1F776}" \
+    "\\x{1F77B}-\\x{1F77F}\\x{1F7D9}\\x{1F8B2}-\\x{1F8BB}\\x{1F8C0}-\\x{1F8C1}" \
+    "\\x{1FA75}-\\x{1FA77}\\x{1FA87}-\\x{1FA89}\\x{1FA8F}\\x{1FAAD}-\\x{1FAAF}" \
+    "\\x{1FABB}-\\x{1FABF}\\x{1FAC6}\\x{1FACE}-\\x{1FACF}\\x{1FADA}-\\x{1FADC}" \
+    "\\x{1FADF}\\x{1FAE8}-\\x{1FAE9}\\x{1FAF7}-\\x{1FAF8}\\x{1FBCB}-\\x{1FBEF}"
+
 struct zt_regex {
     pcre2_code *code;
     char *pattern; /* as in the file, for diagnostics */
@@ -54,9 +65,26 @@ static int put_plain(struct zc_buf *out, const char *p, size_t n)
     return (int)len;
 }
 
+/* The symbols \\p{S}, \\p{Sm}, \\p{So}, or all but them, with the newer ones; in a class only what
+ * is not negated. How many bytes it took, 0: it is none of these. */
+static int put_symbols(struct zc_buf *out, const char *p, const char *name, size_t len,
+                       bool in_class)
+{
+    bool is_all = len == 1 && *name == 'S', is_so = len == 2 && memcmp(name, "So", 2) == 0;
+    bool is_sm = len == 2 && memcmp(name, "Sm", 2) == 0, negated = (p[1] == 'P') != (p[3] == '^');
+
+    if ((!is_all && !is_so && !is_sm) || (in_class && negated))
+        return 0;
+    const char *open = in_class ? "" : negated ? "[^" : "[";
+    zc_buf_addf(out, "%s%s%s\\p{%.*s}%s", open, is_so ? "" : NEWER_SM, is_sm ? "" : NEWER_SO,
+                (int)len, name, in_class ? "" : "]");
+    return (int)(name + len + 1 - p);
+}
+
 /* \\p{...} or \\P{...}. A general category of one or two letters is the same in both; the name of a
  * script is that script here, and in PCRE2 everything that is also used with it. */
-static int put_property(struct zc_buf *out, const char *p, size_t n, struct zc_diag *dg)
+static int put_property(struct zc_buf *out, const char *p, size_t n, bool in_class,
+                        struct zc_diag *dg)
 {
     static const char *const scripts[] = {
         "Han",    "Hiragana", "Katakana", "Hangul",     "Latin",   "Cyrillic", "Greek", "Arabic",
@@ -76,6 +104,9 @@ static int put_property(struct zc_buf *out, const char *p, size_t n, struct zc_d
     if (len < 1 || len > 2 || name[len - 1] == '&')
         return refuse(dg, "a property that is no general category of one or two letters and no "
                           "script of tokenizers' patterns");
+    int r = put_symbols(out, p, name, len, in_class);
+    if (r > 0)
+        return r;
     zc_buf_add(out, p, (size_t)(brace + 1 - p));
     return (int)(brace + 1 - p);
 }
@@ -107,7 +138,7 @@ static int put_escape(struct zc_buf *out, const char *p, size_t n, bool in_class
         break;
     case 'p':
     case 'P':
-        return put_property(out, p, n, dg);
+        return put_property(out, p, n, in_class, dg);
     case 'E':
     case 'h':
     case 'H':
