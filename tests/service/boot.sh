@@ -205,10 +205,12 @@ in_boot sh -c 'systemctl daemon-reload && systemctl restart zoracd.service' || f
 
 echo "== removed while it runs, and purged"
 is zoracd.service active || fail "it should run"
+in_boot systemctl enable zoracd.socket zoracd.service >"$top/log" 2>&1 || fail "$(cat "$top/log")"
 in_boot apt-get -q -y remove zoracd >"$top/log" 2>&1 || fail "$(cat "$top/log")"
 ! is zoracd.service active || fail "remove left it running"
 ! is zoracd.socket active || fail "remove left the socket"
 in_boot apt-get -q -y purge zoracd >"$top/log" 2>&1 || fail "$(cat "$top/log")"
-[ -z "$(in_boot sh -c 'ls -d /var/lib/zoracd /var/cache/zoracd /etc/zorac /run/zoracd/zoracd.sock 2>/dev/null')" ] ||
-    fail "purge left $(in_boot sh -c 'ls -d /var/lib/zoracd /var/cache/zoracd /etc/zorac /run/zoracd/* 2>/dev/null')"
+left=$(in_boot sh -c 'ls -d /var/lib/zoracd /var/cache/zoracd /etc/zorac /run/zoracd 2>/dev/null
+    find /etc/systemd -path "*.wants/zoracd.*"')
+[ -z "$left" ] || fail "purge left $left"
 echo "a systemd started, fed, reloaded, stopped, restarted, upgraded and removed it: all well"

@@ -71,7 +71,8 @@ done
 apt purge zoracd zorac-cli || fail "$(cat "$top/log")"
 kill "$(cat "$top/pid")" || fail "it did not go on running"
 [ ! -e "$root/etc/zorac" ] || fail "left: $(ls -R "$root/etc/zorac")"
-[ ! -e "$root/var/lib/zoracd" ] && [ ! -e "$root/var/cache/zoracd" ] || fail "purge left the state"
+[ ! -e "$root/var/lib/zoracd" ] && [ ! -e "$root/var/cache/zoracd" ] && [ ! -e "$root/run/zoracd" ] ||
+    fail "purge left the state, or the socket's folder"
 [ -z "$(in_root dpkg -l 'zorac*' 2>/dev/null | grep '^[a-z][a-z]* *zorac' | grep -v '^un' | grep -v cuda)" ] || fail "$(in_root dpkg -l 'zorac*')"
 
 echo "== install again, where the account is and the folders belong to somebody else"
