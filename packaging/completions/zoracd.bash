@@ -39,7 +39,7 @@ _zoracd() {
 _zorac_bench() {
     _zoracd_value "${COMP_WORDS[COMP_CWORD - 1]}" && return
     _zoracd_words '-m --shape -b --prefill --decode --batch --depth --kv-type --lm-head --exact
-        --threads --caps --probe --profile --json --help --version'
+        --threads --caps --probe --profile --check --json --help --version'
 }
 
 _zorac_inspect() {

@@ -5,7 +5,7 @@ TESTS += %D%/sass.sh
 
 # On a machine with a GPU: all checks there; and everything that a visit to another machine needs, in
 # one folder, for gpu-visit/tests/gpu/run there.
-dist_check_SCRIPTS += %D%/run %D%/pack %D%/visit.sh
+dist_check_SCRIPTS += %D%/run %D%/early %D%/pack %D%/visit.sh
 TESTS += %D%/visit.sh
 gpu_programs = tests/kcheck/kcheck tests/e2e/rpc zoracd/zoracd zoracd/tools/zorac-bench
 .PHONY: check-gpu gpu-visit

@@ -52,11 +52,19 @@ bool zb_has_joules(struct ze_engine *e);
 /* Joules of a token in steps without readings between them, over a second or more, since the device
  * counts them a few times a second. 0: it does not say. */
 double zb_measure_joules(struct ze_engine *e, int batch, int depth, int tokens);
+/* Prompts, and steps after them, once in a batch as the device serves it and once sequence by
+ * sequence with nothing recorded: ends the program unless all logits are equal bit by bit. Returns
+ * a hash of them, which other runs may be compared with. e: of ZB_CHECK_CONTEXT tokens or more. */
+#define ZB_CHECK_TOKENS  40
+#define ZB_CHECK_CONTEXT 64
+uint64_t zb_check_bits(struct ze_engine *e, int batch);
 /* Runs r's steps again, each operation timed, and prints a line for each. */
 void zb_measure_profile(struct ze_engine *e, const struct zb_result *r, bool json);
 
 /* shape: the model's name, as the line says it; device: ze_engine_device's. */
 void zb_print_rates(const struct zb_rates *r, const char *shape, const char *device, bool json);
 void zb_print_result(const struct zb_result *r, const char *shape, const char *device, bool json);
+
+void zb_print_bits(int batch, uint64_t hash, const char *shape, const char *device, bool json);
 
 #endif

@@ -2,6 +2,7 @@
 /* The measuring of zorac-bench: steps of the engine by the clock, readings of memory between them,
  * energy, and the same steps again operation by operation. */
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "common/zc_err.h"
@@ -81,18 +82,24 @@ void zb_measure_rates(struct zb_reader *reader, struct zb_rates *ret)
     ret->flops = 2 * dev->ops->probe_peak(dev, reader->act, 200);
 }
 
-/* Each has a root of its own, so that nothing is found in the cache. */
-static struct ze_seq *new_sequence(struct ze_engine *e, int n, int reserve)
+/* A root of its own, so that nothing is found in the cache. */
+static uint32_t new_root(void)
 {
     static uint32_t root;
+    return root++;
+}
+
+/* content: what its tokens follow from. */
+static struct ze_seq *new_sequence(struct ze_engine *e, uint32_t content, int n, int reserve)
+{
     const int V = ze_engine_config(e)->V;
     int32_t *ids = zc_xcalloc((size_t)n, sizeof *ids);
     struct zc_diag dg = {0};
     struct ze_seq *s;
 
     for (int i = 0; i < n; i++)
-        ids[i] = (int32_t)(((uint32_t)i * 2654435761u + root * 40503u) % (uint32_t)V);
-    int r = ze_seq_new(&s, e, root++, ids, (size_t)n, (size_t)reserve, &dg);
+        ids[i] = (int32_t)(((uint32_t)i * 2654435761u + content * 40503u) % (uint32_t)V);
+    int r = ze_seq_new(&s, e, new_root(), ids, (size_t)n, (size_t)reserve, &dg);
     zc_free(ids);
     if (r < 0)
         fail(r, "no room for that many sequences of that depth", &dg);
@@ -113,7 +120,7 @@ void zb_measure_prefill(struct ze_engine *e, int tokens, struct zb_result *ret)
     double best = 1e30;
 
     for (int run = 0; run < 2; run++) {
-        struct ze_seq *s = new_sequence(e, tokens, 0);
+        struct ze_seq *s = new_sequence(e, (uint32_t)run, tokens, 0);
         struct ze_work w = {.seq = s, .n_rows = tokens, .want_logits = true};
         double t = now();
         step(e, &w, 1);
@@ -151,7 +158,7 @@ static void batch_init(struct batch *b, struct ze_engine *e, int n, int depth, i
     if (r < 0)
         fail(r, "no sampler", &(struct zc_diag){0});
     for (int i = 0; i < n; i++) {
-        struct ze_seq *s = new_sequence(e, depth + 1, reserve);
+        struct ze_seq *s = new_sequence(e, (uint32_t)i, depth + 1, reserve);
         if (depth > 0 && ze_seq_pretend(s, (size_t)depth) < 0)
             fail(ZC_EINTERNAL, "pages could not be filled", &(struct zc_diag){0});
         b->works[i] =
@@ -238,6 +245,69 @@ double zb_measure_joules(struct ze_engine *e, int batch, int depth, int tokens)
         batch_release(&b);
     }
     return joules / ((double)steps * batch);
+}
+
+/* ---- the same bits -------------------------------------------------------------------------- */
+
+#define CHECK_STEPS 8
+
+static uint64_t hash_of(uint64_t h, const float *logits, int n)
+{
+    for (int i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &logits[i], sizeof bits);
+        h = (h ^ bits) * 1099511628211u; /* FNV-1a, a word at a time */
+    }
+    return h;
+}
+
+/* Prompts of `tokens` each, some steps after them; into hashes what follows from all logits of
+ * each. first: the content of the first sequence. */
+static void hash_steps(struct ze_engine *e, int first, int n, int tokens, uint64_t *hashes)
+{
+    const int V = ze_engine_config(e)->V;
+    struct ze_work *works = zc_xcalloc((size_t)n, sizeof *works);
+
+    for (int i = 0; i < n; i++) {
+        struct ze_seq *s = new_sequence(e, (uint32_t)(first + i), tokens, CHECK_STEPS);
+        works[i] =
+            (struct ze_work){.seq = s, .n_rows = tokens, .is_prompt = true, .want_logits = true};
+        step(e, &works[i], 1);
+        hashes[i] = hash_of(14695981039346656037u, works[i].logits, V);
+    }
+    for (int t = 0; t < CHECK_STEPS; t++) {
+        for (int i = 0; i < n; i++) {
+            ze_seq_append(works[i].seq, (t * 7 + first + i) % V);
+            works[i].n_rows = 1;
+            works[i].is_prompt = false;
+        }
+        step(e, works, n);
+        for (int i = 0; i < n; i++)
+            hashes[i] = hash_of(hashes[i], works[i].logits, V);
+    }
+    for (int i = 0; i < n; i++)
+        ze_seq_free(works[i].seq);
+    zc_free(works);
+}
+
+uint64_t zb_check_bits(struct ze_engine *e, int batch)
+{
+    struct zk_dev *dev = ze_engine_zk_dev(e);
+    const bool can_record = dev->can_record;
+    uint64_t *hashes = zc_xcalloc((size_t)batch, sizeof *hashes), alone, all = 0;
+
+    hash_steps(e, 0, batch, ZB_CHECK_TOKENS, hashes);
+    dev->can_record = false;
+    for (int i = 0; i < batch; i++) {
+        hash_steps(e, i, 1, ZB_CHECK_TOKENS, &alone);
+        if (alone != hashes[i])
+            fail(ZC_EINTERNAL, "the logits of a batch are not those of its sequences alone",
+                 &(struct zc_diag){0});
+        all = (all ^ alone) * 1099511628211u;
+    }
+    dev->can_record = can_record;
+    zc_free(hashes);
+    return all;
 }
 
 /* The steps of a profile: a whole prefill, or some of decode. */

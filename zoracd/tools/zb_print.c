@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The lines of zorac-bench, as text and as JSON, each with the bound beside the figure. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,6 +82,20 @@ void zb_print_rates(const struct zb_rates *r, const char *shape, const char *dev
     else
         printf("%s, %s\nprobe    %.2f GB/s read, %.1f Gop/s\n", shape, device, r->bytes / 1e9,
                r->flops / 1e9);
+}
+
+void zb_print_bits(int batch, uint64_t hash, const char *shape, const char *device, bool json)
+{
+    char text[20];
+
+    snprintf(text, sizeof text, "%016" PRIx64, hash);
+    if (json)
+        print_json(json_pack("{s:s, s:s, s:s, s:i, s:s, s:s}", "kind", "check", "backend",
+                             backend_of(device), "shape", shape, "batch", batch, "device", device,
+                             "logits_hash", text));
+    else
+        printf("check    batch %4d  logits are those of each alone, hash %s\n", batch, text);
+    fflush(stdout);
 }
 
 void zb_print_result(const struct zb_result *r, const char *shape, const char *device, bool json)

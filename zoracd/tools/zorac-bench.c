@@ -36,6 +36,7 @@ static const char usage[] =
     "  --caps LIST            none, portable, avx2, avx512\n"
     "  --probe MIB            memory that the bandwidth is measured with (512)\n"
     "  --profile              after each figure, the time of each operation\n"
+    "  --check                a batch's logits, bit by bit, against those of each alone\n"
     "  --json                 one object per line\n"
     "  --help, --version      this text; the version\n"
     "\n"
@@ -58,7 +59,7 @@ struct options {
     struct list prefill, batch, depth;
     int decode;
     int probe_mib;
-    bool json, profile;
+    bool json, profile, check;
 };
 
 static void parse_list(const char *option, const char *text, int min, int max, struct list *ret)
@@ -84,6 +85,7 @@ enum {
     OPT_DEPTH,
     OPT_PROBE,
     OPT_PROFILE,
+    OPT_CHECK,
     OPT_JSON,
     OPT_HELP,
     OPT_VERSION,
@@ -97,6 +99,7 @@ static const struct option long_options[] = {
     {"depth", required_argument, NULL, OPT_DEPTH},
     {"probe", required_argument, NULL, OPT_PROBE},
     {"profile", no_argument, NULL, OPT_PROFILE},
+    {"check", no_argument, NULL, OPT_CHECK},
     {"json", no_argument, NULL, OPT_JSON},
     ZO_ENGINE_OPTIONS,
     {"help", no_argument, NULL, OPT_HELP},
@@ -133,6 +136,9 @@ static void parse_one(struct options *o, int c)
         break;
     case OPT_PROFILE:
         o->profile = true;
+        break;
+    case OPT_CHECK:
+        o->check = true;
         break;
     case OPT_JSON:
         o->json = true;
@@ -179,6 +185,8 @@ static void parse_options(struct options *o, int argc, char **argv)
     int decode = o->decode > 0 ? max_of(&o->depth) + o->decode + 3 : 0;
     int prefill = max_of(&o->prefill) + 1;
     o->engine.context = decode > prefill ? decode : prefill;
+    if (o->check && o->engine.context < ZB_CHECK_CONTEXT)
+        o->engine.context = ZB_CHECK_CONTEXT;
     o->engine.max_seqs = max_of(&o->batch);
 }
 
@@ -250,6 +258,9 @@ int main(int argc, char **argv)
         puts("energy   the device does not say");
     measure_prefills(&b);
     measure_decodes(&b);
+    for (int i = 0; i < o.batch.n && o.check; i++)
+        zb_print_bits(o.batch.v[i], zb_check_bits(b.e, o.batch.v[i]), o.engine.dir,
+                      ze_engine_device(b.e), o.json);
     zb_reader_release(&b.reader);
     ze_engine_free(b.e);
     zo_finish(ZO_OK);
