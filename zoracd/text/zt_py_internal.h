@@ -41,9 +41,8 @@ struct zt_val zt_py_list(struct zt_env *e, struct zt_val v);
 /* len(); fails where there is none. */
 size_t zt_py_len(struct zt_env *e, struct zt_val v);
 int64_t zt_py_need_int(struct zt_env *e, struct zt_val v);
-/* range(from, to, step), as the sandbox limits it; what a range was made of. */
+/* range(from, to, step), as the sandbox limits it. */
 struct zt_val zt_py_range(struct zt_env *e, int64_t from, int64_t to, int64_t step, bool trusted);
-void zt_py_range_bounds(const struct zt_list *range, long long bounds[3]);
 /* The whole backwards. */
 struct zt_val zt_py_reversed(struct zt_env *e, struct zt_val v);
 /* repr(), or ascii(), which escapes all but ASCII. */

@@ -20,7 +20,7 @@ static struct zt_val m_view(struct zt_env *e, const struct zt_py_args *a)
 
     for (size_t i = l->n; i < d->n; i++)
         zt_push(e, l, a->x == 'k' ? d->e[i].k : d->e[i].v);
-    l->text = a->x == 'k' ? "dict_keys" : a->x == 'v' ? "dict_values" : "dict_items";
+    l->view = (char)a->x;
     return zt_of_list(ZT_VIEW, l);
 }
 
@@ -210,12 +210,10 @@ static struct zt_val number_attr(struct zt_env *e, struct zt_val v, struct zt_va
 static struct zt_val range_attr(const struct zt_list *range, struct zt_val name)
 {
     static const char *const names[] = {"start", "stop", "step"};
-    long long v[3];
 
-    zt_py_range_bounds(range, v);
     for (int i = 0; i < 3; i++)
         if (zt_is(name, names[i]))
-            return zt_int(v[i], false);
+            return zt_int(range->bounds[i], false);
     return ZT_NO_VALUE;
 }
 

@@ -4,7 +4,6 @@
 #include "zoracd/text/zt_py_internal.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,7 +192,7 @@ static bool is_in(struct zt_env *e, struct zt_val item, struct zt_val in)
         return zt_py_find(e, in, zt_py_need_str(e, item), false) != SIZE_MAX;
     if (in.kind == ZT_DICT)
         return zt_dict_get(e, in.u.d, item) != NULL;
-    if (in.kind == ZT_VIEW && strcmp(in.u.l->text, "dict_keys") == 0)
+    if (in.kind == ZT_VIEW && in.u.l->view == 'k')
         zt_dict_get(e, zt_dict_new(e), item); /* which must be a key */
     struct zt_list *l = zt_py_items(e, in);
     for (size_t i = 0; i < l->n; i++) {
@@ -472,7 +471,6 @@ struct zt_val zt_py_range(struct zt_env *e, int64_t from, int64_t to, int64_t st
 {
     enum { MAX_RANGE = 100000 };
     uint64_t by = step > 0 ? (uint64_t)step : 0 - (uint64_t)step, n;
-    struct zt_sb b = {.e = e};
 
     if (step == 0)
         zt_fail(e, "a range with step 0");
@@ -482,30 +480,23 @@ struct zt_val zt_py_range(struct zt_env *e, int64_t from, int64_t to, int64_t st
     if (n > MAX_RANGE)
         zt_fail(e, "a range of more than %d numbers", MAX_RANGE);
     struct zt_list *l = zt_list_new(e, n);
-    zt_addf(&b, false, "range(%lld, %lld", (long long)from, (long long)to);
-    if (step != 1)
-        zt_addf(&b, false, ", %lld", (long long)step);
-    zt_add_ascii(&b, ")", false);
-    l->text = zt_utf8(e, zt_take(&b));
+    int64_t *bounds = zt_alloc(e, 3, sizeof *bounds);
+    bounds[0] = from;
+    bounds[1] = to;
+    bounds[2] = step;
+    l->bounds = bounds;
     for (; l->n < n; from = (int64_t)((uint64_t)from + (uint64_t)step))
         l->v[l->n++] = zt_int(from, trusted);
     return zt_of_list(ZT_RANGE, l);
-}
-
-void zt_py_range_bounds(const struct zt_list *range, long long bounds[3])
-{
-    bounds[2] = 1;
-    sscanf(range->text, "range(%lld, %lld, %lld", &bounds[0], &bounds[1], &bounds[2]);
 }
 
 /* The part of a range, which is a range, from item i to before end. */
 static struct zt_val slice_of_range(struct zt_env *e, struct zt_val v, int64_t i, int64_t end,
                                     int64_t step)
 {
-    long long b[3];
+    const int64_t *b = v.u.l->bounds;
     int64_t from, to;
 
-    zt_py_range_bounds(v.u.l, b);
     if (__builtin_mul_overflow(i, b[2], &from) || __builtin_add_overflow(from, b[0], &from) ||
         __builtin_mul_overflow(end, b[2], &to) || __builtin_add_overflow(to, b[0], &to) ||
         __builtin_mul_overflow(step, b[2], &step))

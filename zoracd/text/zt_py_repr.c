@@ -174,18 +174,34 @@ static void add_container(struct zt_sb *b, struct zt_val v, const struct style *
     zt_add_ascii(b, closing(kind, n), false);
 }
 
+static void add_range(struct zt_sb *b, const int64_t *bounds)
+{
+    zt_addf(b, false, "range(%lld, %lld", (long long)bounds[0], (long long)bounds[1]);
+    if (bounds[2] != 1)
+        zt_addf(b, false, ", %lld", (long long)bounds[2]);
+    zt_add_ascii(b, ")", false);
+}
+
+static void add_view(struct zt_sb *b, struct zt_list *l, const struct style *st, int64_t depth)
+{
+    zt_addf(b, false, "dict_%s(", l->view == 'k' ? "keys" : l->view == 'v' ? "values" : "items");
+    add_container(b, zt_of_list(ZT_LIST, l), st, depth);
+    zt_add_ascii(b, ")", false);
+}
+
 /* What has a repr() and no JSON. */
 static void add_object(struct zt_sb *b, struct zt_val v, const struct style *st, int64_t depth)
 {
-    bool text = v.kind == ZT_RANGE || v.kind == ZT_VIEW;
-
-    zt_addf(b, false, "%s%s", text || v.kind == ZT_UNDEF ? "" : "<",
-            text ? v.u.l->text : zt_py_type_name(v));
+    if (v.kind == ZT_RANGE) {
+        add_range(b, v.u.l->bounds);
+        return;
+    }
     if (v.kind == ZT_VIEW) {
-        zt_add_ascii(b, "(", false);
-        add_container(b, zt_of_list(ZT_LIST, v.u.l), st, depth);
-        zt_add_ascii(b, ")", false);
-    } else if (v.kind == ZT_NAMESPACE) {
+        add_view(b, v.u.l, st, depth);
+        return;
+    }
+    zt_addf(b, false, "%s%s", v.kind == ZT_UNDEF ? "" : "<", zt_py_type_name(v));
+    if (v.kind == ZT_NAMESPACE) {
         zt_add_ascii(b, " ", false);
         add_container(b, zt_of_dict(ZT_DICT, v.u.d), st, depth);
     } else if (v.kind == ZT_LOOP) {
@@ -197,7 +213,7 @@ static void add_object(struct zt_sb *b, struct zt_val v, const struct style *st,
     } else if (v.kind == ZT_MACRO) {
         zt_add_ascii(b, " anonymous", false);
     }
-    zt_add_ascii(b, text || v.kind == ZT_UNDEF ? "" : ">", false);
+    zt_add_ascii(b, v.kind == ZT_UNDEF ? "" : ">", false);
 }
 
 static void add_value(struct zt_sb *b, struct zt_val v, const struct style *st, int64_t depth)

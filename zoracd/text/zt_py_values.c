@@ -207,7 +207,7 @@ static uint64_t hash(struct zt_env *e, struct zt_val k)
     const uint64_t prime = 0x9e3779b97f4a7c15;
     uint64_t h = 0;
 
-    bool is_set = k.kind == ZT_VIEW && strcmp(k.u.l->text, "dict_values") != 0;
+    bool is_set = k.kind == ZT_VIEW && k.u.l->view != 'v';
 
     if (k.kind == ZT_LIST || k.kind == ZT_DICT || is_set)
         zt_fail(e, "%s cannot be a key", zt_py_type_name(k));

@@ -80,9 +80,10 @@ struct zt_val {
 struct zt_list {
     struct zt_val *v;
     size_t n, cap;
-    size_t pos;       /* ZT_ITER: how much was read */
-    const char *text; /* ZT_VIEW: Python's name of the type; ZT_RANGE: the whole repr */
-    bool group;       /* ZT_TUPLE: of groupby, with attributes grouper and list */
+    size_t pos;            /* ZT_ITER: how much was read */
+    const int64_t *bounds; /* ZT_RANGE: start, stop, step */
+    char view;             /* ZT_VIEW: of 'k'eys, 'v'alues or 'i'tems */
+    bool group;            /* ZT_TUPLE: of groupby, with attributes grouper and list */
 };
 
 struct zt_pair {
