@@ -286,7 +286,7 @@ struct zk_ops {
     /* Makes host memory readable and writable for the device at its own address, until unpin. */
     int (*pin)(struct zk_dev *dev, void *p, size_t bytes, struct zc_diag *dg);
     void (*unpin)(struct zk_dev *dev, void *p);
-    /* Free and all device memory; 0 and 0 where it is the host's. */
+    /* Free and all device memory; 0 and 0 where it is the host's, or the device does not say. */
     void (*memory)(struct zk_dev *dev, uint64_t *ret_free, uint64_t *ret_total);
     /* Every byte = value, written by all of the device's threads; done after sync. */
     int (*fill)(struct zk_dev *dev, void *p, int value, size_t bytes);

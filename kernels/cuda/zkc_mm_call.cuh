@@ -46,8 +46,8 @@ int zkc_mm_tile(struct zkc_dev *d, const struct zkc_mm_call *c);
  * cuBLAS or too little work. */
 int zkc_mm_blas(struct zkc_dev *d, const struct zkc_mm_call *c);
 
-/* Bytes of work with which everything is done at once: of decode's sums 192 KiB per SM, of slices
- * for cuBLAS about the L2 cache. */
+/* Bytes of work with which everything is done at once: of decode's sums 256 KiB per SM (two groups
+ * of rows of W4A), of slices for cuBLAS about the L2 cache. */
 size_t zkc_mm_work_bytes(int sms);
 
 /* Some rows of a canonical matrix (zk_canon) in device memory; at most 65535. */

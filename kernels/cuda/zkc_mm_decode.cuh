@@ -302,7 +302,9 @@ static split split_of(const struct zkc_dev *d, const zkc_mm_layout *lo)
     s.warps = lo->panels >= 16 ? 4 : 1;
     s.supers = (lo->panels + s.warps - 1) / s.warps;
     s.blocks = lo->blocks;
-    const int units = s.supers * s.blocks, most = d->sms * (WARPS_ON_SM / s.warps);
+    /* A lock for each warp of two groups of rows: that serves 256 SMs, a larger GPU in part. */
+    const int locks = ZKC_N_LOCKS / (2 * s.warps), all = d->sms * (WARPS_ON_SM / s.warps);
+    const int units = s.supers * s.blocks, most = all < locks ? all : locks;
     s.workers = units < most ? units : most;
     s.each = units / s.workers;
     s.more = units % s.workers;

@@ -166,7 +166,7 @@ static int named(const char *want, const struct candidate *all, int n)
 static int choose(const char *want, struct candidate *ret, struct zc_diag *dg)
 {
     void *p;
-    int n, r;
+    int n = 0, r;
     if (zc_try_calloc(&p, MAX_GPUS, sizeof(struct candidate), SIZE_MAX) < 0)
         return zc_diag(dg, ZC_ENOMEM, "no memory for the CUDA back-end");
     struct candidate *all = (struct candidate *)p;
@@ -301,7 +301,8 @@ static void cuda_memory(struct zk_dev *dev, uint64_t *ret_free, uint64_t *ret_to
 {
     size_t free_bytes = 0, total = 0;
     zkc_enter(zkc_of(dev));
-    cudaMemGetInfo(&free_bytes, &total);
+    if (cudaMemGetInfo(&free_bytes, &total) != cudaSuccess)
+        free_bytes = total = 0;
     *ret_free = free_bytes;
     *ret_total = total;
 }

@@ -122,6 +122,7 @@ if [ -z "${CUDA_PLUGINS-}" ]; then
     echo 'threads = 16' >"$conf" # more of them than the ring of pinned memory has pieces
     refused 'could not be copied to the device: the GPU failed: the device is lost' CUDASIM_FAIL=lost:10
     : >"$conf"
+    refused 'the device does not say how much memory it has' CUDASIM_FAIL=no-memory-info
     refused 'demo/model: the GPU failed: the device is lost' CUDASIM_FAIL=lost:120 # a pass
 fi
 

@@ -338,8 +338,11 @@ const char *cudaGetErrorString(cudaError_t e)
 
 /* ---- memory ------------------------------------------------------------------------------ */
 
+/* CUDASIM_FAIL=no-memory-info: it does not say. */
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
 {
+    if (sim::fails("no-memory-info"))
+        return sim::set_error(cudaErrorUnknown, "nothing is known of the memory");
     std::lock_guard<std::mutex> g(sim::mu);
     *total = sim::memory();
     *free_bytes = *total - sim::taken_bytes;

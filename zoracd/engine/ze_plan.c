@@ -95,12 +95,15 @@ static uint64_t machine_memory(void)
 
 /* On a GPU the live free memory and what its back-end already has, less a little that others may
  * take meanwhile. */
-static uint64_t free_memory(struct zk_dev *dev)
+static int free_memory(struct zk_dev *dev, uint64_t *ret_bytes, struct zc_diag *dg)
 {
     uint64_t free_bytes, all;
 
     dev->ops->memory(dev, &free_bytes, &all);
-    return all == 0 ? machine_memory() : sub_floor(free_bytes + dev->own_bytes, all / 64);
+    if (all == 0 && !dev->is_host)
+        return zc_diag(dg, ZC_EDEVICE, "the device does not say how much memory it has");
+    *ret_bytes = all == 0 ? machine_memory() : sub_floor(free_bytes + dev->own_bytes, all / 64);
+    return ZC_OK;
 }
 
 /* ---- parts --------------------------------------------------------------------------------- */
@@ -271,7 +274,8 @@ static int make(struct ze_plan *ret_p, const struct ze_opts *o, struct ze_model 
     p.embed_on_host = m->embed_on_host;
     p.host_apart = !m->dev->is_host;
     p.staging = ze_model_staging(m, load);
-    p.available = free_memory(m->dev);
+    if ((r = free_memory(m->dev, &p.available, dg)) < 0)
+        return r;
     if (o->memory_limit && (m->dev->is_host || o->memory_limit < p.available))
         p.available = o->memory_limit;
     p.kv_page_bytes =
