@@ -447,4 +447,14 @@ void __tsan_vptr_update(void **, void *)
 void __tsan_vptr_read(void **)
 {
 }
+/* Of the host's own threads: a kernel's atomics are the simulator's functions. */
+int __tsan_atomic32_load(const int *p, int)
+{
+    return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+}
+int __tsan_atomic32_compare_exchange_strong(int *p, int *expected, int value, int, int)
+{
+    return __atomic_compare_exchange_n(p, expected, value, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+}
 }
